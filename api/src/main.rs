@@ -1,0 +1,2 @@
+//! The `leadyard` binary.
+fn main() {}

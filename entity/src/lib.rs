@@ -1,0 +1,1 @@
+//! SeaORM models, one file per table, and the only queries and transactions there are.

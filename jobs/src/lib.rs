@@ -1,0 +1,1 @@
+//! Background work: apalis workers and schedules over our own task table.

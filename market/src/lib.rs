@@ -1,0 +1,1 @@
+//! The business: intake, placement, settlement; pure rules and the use cases around them.

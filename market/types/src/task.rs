@@ -1,0 +1,50 @@
+//! Tasks: background work as stored. Payloads hold ids only, never a person's data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{DeliveryId, LeadId, SaleId};
+
+/// What a task asks for. The tag carries the version, so that old rows drain after an upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "task")]
+pub enum TaskPayload {
+    /// Bring a delivery to its destination.
+    #[serde(rename = "deliver.v1")]
+    Deliver {
+        /// The delivery.
+        delivery_id: DeliveryId,
+    },
+    /// Ask a buyer for the verdict on a pending sale, once; a crash in between makes it unknown.
+    #[serde(rename = "post.v1")]
+    Post {
+        /// The sale whose verdict is asked.
+        sale_id: SaleId,
+        /// The delivery that asks.
+        delivery_id: DeliveryId,
+    },
+    /// Offer a lead to the market again: queued, released or reprocessed, or refused by a buyer.
+    #[serde(rename = "place.v1")]
+    Place {
+        /// The lead.
+        lead_id: LeadId,
+    },
+    /// End an unknown sale's hold when its window is over.
+    #[serde(rename = "expire_unknown.v1")]
+    ExpireUnknown {
+        /// The sale.
+        sale_id: SaleId,
+    },
+}
+
+impl TaskPayload {
+    /// The tag, as stored in the task's `kind` column.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Deliver { .. } => "deliver.v1",
+            Self::Post { .. } => "post.v1",
+            Self::Place { .. } => "place.v1",
+            Self::ExpireUnknown { .. } => "expire_unknown.v1",
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Terms: what the people of a market agreed, as immutable revisions (`decisions` 1 of the design).
+//!
+//! A mutation never changes terms in place; it writes a new revision, and a decision names the revisions it used.
+
+use chrono::Weekday;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::complaint::ComplaintReason;
+use crate::field::{FieldDefinition, UnknownFields};
+use crate::filter::Filter;
+use crate::id::{BuyerGroupId, DestinationId, SourceId};
+use crate::money::Percent;
+use crate::sale::Verdict;
+use crate::words;
+
+words! {
+    /// Whether something takes part in the market.
+    pub enum Status("status") {
+        /// Takes part.
+        Active = "ACTIVE",
+        /// Set aside; can be resumed.
+        Paused = "PAUSED",
+        /// Ended for good; kept for the record.
+        Archived = "ARCHIVED",
+    }
+}
+
+words! {
+    /// How a stage chooses among its contracts.
+    pub enum Method("method") {
+        /// By priority, 1 first.
+        Waterfall = "WATERFALL",
+        /// In turn: who was served longest ago comes first.
+        RoundRobin = "ROUND_ROBIN",
+        /// By earliest deadline of fair shares.
+        Weighted = "WEIGHTED",
+    }
+}
+
+words! {
+    /// The period over which a cap counts, in its owner's time zone.
+    pub enum CapPeriod("cap period") {
+        /// The clock hour.
+        Hour = "HOUR",
+        /// The calendar day (23 or 25 hours when clocks change).
+        Day = "DAY",
+        /// The week, Monday to Sunday.
+        Week = "WEEK",
+        /// The calendar month.
+        Month = "MONTH",
+        /// For ever.
+        Total = "TOTAL",
+    }
+}
+
+/// A limit per period: never overshot, whatever runs at once. No limit = absent, `0` = closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cap {
+    /// The period.
+    pub period: CapPeriod,
+    /// The most sales (for a source: accepted leads) in the period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// The most money in the period, minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount_minor: Option<i64>,
+}
+
+/// One weekly window, `from` included, `to` excluded; `to` of 24:00 (1440) reaches midnight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// The weekday, local.
+    pub weekday: Weekday,
+    /// Minutes after local midnight, 0 to 1439.
+    pub from_minute: u16,
+    /// Minutes after local midnight, 1 to 1440, greater than `from_minute`.
+    pub to_minute: u16,
+}
+
+/// Weekly hours in a time zone of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// The IANA time zone the windows are read in.
+    pub time_zone: Tz,
+    /// The windows; several per weekday are fine, none at all means never.
+    pub windows: Vec<Window>,
+}
+
+/// A price that holds where its filter matches; of several matching rules the *last* wins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceRule {
+    /// What people call the rule; shown in explanations.
+    pub name: String,
+    /// When it holds.
+    pub when: Filter,
+    /// The price then, minor units.
+    pub price_minor: i64,
+}
+
+/// A vertical's field set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerticalTerms {
+    /// The fields, in the order people see them.
+    pub fields: Vec<FieldDefinition>,
+    /// What happens to fields not defined.
+    pub unknown_fields: UnknownFields,
+}
+
+/// How many buyers a lead is sold to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub enum SaleMode {
+    /// To one.
+    Exclusive,
+    /// To at most `max` different buyers (a buyer group counts as one).
+    Shared {
+        /// The most sales of one lead, at least 1.
+        max: u8,
+    },
+}
+
+/// A step of a campaign: its contracts are tried together, by one method, before the next stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// The key that contracts name in [`ContractTerms::stage`].
+    pub key: String,
+    /// How it chooses.
+    pub method: Method,
+}
+
+words! {
+    /// Whether one matching field makes a duplicate, or all must match.
+    pub enum DuplicateMatch("duplicate rule") {
+        /// One of the fields is enough.
+        Any = "ANY",
+        /// All of them must match one earlier lead.
+        All = "ALL",
+    }
+}
+
+words! {
+    /// Where earlier leads are looked for.
+    pub enum DuplicateScope("duplicate scope") {
+        /// In the same campaign.
+        Campaign = "CAMPAIGN",
+        /// In every campaign of the operator.
+        Operator = "OPERATOR",
+    }
+}
+
+/// Check 5: what counts as the same enquiry again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DuplicatePolicy {
+    /// The field keys compared; empty values never match, an empty list finds no duplicates.
+    pub fields: Vec<String>,
+    /// One or all.
+    pub matching: DuplicateMatch,
+    /// How far back, in days.
+    pub window_days: u32,
+    /// Where.
+    pub scope: DuplicateScope,
+}
+
+/// Check 4: how strict the campaign is about consent. What is required is always enforced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentPolicy {
+    /// Whether a lead without consent is rejected.
+    pub required: bool,
+    /// The greatest age of a consent, in hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_hours: Option<u32>,
+    /// Purposes the consent must name, for example `contact_by_phone`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub purposes: Vec<String>,
+}
+
+/// What happens to a lead nobody bought at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnsoldPolicy {
+    /// For how long it is queued and offered again; 0 = not at all.
+    pub retry_window_minutes: u32,
+    /// How often it is offered again within the window.
+    pub retry_every_minutes: u32,
+}
+
+/// When and why buyers may complain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComplaintPolicy {
+    /// How long after the sale a complaint may be opened, in days.
+    pub window_days: u32,
+    /// The reasons accepted.
+    pub reasons: Vec<ComplaintReason>,
+    /// Whether an upheld complaint takes back the supplier's payout in the same proportion.
+    pub clawback: bool,
+}
+
+/// Where a web form's visitor is sent afterwards, and what the lead door answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redirects {
+    /// After a sold lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sold_url: Option<String>,
+    /// After any other stored lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_url: Option<String>,
+}
+
+/// A campaign's terms. Vertical, country and currency stay with the campaign for life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignTerms {
+    /// Whether it takes leads.
+    pub status: Status,
+    /// The time zone of its caps and days.
+    pub time_zone: Tz,
+    /// How many buyers a lead is sold to.
+    pub sale_mode: SaleMode,
+    /// The stages, tried in order.
+    pub stages: Vec<Stage>,
+    /// Nothing sells below, minor units.
+    pub floor_minor: i64,
+    /// Check 4.
+    pub consent: ConsentPolicy,
+    /// Check 5.
+    pub duplicates: DuplicatePolicy,
+    /// Limits on the campaign's sales.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<Cap>,
+    /// What happens to unsold leads.
+    pub unsold: UnsoldPolicy,
+    /// Complaints.
+    pub complaints: ComplaintPolicy,
+    /// Redirects of the web form and the lead door.
+    #[serde(default)]
+    pub redirects: Redirects,
+}
+
+/// What a supplier is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "model", rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub enum CostModel {
+    /// A fixed amount per accepted lead (one that passed checks 1–7), sold or not.
+    PerLead {
+        /// Minor units.
+        amount_minor: i64,
+    },
+    /// A fixed amount per sold lead, once, however often it is sold.
+    PerSoldLead {
+        /// Minor units.
+        amount_minor: i64,
+    },
+    /// A share of each sale's price.
+    RevenueShare {
+        /// The supplier's share.
+        percent: Percent,
+    },
+    /// Nothing per lead: the cost is what an ad platform was paid, booked per day.
+    AdSpend,
+}
+
+/// A source's terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceTerms {
+    /// Whether it may send.
+    pub status: Status,
+    /// What the supplier is paid.
+    pub cost: CostModel,
+    /// Exceptions from a fixed cost; the last that matches wins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payout_rules: Vec<PriceRule>,
+    /// Limits on accepted leads, read in the campaign's time zone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<Cap>,
+    /// When it may send; absent = always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+}
+
+/// A buyer's terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuyerTerms {
+    /// Whether it buys.
+    pub status: Status,
+    /// The time zone of its caps and its contracts' caps.
+    pub time_zone: Tz,
+    /// The group it counts with for exclusivity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<BuyerGroupId>,
+    /// Limits over all its contracts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<Cap>,
+}
+
+words! {
+    /// Whether a contract shares leads with others.
+    pub enum Exclusivity("exclusivity") {
+        /// Buys exclusive and shared leads.
+        Any = "ANY",
+        /// Buys only leads nobody else gets; never joins a shared sale.
+        ExclusiveOnly = "EXCLUSIVE_ONLY",
+    }
+}
+
+/// A contract's terms: what the buyer wants and pays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContractTerms {
+    /// Whether it buys.
+    pub status: Status,
+    /// The key of the campaign's stage it takes part in.
+    pub stage: String,
+    /// 1 comes first in a waterfall.
+    pub priority: u32,
+    /// The share in a weighted stage; 0 = none.
+    pub weight: u32,
+    /// Whether it shares.
+    pub exclusivity: Exclusivity,
+    /// The price where no rule matches, minor units.
+    pub price_minor: i64,
+    /// Exceptions; the last that matches wins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub price_rules: Vec<PriceRule>,
+    /// Which leads; absent = all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+    /// If not empty, only these sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources_allowed: Vec<SourceId>,
+    /// Never these sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources_denied: Vec<SourceId>,
+    /// Limits on the contract's sales, read in the buyer's time zone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<Cap>,
+    /// When it buys; absent = always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// Whether the consent must name this buyer as a recipient.
+    #[serde(default)]
+    pub consent_names_buyer: bool,
+    /// Whether the buyer answers the post.
+    pub verdict: Verdict,
+    /// Where its leads go. With a synchronous verdict the first is asked for it.
+    pub destinations: Vec<DestinationId>,
+    /// Whether a credited complaint gives the cap's count back.
+    #[serde(default)]
+    pub credit_frees_cap: bool,
+    /// How long an unclear answer keeps its hold, in minutes.
+    #[serde(default = "default_unknown_window_minutes")]
+    pub unknown_window_minutes: u32,
+}
+
+/// A day: long enough for a person at the buyer's to look, short enough not to freeze money for a weekend.
+fn default_unknown_window_minutes() -> u32 {
+    24 * 60
+}

@@ -1,0 +1,1 @@
+//! End-to-end tests over the whole application, with fakes of every remote system.
