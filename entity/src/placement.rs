@@ -5,5 +5,5 @@ mod lookups;
 mod writes;
 
 pub use counters::{CapOwner, CounterKey, CounterUse, Counters};
-pub use lookups::{FingerprintHit, PriorSale, StoredAnswer};
+pub use lookups::{FingerprintHit, LeadStanding, PriorSale, StoredAnswer};
 pub use writes::{LeadUpdate, NewEvent, PlacementWrites, UnsealedLead};

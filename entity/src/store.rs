@@ -143,7 +143,7 @@ impl Store {
     }
 }
 
-/// A reader on behalf of a principal. Its queries are in [`crate::scope`] and the `read` modules.
+/// A reader on behalf of a principal. Its queries are in the modules `scope` and `read`.
 #[derive(Debug, Clone)]
 pub struct Read {
     pub(crate) store: Store,
@@ -270,7 +270,7 @@ async fn connect_postgres(options: &StoreOptions) -> StoreResult<DatabaseConnect
 async fn migrate(connection: &DatabaseConnection, engine: Engine) -> StoreResult<()> {
     use sea_orm::ConnectionTrait;
     /// Any number, as long as nobody else uses it in this database ("leadyard" as letters of a telephone).
-    const MIGRATION_LOCK: i64 = 5_323_9273;
+    const MIGRATION_LOCK: i64 = 53_239_273;
     if engine == Engine::Sqlite {
         return Ok(Migrator::up(connection, None).await?);
     }

@@ -1,6 +1,6 @@
 //! Schema changes of leadyard, frozen once landed: a change is a new migration, never an edit of an old one.
 //!
-//! Migrations are SQL files with a handful of type words (`:id`, `:time`, `:int` …) that [`dialect::sql`] spells for
+//! Migrations are SQL files with a handful of type words (`:id`, `:time`, `:int` …) that the module `dialect` spells for
 //! each database, so that both schemas are read in one place.
 
 mod dialect;

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use leadyard_types::{BuyerId, CampaignId, ContractId, LeadId, SaleState, SourceId, Timestamp};
+use leadyard_types::{BuyerId, CampaignId, ContractId, LeadId, LeadState, SaleState, Timestamp};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::IndexHash;
 use crate::model::{idempotency_record, lead, person, stage_rotation};
-use crate::store::Write;
+use crate::store::{Read, Write};
 
 /// An earlier lead with the same fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,10 +216,38 @@ impl Write {
             .await?;
         Ok(rows.into_iter().map(|row| ((CampaignId(row.campaign_id), row.stage), row.state)).collect())
     }
+}
 
-    /// How many leads a source has had accepted is a cap like any other; this names its owner.
-    #[must_use]
-    pub fn source_owner(source: SourceId) -> super::CapOwner {
-        super::CapOwner::Source(source.0)
+/// How a lead stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeadStanding {
+    /// Its campaign.
+    pub campaign_id: CampaignId,
+    /// Its state.
+    pub state: LeadState,
+    /// What its supplier has earned with it so far, minor units.
+    pub payout_minor: i64,
+}
+
+impl Read {
+    /// How a lead stands now, and what its supplier earned with it.
+    pub async fn lead_standing(&self, lead: LeadId) -> StoreResult<Option<LeadStanding>> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            campaign_id: Uuid,
+            state: String,
+            payout_minor: i64,
+        }
+        let sql = "SELECT campaign_id, state, CAST(COALESCE((SELECT SUM(CASE kind WHEN 'PAYOUT' THEN amount_minor ELSE -amount_minor END)
+                   FROM ledger_transfer t WHERE t.lead_id = lead.id AND t.kind IN ('PAYOUT', 'CLAWBACK')), 0) AS BIGINT) AS payout_minor
+                   FROM lead WHERE id = ?";
+        let backend = self.connection().get_database_backend();
+        let statement = crate::sql::statement(backend, sql, vec![lead.0.into()]);
+        let Some(row) = Row::find_by_statement(statement).one(self.connection()).await? else { return Ok(None) };
+        Ok(Some(LeadStanding {
+            campaign_id: CampaignId(row.campaign_id),
+            state: row.state.parse().map_err(StoreError::corrupt)?,
+            payout_minor: row.payout_minor,
+        }))
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{CounterKey, CounterUse};
 use crate::error::{StoreError, StoreResult};
-use crate::keyring::{Place, open};
+use crate::keyring::{IndexHash, Place, open};
 use crate::ledger::{AccountChange, NewTransfer};
 use crate::model::{
     consent, decision, delivery, hold, idempotency_record, lead, lead_event, lead_fingerprint, person, sale,
@@ -68,6 +68,8 @@ pub struct PlacementWrites {
     pub deliveries: Vec<delivery::Model>,
     /// Work that follows.
     pub tasks: Vec<NewTask>,
+    /// Answers too old to be given again, replaced by new ones.
+    pub stale_answers: Vec<(String, IndexHash)>,
     /// Requests answered.
     pub answers: Vec<idempotency_record::Model>,
     /// Rotations that turned.
@@ -99,6 +101,10 @@ impl Write {
         self.save_rotations(writes.rotations).await?;
         self.add_tasks(&writes.tasks).await?;
         self.add_events(&writes.events).await?;
+        for (scope, key) in writes.stale_answers {
+            let values = vec![scope.into(), key.to_vec().into()];
+            self.run("DELETE FROM idempotency_record WHERE scope = ? AND key = ?", values).await?;
+        }
         self.insert_all::<idempotency_record::Entity>(writes.answers).await?;
         // From here on rows that other processes wait for: the operator's accounts, then the decision number.
         let accounts = writes.transfers.iter().flat_map(|transfer| [transfer.debit, transfer.credit]);
@@ -178,9 +184,10 @@ impl Write {
         self.insert_all::<lead_event::Entity>(rows).await
     }
 
-    /// Leads that are offered again, locked, with their personal fields unsealed and their consents.
+    /// Leads that are offered again (not locked yet), with their personal fields unsealed and their consents.
     pub async fn leads_to_place(&self, leads: &BTreeSet<LeadId>) -> StoreResult<Vec<UnsealedLead>> {
-        let rows = self.lock_leads(leads).await?;
+        let keys = leads.iter().map(|id| Value::from(id.0)).collect();
+        let rows: Vec<lead::Model> = self.all_in("SELECT * FROM lead WHERE id IN ({})", keys).await?;
         let people: Vec<person::Model> = self
             .all_in(
                 "SELECT * FROM person WHERE id IN ({})",

@@ -1,0 +1,73 @@
+//! Check 8, its static half: which contracts' terms fit a lead. What depends on the moment (sold before, caps,
+//! balance) is [`crate::rules::routing`]'s.
+
+use leadyard_types::{Check, Principal, Refusal, Status, Timestamp};
+
+use crate::rules::facts::LeadFacts;
+use crate::rules::{consent, schedule};
+use crate::snapshot::{Buyer, Contract};
+
+/// The first static check that refuses a contract, in the published order: contract and buyer active → hours →
+/// filters → source allowed.
+#[must_use]
+pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Timestamp) -> Option<Refusal> {
+    if contract.terms.status != Status::Active {
+        let refusal = Refusal::new(Check::ContractActive, "the contract does not buy at the moment");
+        return Some(refusal.seeing("status", contract.terms.status.as_str()));
+    }
+    if buyer.terms.status != Status::Active {
+        let refusal = Refusal::new(Check::BuyerActive, "the buyer does not buy at the moment");
+        return Some(refusal.seeing("status", buyer.terms.status.as_str()));
+    }
+    if let Some(hours) = contract.terms.schedule.as_ref().filter(|hours| !schedule::is_open(hours, now)) {
+        let local = now.with_timezone(&hours.time_zone).format("%a %H:%M").to_string();
+        let refusal = Refusal::new(Check::Hours, "outside the contract's hours");
+        return Some(refusal.seeing("local time", format!("{local} {}", hours.time_zone)));
+    }
+    if let Some(refusal) = contract.filter.as_ref().and_then(|filter| filter.refusal(facts)) {
+        return Some(refusal);
+    }
+    source_refusal(contract, facts)
+}
+
+/// Whether a contract's terms fit, without the reason: what the hot path asks.
+#[must_use]
+pub fn fits(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Timestamp) -> bool {
+    contract.terms.status == Status::Active
+        && buyer.terms.status == Status::Active
+        && contract.terms.schedule.as_ref().is_none_or(|hours| schedule::is_open(hours, now))
+        && contract.filter.as_ref().is_none_or(|filter| filter.matches(facts))
+        && source_refusal(contract, facts).is_none()
+}
+
+fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
+    let terms = &contract.terms;
+    let source = facts.source_id.to_string();
+    if terms.sources_denied.contains(&facts.source_id) {
+        return Some(Refusal::new(Check::SourceList, "the contract refuses this source").seeing("source", source));
+    }
+    if !terms.sources_allowed.is_empty() && !terms.sources_allowed.contains(&facts.source_id) {
+        return Some(Refusal::new(Check::SourceList, "the contract takes other sources only").seeing("source", source));
+    }
+    None
+}
+
+/// Whether the consent does for a contract that asks to be named in it.
+#[must_use]
+pub fn consent_refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts) -> Option<Refusal> {
+    if !contract.terms.consent_names_buyer {
+        return None;
+    }
+    consent::check_names_buyer(facts.consent.as_ref(), &buyer.name).err()
+}
+
+/// Whether a principal may send leads into a source.
+#[must_use]
+pub fn may_send(principal: Principal, source: leadyard_types::SourceId) -> bool {
+    match principal {
+        Principal::Source { source_id } => source_id == source,
+        Principal::Staff { role, .. } => matches!(role, leadyard_types::Role::Admin | leadyard_types::Role::Manager),
+        Principal::System(_) => true,
+        Principal::Buyer { .. } | Principal::Supplier { .. } => false,
+    }
+}

@@ -1,0 +1,221 @@
+//! Intake: every door ends here. A draft is prepared without the database, then placed in a batch with others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadyard_entity::{IndexHash, Keyring, StoreError};
+use leadyard_types::{
+    Check, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState, Principal, Refusal,
+    Required, SourceId, Status, Timestamp,
+};
+use tokio::sync::oneshot;
+
+use crate::eligibility::may_send;
+use crate::market::Market;
+use crate::placement::{Job, Work};
+use crate::rules::duplicate::fingerprint_fields;
+use crate::rules::facts::{LeadFacts, Origin, derive};
+use crate::rules::{consent, normalise, schedule};
+use crate::snapshot::{Campaign, Snapshot, Source, Vertical};
+
+/// Why a draft got no answer. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// There is no such source, or the caller may not send into it.
+    #[error("no such source")]
+    UnknownSource,
+    /// The same idempotency key came with another body.
+    #[error("the idempotency key was used with another body")]
+    KeyReused,
+    /// Too many leads wait already.
+    #[error("too many leads are waiting; try again shortly")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The same body without a key counts as the same request for so long (domain page, section 2).
+pub(crate) const SAME_BODY_SECONDS: i64 = 60;
+
+/// A draft with everything that can be known of it without the database.
+pub(crate) struct Prepared {
+    pub(crate) draft: LeadDraft,
+    pub(crate) source: Arc<Source>,
+    pub(crate) campaign: Arc<Campaign>,
+    pub(crate) vertical: Arc<Vertical>,
+    pub(crate) received_at: Timestamp,
+    /// The first of checks 1 (without caps), 2 and 4 that refuses, kept apart since others come in between.
+    pub(crate) source_refusal: Option<Refusal>,
+    pub(crate) problems: Vec<FieldProblem>,
+    pub(crate) consent_refusal: Option<Refusal>,
+    pub(crate) facts: LeadFacts,
+    pub(crate) fingerprints: Vec<IndexHash>,
+    pub(crate) contacts: Vec<IndexHash>,
+    pub(crate) identity: Option<IndexHash>,
+    pub(crate) scope: String,
+    pub(crate) key: IndexHash,
+    pub(crate) request_hash: IndexHash,
+}
+
+/// The keyed hash of a way to reach a person, as suppression lists keep it.
+#[must_use]
+pub fn contact_hash(keyring: &Keyring, kind: FieldKind, value: &str) -> IndexHash {
+    keyring.index_hash(kind.as_str(), value)
+}
+
+impl Market {
+    /// Takes a lead in: stores, checks and places it, and answers what became of it. What was answered is durable.
+    pub async fn submit(&self, principal: Principal, draft: LeadDraft) -> Result<LeadAnswer, IntakeError> {
+        if !may_send(principal, draft.source_id) {
+            return Err(IntakeError::UnknownSource);
+        }
+        let prepared = self.prepare_or_refresh(draft).await?;
+        let answer = self.place(Work::New(Box::new(prepared))).await?;
+        if answer.state == LeadState::Received { self.await_verdict(answer).await } else { Ok(answer) }
+    }
+
+    /// Offers a stored lead to the market again.
+    pub async fn place_again(&self, lead_id: LeadId) -> Result<LeadAnswer, IntakeError> {
+        self.place(Work::Again(lead_id)).await
+    }
+
+    async fn place(&self, work: Work) -> Result<LeadAnswer, IntakeError> {
+        let (reply, answer) = oneshot::channel();
+        let busy = || IntakeError::Busy { retry_after: Duration::from_secs(1) };
+        self.queue.send_timeout(Job { work, reply }, Duration::from_secs(5)).await.map_err(|_| busy())?;
+        answer.await.map_err(|_| busy())?
+    }
+
+    /// A source made a moment ago may not be in the snapshot yet: look once more before saying no.
+    async fn prepare_or_refresh(&self, draft: LeadDraft) -> Result<Prepared, IntakeError> {
+        let snapshot = self.snapshot();
+        if snapshot.sources.contains_key(&draft.source_id) {
+            return prepare(&snapshot, self.store.keyring(), draft, self.clock().now());
+        }
+        let snapshot = self.refresh().await?;
+        prepare(&snapshot, self.store.keyring(), draft, self.clock().now())
+    }
+
+    /// Waits for the verdict of a buyer who answers, within bounds; then says how the lead stands.
+    async fn await_verdict(&self, first: LeadAnswer) -> Result<LeadAnswer, IntakeError> {
+        let deadline = tokio::time::Instant::now() + self.settings.verdict_wait;
+        loop {
+            let settled = self.settled.notified();
+            let answer = self.answer_of(&first).await?;
+            if answer.state != LeadState::Received || tokio::time::Instant::now() >= deadline {
+                return Ok(answer);
+            }
+            // Another process may settle it: look again soon even without a signal.
+            let _ = tokio::time::timeout(Duration::from_millis(100), settled).await;
+        }
+    }
+}
+
+/// Everything that can be known of a draft without the database.
+pub(crate) fn prepare(
+    snapshot: &Snapshot,
+    keyring: &Keyring,
+    draft: LeadDraft,
+    now: Timestamp,
+) -> Result<Prepared, IntakeError> {
+    let source = snapshot.sources.get(&draft.source_id).cloned().ok_or(IntakeError::UnknownSource)?;
+    let campaign = snapshot.campaigns.get(&source.campaign_id).cloned().ok_or(IntakeError::UnknownSource)?;
+    let vertical = snapshot.verticals.get(&campaign.vertical_id).cloned().ok_or(IntakeError::UnknownSource)?;
+    let (fields, mut problems) = vertical.rules.check(&campaign.country, &draft.fields, Required::Post);
+    problems.extend(draft.problems.iter().cloned());
+    if draft.enquired_at.is_some_and(|moment| moment > now) {
+        problems.push(FieldProblem::new("enquired_at", "IN_FUTURE", "a moment in the past is expected"));
+    }
+    let consent_refusal = consent::check_consent(&campaign.terms.consent, draft.consent.as_ref(), now).err();
+    let (scope, key, request_hash) = request_identity(keyring, &draft);
+    let contacts: Vec<(FieldKind, String)> = contact_values(&vertical, &fields);
+    let fingerprints = fingerprint_fields(&campaign.terms.duplicates, &fields)
+        .into_iter()
+        .map(|(field, value)| keyring.index_hash(&field, &value))
+        .collect();
+    let origin = Origin {
+        consent: draft.consent.clone(),
+        score: None,
+        source_id: source.id,
+        subid: draft.subid.clone(),
+        received_at: now,
+    };
+    Ok(Prepared {
+        received_at: now,
+        source_refusal: source_refusal(&source, &campaign, now),
+        problems,
+        consent_refusal,
+        facts: derive(fields, &vertical.terms, &campaign.country, snapshot.postal.as_ref(), origin),
+        fingerprints,
+        identity: contacts
+            .first()
+            .map(|(kind, value)| keyring.keyed_hash(&[b"person", kind.as_str().as_bytes(), value.as_bytes()])),
+        contacts: contacts.iter().map(|(kind, value)| contact_hash(keyring, *kind, value)).collect(),
+        scope,
+        key,
+        request_hash,
+        draft,
+        source,
+        campaign,
+        vertical,
+    })
+}
+
+/// Check 1 without caps.
+fn source_refusal(source: &Source, campaign: &Campaign, now: Timestamp) -> Option<Refusal> {
+    let inactive = |what: &str, status: Status| {
+        Refusal::new(Check::Source, format!("the {what} does not take leads at the moment"))
+            .seeing("status", status.as_str())
+    };
+    if source.terms.status != Status::Active {
+        return Some(inactive("source", source.terms.status));
+    }
+    if campaign.terms.status != Status::Active {
+        return Some(inactive("campaign", campaign.terms.status));
+    }
+    let closed = source.terms.schedule.as_ref().is_some_and(|hours| !schedule::is_open(hours, now));
+    closed.then(|| Refusal::new(Check::Source, "outside the source's hours"))
+}
+
+/// The e-mail addresses and phone numbers given, e-mail first: they say who the person is.
+fn contact_values(vertical: &Vertical, fields: &Fields) -> Vec<(FieldKind, String)> {
+    let of = |kind: FieldKind| {
+        let definitions = vertical.terms.fields.iter().filter(move |field| field.kind == kind);
+        definitions.filter_map(move |field| Some((kind, fields.get(&field.key)?.to_text().into_owned())))
+    };
+    of(FieldKind::Email).chain(of(FieldKind::Phone)).collect()
+}
+
+/// By what a request is recognised when it comes again: its scope, its key, and the hash of what it says.
+fn request_identity(keyring: &Keyring, draft: &LeadDraft) -> (String, IndexHash, IndexHash) {
+    let fields: BTreeMap<&String, &serde_json::Value> = draft.fields.iter().collect();
+    let body = serde_json::to_vec(&(fields, &draft.consent, &draft.subid, &draft.external_id)).unwrap_or_default();
+    let request_hash = keyring.keyed_hash(&[b"request", &body]);
+    match &draft.idempotency_key {
+        Some(key) => (draft.source_id.to_string(), keyring.keyed_hash(&[b"key", key.as_bytes()]), request_hash),
+        None => (body_scope(draft.source_id), request_hash, request_hash),
+    }
+}
+
+/// The scope of requests that are recognised by their body.
+pub(crate) fn body_scope(source: SourceId) -> String {
+    format!("{source}:body")
+}
+
+/// Splits fields into those stored in the clear and those sealed under the person's key.
+pub(crate) fn split_personal(vertical: &Vertical, fields: &Fields) -> (Fields, Fields) {
+    fields
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .partition(|(key, _)| !normalise::is_personal(&vertical.terms, key))
+}
+
+/// The word for a door in events.
+pub(crate) fn door_word(door: Door) -> &'static str {
+    door.as_str()
+}

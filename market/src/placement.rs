@@ -1,0 +1,143 @@
+//! Placement: the one writer takes whatever leads wait (group commit) and decides them in one short transaction.
+//!
+//! Under load leads share a transaction, under no load nobody waits. A batch that fails for one row's data is split
+//! into singles, so that only the guilty lead fails.
+
+mod batch;
+mod decide;
+mod rows;
+
+use std::sync::{Arc, Weak};
+
+use leadyard_entity::{StoreError, StoreResult, TasksDue};
+use leadyard_types::{LeadAnswer, LeadId, LeadState, Money, Principal, SystemTask};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::intake::{IntakeError, Prepared, prepare};
+use crate::market::Market;
+use crate::snapshot::Snapshot;
+
+pub(crate) use batch::Batch;
+
+/// What is to be placed.
+pub(crate) enum Work {
+    /// A lead that just arrived.
+    New(Box<Prepared>),
+    /// A stored lead, offered again.
+    Again(LeadId),
+}
+
+/// Work and who waits for its answer.
+pub(crate) struct Job {
+    pub(crate) work: Work,
+    pub(crate) reply: oneshot::Sender<Result<LeadAnswer, IntakeError>>,
+}
+
+/// How often a batch is decided again because the configuration changed under it, before it is given up as busy.
+const MAX_REFRESHES: usize = 8;
+
+/// The writer: ends when the market is dropped.
+pub(crate) async fn writer(market: Weak<Market>, mut jobs: mpsc::Receiver<Job>) {
+    let mut batch = Vec::new();
+    loop {
+        let limit = market.upgrade().map_or(1, |market| market.settings.batch_leads.max(1));
+        if jobs.recv_many(&mut batch, limit).await == 0 {
+            return;
+        }
+        let Some(market) = market.upgrade() else { return };
+        Box::pin(market.place_jobs(std::mem::take(&mut batch))).await;
+    }
+}
+
+impl Market {
+    async fn place_jobs(&self, jobs: Vec<Job>) {
+        let (mut work, replies): (Vec<Work>, Vec<_>) = jobs.into_iter().map(|job| (job.work, job.reply)).unzip();
+        match self.place_batch(&mut work).await {
+            Ok(answers) => answers.into_iter().zip(replies).for_each(|(answer, reply)| send(reply, answer)),
+            Err(error) if work.len() > 1 && !error.is_transient() => {
+                tracing::warn!(%error, leads = work.len(), "a batch failed; its leads are placed one by one");
+                for (work, reply) in work.into_iter().zip(replies) {
+                    let result = self.place_batch(&mut [work]).await;
+                    let answer = result.map_or_else(
+                        |error| Err(IntakeError::Store(error)),
+                        |mut answers| answers.pop().unwrap_or_else(|| Err(StoreError::corrupt("no answer").into())),
+                    );
+                    send(reply, answer);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, leads = work.len(), "leads could not be placed");
+                let text = error.to_string();
+                let again = |_| {
+                    if error.is_transient() {
+                        StoreError::Unavailable(text.clone())
+                    } else {
+                        StoreError::Fault(text.clone())
+                    }
+                };
+                replies.into_iter().enumerate().for_each(|(index, reply)| send(reply, Err(again(index).into())));
+            }
+        }
+    }
+
+    /// One transaction: lock, load, decide, write, commit.
+    async fn place_batch(&self, work: &mut [Work]) -> StoreResult<Vec<Result<LeadAnswer, IntakeError>>> {
+        for _ in 0..MAX_REFRESHES {
+            let snapshot = self.snapshot();
+            let mut transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
+            if transaction.config_version().await? != snapshot.version {
+                transaction.rollback().await?;
+                let fresh = self.refresh().await?;
+                self.prepare_again(work, &fresh);
+                continue;
+            }
+            let batch = Batch::load(self, &transaction, &snapshot, work).await?;
+            let accounts = batch.accounts.clone();
+            let (writes, answers) = batch.decide()?;
+            transaction.apply_placement(writes).await?;
+            let due = transaction.commit().await?;
+            self.remember_accounts(accounts);
+            self.wake_workers(due);
+            return Ok(answers);
+        }
+        Err(StoreError::Unavailable("the configuration keeps changing".to_owned()))
+    }
+
+    /// Wakes the workers of this process, if a commit left them something to do.
+    pub fn wake_workers(&self, due: TasksDue) {
+        if due.0 > 0 {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Prepares new leads against a newer configuration, keeping the moment they arrived.
+    fn prepare_again(&self, work: &mut [Work], snapshot: &Arc<Snapshot>) {
+        for work in work {
+            if let Work::New(prepared) = work {
+                let (draft, received_at) = (prepared.draft.clone(), prepared.received_at);
+                if let Ok(fresh) = prepare(snapshot, self.store.keyring(), draft, received_at) {
+                    **prepared = fresh;
+                }
+            }
+        }
+    }
+
+    /// How a lead stands now, in the form of its first answer.
+    pub(crate) async fn answer_of(&self, first: &LeadAnswer) -> StoreResult<LeadAnswer> {
+        let standing = self.store.read(Principal::System(SystemTask::Place)).lead_standing(first.lead_id).await?;
+        let Some(standing) = standing else { return Err(StoreError::corrupt("an answered lead is missing")) };
+        let mut answer = first.clone();
+        answer.state = standing.state;
+        let snapshot = self.snapshot();
+        let Some(campaign) = snapshot.campaigns.get(&standing.campaign_id) else { return Ok(answer) };
+        let payout = standing.payout_minor;
+        answer.payout = (payout > 0).then(|| Money::new(payout, campaign.currency));
+        answer.redirect_url = decide::redirect(campaign, standing.state == LeadState::Sold);
+        Ok(answer)
+    }
+}
+
+fn send(reply: oneshot::Sender<Result<LeadAnswer, IntakeError>>, answer: Result<LeadAnswer, IntakeError>) {
+    // Whoever asked may have gone: the lead is stored all the same, and the same request gets this answer again.
+    let _ = reply.send(answer);
+}

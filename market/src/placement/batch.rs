@@ -1,0 +1,306 @@
+//! Loading what a batch of placements needs, in a fixed number of statements.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use leadyard_entity::ledger::{AccountKey, OPERATOR};
+use leadyard_entity::model::person;
+use leadyard_entity::placement::{
+    CapOwner, CounterKey, Counters, FingerprintHit, PriorSale, StoredAnswer, UnsealedLead,
+};
+use leadyard_entity::{IndexHash, Keyring, StoreError, StoreResult, Write};
+use leadyard_types::terms::DuplicateScope;
+use leadyard_types::{AccountId, AccountKind, BuyerId, CampaignId, Cap, Currency, Ids, LeadId, Timestamp};
+use uuid::Uuid;
+
+use super::Work;
+use crate::eligibility;
+use crate::market::Market;
+use crate::rules::cap::bucket_of;
+use crate::rules::facts::{LeadFacts, Origin, derive};
+use crate::rules::method::StageState;
+use crate::snapshot::{Buyer, Campaign, Contract, Snapshot, Source};
+
+/// A wallet as the batch sees it; it changes as the batch sells.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wallet {
+    pub(super) account: AccountId,
+    pub(super) available_minor: i64,
+}
+
+/// A stored lead that is offered again.
+pub(super) struct Again {
+    pub(super) lead: UnsealedLead,
+    pub(super) facts: LeadFacts,
+    pub(super) campaign: Arc<Campaign>,
+    pub(super) source: Arc<Source>,
+    pub(super) fingerprints: Vec<IndexHash>,
+}
+
+/// A contract whose terms fit a lead.
+pub(super) type Fit = (Arc<Contract>, Arc<Buyer>);
+
+/// Everything a batch's decisions depend on.
+pub(crate) struct Batch<'a> {
+    pub(super) work: &'a [Work],
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) keyring: &'a Keyring,
+    pub(super) ids: &'a dyn Ids,
+    pub(super) now: Timestamp,
+    pub(super) again: HashMap<LeadId, Again>,
+    pub(super) fits: Vec<Vec<Fit>>,
+    pub(super) answers: HashMap<(String, IndexHash), StoredAnswer>,
+    pub(super) suppressed: HashSet<(IndexHash, Option<CampaignId>)>,
+    pub(super) hits: HashMap<IndexHash, Vec<FingerprintHit>>,
+    pub(super) sales: HashMap<LeadId, Vec<PriorSale>>,
+    pub(super) people: HashMap<IndexHash, person::Model>,
+    pub(super) rotations: HashMap<(CampaignId, String), StageState>,
+    pub(super) counters: Counters,
+    pub(super) wallets: HashMap<(BuyerId, Currency), Wallet>,
+    pub(super) accounts: HashMap<AccountKey, AccountId>,
+}
+
+impl<'a> Batch<'a> {
+    /// Locks in the published order (campaigns, wallets, leads) and loads.
+    pub(super) async fn load(
+        market: &'a Market,
+        transaction: &Write,
+        snapshot: &'a Snapshot,
+        work: &'a [Work],
+    ) -> StoreResult<Self> {
+        let now = market.clock().now();
+        let again = load_again(transaction, snapshot, work).await?;
+        lock(transaction, work, &again).await?;
+        let fits: Vec<Vec<Fit>> = work.iter().map(|work| fits(snapshot, work, &again, now)).collect();
+        let buyers: BTreeSet<BuyerId> = fits.iter().flatten().map(|(_, buyer)| buyer.id).collect();
+        let wallets = load_wallets(transaction, &buyers).await?;
+        let again = relock(transaction, again).await?;
+        let campaigns: BTreeSet<CampaignId> = campaigns_of(work, &again);
+        let (hits, sales) = load_history(transaction, work, &again).await?;
+        let keys = counter_keys(work, &again, &fits, snapshot, now);
+        let fresh = || work.iter().filter_map(Work::new_lead);
+        let keyed: Vec<(String, IndexHash)> = fresh().map(|lead| (lead.scope.clone(), lead.key)).collect();
+        Ok(Self {
+            answers: transaction.stored_answers(&keyed).await?,
+            suppressed: transaction.suppressed(fresh().flat_map(|lead| lead.contacts.iter().copied())).await?,
+            people: load_people(transaction, fresh().filter_map(|lead| lead.identity)).await?,
+            rotations: load_rotations(transaction, &campaigns).await?,
+            counters: transaction.counters(keys).await?,
+            accounts: market.operator_accounts(transaction, work, &again).await?,
+            hits,
+            sales,
+            wallets,
+            fits,
+            again,
+            work,
+            snapshot,
+            keyring: market.store.keyring(),
+            ids: market.ids().as_ref(),
+            now,
+        })
+    }
+}
+
+impl Work {
+    pub(super) fn new_lead(&self) -> Option<&crate::intake::Prepared> {
+        match self {
+            Self::New(prepared) => Some(prepared),
+            Self::Again(_) => None,
+        }
+    }
+}
+
+async fn load_again(transaction: &Write, snapshot: &Snapshot, work: &[Work]) -> StoreResult<HashMap<LeadId, Again>> {
+    let ids: BTreeSet<LeadId> =
+        work.iter().filter_map(|work| if let Work::Again(id) = work { Some(*id) } else { None }).collect();
+    let mut again = HashMap::with_capacity(ids.len());
+    for lead in transaction.leads_to_place(&ids).await? {
+        let known = |noun: &str| StoreError::corrupt(format!("the {noun} of lead {} is unknown", lead.row.id));
+        let campaign = snapshot.campaigns.get(&CampaignId(lead.row.campaign_id)).ok_or_else(|| known("campaign"))?;
+        let source_id = leadyard_types::SourceId(lead.row.source_id);
+        let source = snapshot.sources.get(&source_id).ok_or_else(|| known("source"))?;
+        let vertical = snapshot.verticals.get(&campaign.vertical_id).ok_or_else(|| known("vertical"))?;
+        let origin = Origin {
+            consent: lead.consent.clone(),
+            score: lead.row.score,
+            source_id,
+            subid: lead.row.subid.clone(),
+            received_at: lead.row.received_at,
+        };
+        let keyring = transaction.store().keyring();
+        let fingerprints = crate::rules::duplicate::fingerprint_fields(&campaign.terms.duplicates, &lead.fields)
+            .into_iter()
+            .map(|(field, value)| keyring.index_hash(&field, &value))
+            .collect();
+        let facts = derive(lead.fields.clone(), &vertical.terms, &campaign.country, snapshot.postal.as_ref(), origin);
+        let entry = Again { facts, campaign: Arc::clone(campaign), source: Arc::clone(source), fingerprints, lead };
+        again.insert(LeadId(entry.lead.row.id), entry);
+    }
+    Ok(again)
+}
+
+fn campaigns_of(work: &[Work], again: &HashMap<LeadId, Again>) -> BTreeSet<CampaignId> {
+    let fresh = work.iter().filter_map(Work::new_lead).map(|lead| lead.campaign.id);
+    fresh.chain(again.values().map(|again| again.campaign.id)).collect()
+}
+
+/// Campaigns first; then, where duplicates are looked for across campaigns, the fingerprints.
+async fn lock(transaction: &Write, work: &[Work], again: &HashMap<LeadId, Again>) -> StoreResult<()> {
+    transaction.lock_campaigns(&campaigns_of(work, again)).await?;
+    let wide: BTreeSet<IndexHash> = work
+        .iter()
+        .filter_map(Work::new_lead)
+        .filter(|lead| lead.campaign.terms.duplicates.scope == DuplicateScope::Operator)
+        .flat_map(|lead| lead.fingerprints.iter().copied())
+        .collect();
+    transaction.lock_fingerprints(&wide).await
+}
+
+/// The contracts whose terms fit a lead, in id order.
+fn fits(snapshot: &Snapshot, work: &Work, again: &HashMap<LeadId, Again>, now: Timestamp) -> Vec<Fit> {
+    let (campaign, facts) = match work {
+        Work::New(lead) if lead.source_refusal.is_some() || !lead.problems.is_empty() => return Vec::new(),
+        Work::New(lead) => (lead.campaign.id, &lead.facts),
+        Work::Again(id) => match again.get(id) {
+            Some(again) if !again.lead.erased => (again.campaign.id, &again.facts),
+            _ => return Vec::new(),
+        },
+    };
+    let Some(contracts) = snapshot.contracts.get(&campaign) else { return Vec::new() };
+    let fitting = contracts.values().filter_map(|contract| {
+        let buyer = snapshot.buyers.get(&contract.buyer_id)?;
+        eligibility::fits(contract, buyer, facts, now).then(|| (Arc::clone(contract), Arc::clone(buyer)))
+    });
+    fitting.collect()
+}
+
+async fn load_wallets(
+    transaction: &Write,
+    buyers: &BTreeSet<BuyerId>,
+) -> StoreResult<HashMap<(BuyerId, Currency), Wallet>> {
+    let mut wallets = HashMap::with_capacity(buyers.len());
+    for row in transaction.lock_wallets(buyers).await? {
+        let currency: Currency = row.currency.parse().map_err(StoreError::corrupt)?;
+        let available_minor = row.balance_minor - row.held_minor + row.credit_limit_minor;
+        wallets.insert((BuyerId(row.owner_id), currency), Wallet { account: AccountId(row.id), available_minor });
+    }
+    Ok(wallets)
+}
+
+/// Locks leads that are offered again, after the wallets, and takes their state as it is now.
+async fn relock(transaction: &Write, mut again: HashMap<LeadId, Again>) -> StoreResult<HashMap<LeadId, Again>> {
+    let ids: BTreeSet<LeadId> = again.keys().copied().collect();
+    for row in transaction.lock_leads(&ids).await? {
+        if let Some(entry) = again.get_mut(&LeadId(row.id)) {
+            entry.lead.row = row;
+        }
+    }
+    Ok(again)
+}
+
+type History = (HashMap<IndexHash, Vec<FingerprintHit>>, HashMap<LeadId, Vec<PriorSale>>);
+
+/// Earlier leads of the same people, and their sales.
+async fn load_history(transaction: &Write, work: &[Work], again: &HashMap<LeadId, Again>) -> StoreResult<History> {
+    let fresh = work.iter().filter_map(Work::new_lead).flat_map(|lead| lead.fingerprints.iter());
+    let all = fresh.chain(again.values().flat_map(|again| again.fingerprints.iter())).copied();
+    let mut hits: HashMap<IndexHash, Vec<FingerprintHit>> = HashMap::new();
+    for hit in transaction.fingerprint_hits(all).await? {
+        hits.entry(hit.hash).or_default().push(hit);
+    }
+    let mut leads: BTreeSet<LeadId> = hits.values().flatten().map(|hit| hit.lead_id).collect();
+    leads.extend(again.keys());
+    let mut sales: HashMap<LeadId, Vec<PriorSale>> = HashMap::new();
+    for sale in transaction.prior_sales(&leads).await? {
+        sales.entry(sale.lead_id).or_default().push(sale);
+    }
+    Ok((hits, sales))
+}
+
+async fn load_people(
+    transaction: &Write,
+    identities: impl IntoIterator<Item = IndexHash>,
+) -> StoreResult<HashMap<IndexHash, person::Model>> {
+    let rows = transaction.people(identities).await?;
+    let keyed = rows.into_iter().filter_map(|row| {
+        let hash = row.identity_hash.as_deref()?.try_into().ok()?;
+        Some((hash, row))
+    });
+    Ok(keyed.collect())
+}
+
+async fn load_rotations(
+    transaction: &Write,
+    campaigns: &BTreeSet<CampaignId>,
+) -> StoreResult<HashMap<(CampaignId, String), StageState>> {
+    let stored = transaction.rotations(campaigns).await?;
+    stored.into_iter().map(|(key, text)| Ok((key, serde_json::from_str(&text).map_err(StoreError::corrupt)?))).collect()
+}
+
+/// The buckets of every cap that may matter.
+fn counter_keys(
+    work: &[Work],
+    again: &HashMap<LeadId, Again>,
+    fits: &[Vec<Fit>],
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> BTreeSet<CounterKey> {
+    let mut keys = BTreeSet::new();
+    for lead in work.iter().filter_map(Work::new_lead) {
+        let owner = CapOwner::Source(lead.source.id.0);
+        let zone = lead.campaign.terms.time_zone;
+        keys.extend(lead.source.terms.caps.iter().map(|cap| counter_key(owner, cap, lead.received_at, zone)));
+    }
+    for campaign in campaigns_of(work, again).iter().filter_map(|id| snapshot.campaigns.get(id)) {
+        let owner = CapOwner::Campaign(campaign.id.0);
+        keys.extend(campaign.terms.caps.iter().map(|cap| counter_key(owner, cap, now, campaign.terms.time_zone)));
+    }
+    for (contract, buyer) in fits.iter().flatten() {
+        let zone = buyer.terms.time_zone;
+        let owner = CapOwner::Contract(contract.id.0);
+        keys.extend(contract.terms.caps.iter().map(|cap| counter_key(owner, cap, now, zone)));
+        let owner = CapOwner::Buyer(buyer.id.0);
+        keys.extend(buyer.terms.caps.iter().map(|cap| counter_key(owner, cap, now, zone)));
+    }
+    keys
+}
+
+/// The counter that a cap reads at a moment.
+pub(super) fn counter_key(owner: CapOwner, cap: &Cap, at: Timestamp, zone: chrono_tz::Tz) -> CounterKey {
+    let bucket = bucket_of(cap.period, at, zone);
+    CounterKey { owner, period: cap.period, starts_at: bucket.starts_at, ends_at: bucket.ends_at }
+}
+
+impl Market {
+    /// The operator's and suppliers' accounts a batch may post to. Ids never change, so they are remembered.
+    async fn operator_accounts(
+        &self,
+        transaction: &Write,
+        work: &[Work],
+        again: &HashMap<LeadId, Again>,
+    ) -> StoreResult<HashMap<AccountKey, AccountId>> {
+        let fresh =
+            work.iter().filter_map(Work::new_lead).map(|lead| (lead.source.supplier_id, lead.campaign.currency));
+        let again = again.values().map(|again| (again.source.supplier_id, again.campaign.currency));
+        let mut keys: BTreeSet<AccountKey> = BTreeSet::new();
+        for (supplier, currency) in fresh.chain(again) {
+            keys.insert((AccountKind::Revenue, OPERATOR, currency));
+            keys.insert((AccountKind::PayoutCost, OPERATOR, currency));
+            keys.insert((AccountKind::SupplierPayable, Uuid::from(supplier), currency));
+        }
+        let known: BTreeMap<AccountKey, AccountId> = {
+            let cache = self.accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            keys.iter().filter_map(|key| Some((*key, *cache.get(key)?))).collect()
+        };
+        if known.len() == keys.len() {
+            return Ok(known.into_iter().collect());
+        }
+        let rows = transaction.ensure_accounts(&keys).await?;
+        Ok(rows.into_iter().map(|(key, row)| (key, AccountId(row.id))).collect())
+    }
+
+    /// Remembers accounts once they are committed.
+    pub(super) fn remember_accounts(&self, accounts: HashMap<AccountKey, AccountId>) {
+        self.accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(accounts);
+    }
+}

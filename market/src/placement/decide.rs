@@ -1,0 +1,336 @@
+//! Deciding a batch, lead after lead, against what was loaded. Pure but for new ids and sealing.
+
+use std::collections::BTreeSet;
+
+use leadyard_entity::placement::{CapOwner, FingerprintHit, NewEvent, PlacementWrites, PriorSale};
+use leadyard_entity::{IndexHash, StoreError, StoreResult};
+use leadyard_types::lead::LeadEventKind;
+use leadyard_types::terms::{DuplicateMatch, DuplicatePolicy};
+use leadyard_types::{Cap, Check, FieldProblem, LeadAnswer, LeadId, LeadState, Money, Refusal, SaleState, Timestamp};
+
+use super::Work;
+use super::batch::{Batch, Fit, counter_key};
+use super::rows::Subject;
+use crate::eligibility;
+use crate::intake::{IntakeError, Prepared, SAME_BODY_SECONDS, body_scope};
+use crate::rules::cap::{self, CapUse, bucket_of};
+use crate::rules::duplicate::{self, Hit};
+use crate::rules::payout::payout_for_accepted;
+use crate::rules::routing::{Candidate, RoutingInput};
+use crate::snapshot::Campaign;
+
+type Answer = Result<LeadAnswer, IntakeError>;
+
+/// A check that ended a lead's way.
+pub(super) struct Rejection {
+    pub(super) refusal: Refusal,
+    pub(super) problems: Vec<FieldProblem>,
+}
+
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, problems: Vec::new() }
+    }
+}
+
+impl Batch<'_> {
+    /// Decides every lead of the batch in order; answers in the same order.
+    pub(crate) fn decide(mut self) -> StoreResult<(PlacementWrites, Vec<Answer>)> {
+        let mut writes = PlacementWrites::default();
+        let mut answers = Vec::with_capacity(self.work.len());
+        for (index, work) in self.work.iter().enumerate() {
+            answers.push(match work {
+                Work::New(lead) => self.decide_new(index, lead, &mut writes)?,
+                Work::Again(id) => self.decide_again(index, *id, &mut writes)?,
+            });
+        }
+        Ok((writes, answers))
+    }
+
+    fn decide_new(&mut self, index: usize, lead: &Prepared, writes: &mut PlacementWrites) -> StoreResult<Answer> {
+        if let Some(answer) = self.earlier_answer(lead, writes)? {
+            return Ok(answer);
+        }
+        let lead_id = LeadId(self.ids.uuid());
+        let answer = match self.rejection(lead) {
+            Some(rejection) => {
+                self.write_lead(lead, lead_id, LeadState::Rejected, Some(&rejection), writes)?;
+                rejected(lead_id, rejection, &lead.campaign)
+            }
+            None => self.accept(index, lead, lead_id, writes)?,
+        };
+        self.remember_answer(lead, &answer, writes)?;
+        Ok(Ok(answer))
+    }
+
+    /// The first answer again, where this is the same request; an error where the key was used for another.
+    fn earlier_answer(&self, lead: &Prepared, writes: &mut PlacementWrites) -> StoreResult<Option<Answer>> {
+        let key = (lead.scope.clone(), lead.key);
+        let Some(stored) = self.answers.get(&key) else { return Ok(None) };
+        let by_body = lead.scope == body_scope(lead.source.id);
+        if by_body && (lead.received_at - stored.created_at).num_seconds() >= SAME_BODY_SECONDS {
+            writes.stale_answers.push(key);
+            return Ok(None);
+        }
+        if stored.request_hash != lead.request_hash {
+            return Ok(Some(Err(IntakeError::KeyReused)));
+        }
+        let mut answer: LeadAnswer = serde_json::from_str(&stored.answer).map_err(StoreError::corrupt)?;
+        answer.repeated = true;
+        Ok(Some(Ok(answer)))
+    }
+
+    /// Checks 1 to 5 in the published order; the first that fails names itself. (6 and 7 are not configured.)
+    fn rejection(&self, lead: &Prepared) -> Option<Rejection> {
+        if let Some(refusal) = lead.source_refusal.clone().or_else(|| self.source_cap_refusal(lead)) {
+            return Some(refusal.into());
+        }
+        if !lead.problems.is_empty() {
+            let refusal = Refusal::new(Check::Fields, "some fields are missing or wrong");
+            return Some(Rejection { refusal, problems: lead.problems.clone() });
+        }
+        let listed = |hash: &IndexHash| {
+            self.suppressed.contains(&(*hash, None)) || self.suppressed.contains(&(*hash, Some(lead.campaign.id)))
+        };
+        if lead.contacts.iter().any(listed) {
+            return Some(Refusal::new(Check::Suppression, "this person must not be contacted").into());
+        }
+        if let Some(refusal) = lead.consent_refusal.clone() {
+            return Some(refusal.into());
+        }
+        let hits: Vec<Hit> = self.hits_of(&lead.fingerprints).map(as_hit).collect();
+        let policy = &lead.campaign.terms.duplicates;
+        let earlier = duplicate::is_duplicate(policy, lead.campaign.id, &lead.fingerprints, &hits, lead.received_at)?;
+        let refusal = Refusal::new(Check::Duplicate, "this enquiry was taken in before");
+        Some(refusal.seeing("earlier lead", earlier.to_string()).into())
+    }
+
+    fn source_cap_refusal(&self, lead: &Prepared) -> Option<Refusal> {
+        let owner = CapOwner::Source(lead.source.id.0);
+        let uses = self.uses(owner, &lead.source.terms.caps, lead.received_at, lead.campaign.terms.time_zone);
+        cap::refusal("source", &uses, 0).map(|refusal| Refusal { check: Check::Source, ..refusal })
+    }
+
+    fn hits_of(&self, fingerprints: &[IndexHash]) -> impl Iterator<Item = &FingerprintHit> {
+        fingerprints.iter().filter_map(|hash| self.hits.get(hash)).flatten()
+    }
+
+    /// Caps with what is in their buckets.
+    pub(super) fn uses(&self, owner: CapOwner, caps: &[Cap], at: Timestamp, zone: chrono_tz::Tz) -> Vec<CapUse> {
+        caps.iter()
+            .map(|cap| {
+                let used = self.counters.get(&counter_key(owner, cap, at, zone)).copied().unwrap_or_default();
+                let bucket = bucket_of(cap.period, at, zone);
+                CapUse { cap: *cap, bucket, count: used.count, amount_minor: used.amount_minor }
+            })
+            .collect()
+    }
+
+    /// A lead that passed its checks: counted, paid for if the source is paid per lead, and routed.
+    fn accept(
+        &mut self,
+        index: usize,
+        lead: &Prepared,
+        lead_id: LeadId,
+        writes: &mut PlacementWrites,
+    ) -> StoreResult<LeadAnswer> {
+        self.count_accepted(lead, writes);
+        let (per_lead_minor, _) = payout_for_accepted(&lead.source.payout, &lead.facts);
+        let subject = Subject {
+            lead_id,
+            campaign: &lead.campaign,
+            source: &lead.source,
+            facts: &lead.facts,
+            fingerprints: &lead.fingerprints,
+            decision_number: 1,
+            own_sales: Vec::new(),
+        };
+        let fits = std::mem::take(&mut self.fits[index]);
+        // The lead's row comes first: everything else refers to it. Its state follows from the routing.
+        let row = writes.leads.len();
+        self.write_lead(lead, lead_id, LeadState::Received, None, writes)?;
+        if per_lead_minor > 0 {
+            self.write_payout(&subject, None, per_lead_minor, writes);
+        }
+        let placed = self.place(&subject, &fits, writes)?;
+        let outcome = self.outcome(&subject, LeadState::Received, None, &placed, writes);
+        if let Some(stored) = writes.leads.get_mut(row) {
+            stored.state = outcome.state.as_str().to_owned();
+            stored.reason = outcome.reason.map(|check| check.as_str().to_owned());
+            stored.retry_until = outcome.retry_until;
+            stored.decisions = 1;
+        }
+        for hash in &lead.fingerprints {
+            let hit =
+                FingerprintHit { hash: *hash, lead_id, campaign_id: lead.campaign.id, received_at: lead.received_at };
+            self.hits.entry(*hash).or_default().push(hit);
+        }
+        let payout_minor = per_lead_minor + placed.payout_minor;
+        Ok(LeadAnswer {
+            lead_id,
+            state: outcome.state,
+            check: outcome.reason,
+            message: outcome.reason.map(|_| "no buyer takes this lead at the moment".to_owned()),
+            problems: Vec::new(),
+            payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
+            redirect_url: redirect(&lead.campaign, outcome.state == LeadState::Sold),
+            repeated: false,
+        })
+    }
+
+    /// A stored lead that is offered again.
+    fn decide_again(&mut self, index: usize, id: LeadId, writes: &mut PlacementWrites) -> StoreResult<Answer> {
+        let Some(again) = self.again.remove(&id) else {
+            return Ok(Err(StoreError::corrupt("a lead that is offered again is missing").into()));
+        };
+        let state: LeadState = again.lead.row.state.parse().map_err(StoreError::corrupt)?;
+        let answer = |state, check| LeadAnswer {
+            lead_id: id,
+            state,
+            check,
+            message: None,
+            problems: Vec::new(),
+            payout: None,
+            redirect_url: None,
+            repeated: false,
+        };
+        if matches!(state, LeadState::Rejected | LeadState::Quarantined) {
+            return Ok(Ok(answer(state, None)));
+        }
+        let subject = Subject {
+            lead_id: id,
+            campaign: &again.campaign,
+            source: &again.source,
+            facts: &again.facts,
+            fingerprints: &again.fingerprints,
+            decision_number: again.lead.row.decisions + 1,
+            own_sales: self.sales.get(&id).cloned().unwrap_or_default(),
+        };
+        let fits = std::mem::take(&mut self.fits[index]);
+        let placed = self.place(&subject, &fits, writes)?;
+        let outcome = self.outcome(&subject, state, again.lead.row.retry_until, &placed, writes);
+        writes.lead_updates.push(leadyard_entity::placement::LeadUpdate {
+            lead_id: id,
+            state: outcome.state,
+            reason: outcome.reason.map(|check| check.as_str().to_owned()),
+            retry_until: outcome.retry_until,
+        });
+        Ok(Ok(answer(outcome.state, outcome.reason)))
+    }
+
+    /// The routing's input: every contract whose terms fit, with what is seen of it now.
+    pub(super) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
+        let (campaign, now) = (subject.campaign, self.now);
+        let known = self.leads_of_same_person(subject);
+        let candidates = fits.iter().map(|fit| self.candidate(subject, fit, &known)).collect();
+        let stages = campaign.terms.stages.clone();
+        let rotations = stages.iter().filter_map(|stage| {
+            Some((stage.key.clone(), self.rotations.get(&(campaign.id, stage.key.clone()))?.clone()))
+        });
+        let taken =
+            subject.own_sales.iter().filter(|sale| sale.state.occupies() || sale.state == SaleState::UnknownExpired);
+        RoutingInput {
+            sale_mode: campaign.terms.sale_mode,
+            legs_taken: u8::try_from(taken.count()).unwrap_or(u8::MAX),
+            floor_minor: campaign.terms.floor_minor,
+            campaign_caps: self.uses(
+                CapOwner::Campaign(campaign.id.0),
+                &campaign.terms.caps,
+                now,
+                campaign.terms.time_zone,
+            ),
+            rotations: rotations.collect(),
+            stages,
+            candidates,
+        }
+    }
+
+    fn candidate(&self, subject: &Subject<'_>, (contract, buyer): &Fit, known: &BTreeSet<LeadId>) -> Candidate {
+        let (price_minor, rule) = contract.prices.price(subject.facts);
+        let (now, zone, currency) = (self.now, buyer.terms.time_zone, subject.campaign.currency);
+        Candidate {
+            contract_id: contract.id,
+            buyer_id: buyer.id,
+            group_id: buyer.group_id(),
+            revision_id: contract.revision_id,
+            stage: contract.terms.stage.clone(),
+            priority: contract.terms.priority,
+            weight: contract.terms.weight,
+            created_at: contract.created_at,
+            exclusivity: contract.terms.exclusivity,
+            verdict: contract.terms.verdict,
+            price: Money::new(price_minor, currency),
+            price_rule: rule.map(str::to_owned),
+            already_sold: self.already_sold(subject, contract.id, buyer.group_id(), known),
+            consent: eligibility::consent_refusal(contract, buyer, subject.facts),
+            contract_caps: self.uses(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone),
+            buyer_caps: self.uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone),
+            available_minor: self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor),
+        }
+    }
+
+    /// Earlier leads of the same person, by the campaign's duplicate fields and window (decisions 11).
+    fn leads_of_same_person(&self, subject: &Subject<'_>) -> BTreeSet<LeadId> {
+        let policy: &DuplicatePolicy = &subject.campaign.terms.duplicates;
+        let since = self.now - chrono::Duration::days(i64::from(policy.window_days));
+        let hits: Vec<&FingerprintHit> =
+            self.hits_of(subject.fingerprints).filter(|hit| hit.received_at > since).collect();
+        let shares_all = |lead: LeadId| {
+            let shares = |hash: &IndexHash| hits.iter().any(|hit| hit.lead_id == lead && hit.hash == *hash);
+            subject.fingerprints.iter().all(shares)
+        };
+        let same = |hit: &&&FingerprintHit| policy.matching == DuplicateMatch::Any || shares_all(hit.lead_id);
+        hits.iter().filter(same).map(|hit| hit.lead_id).filter(|lead| *lead != subject.lead_id).collect()
+    }
+
+    /// Whether this lead or this person went to the buyer's group before, or the buyer refused this lead.
+    fn already_sold(
+        &self,
+        subject: &Subject<'_>,
+        contract: leadyard_types::ContractId,
+        group: uuid::Uuid,
+        known: &BTreeSet<LeadId>,
+    ) -> Option<Refusal> {
+        let stands = |sale: &&PriorSale| sale.group_id == group && sale.state != SaleState::Rejected;
+        if let Some(sale) = subject.own_sales.iter().find(stands) {
+            let refusal = Refusal::new(Check::AlreadySold, "this lead went to this buyer or its group before");
+            return Some(refusal.seeing("sale state", sale.state.as_str()));
+        }
+        if subject.own_sales.iter().any(|sale| sale.contract_id == contract && sale.state == SaleState::Rejected) {
+            return Some(Refusal::new(Check::BuyerRefused, "the buyer refused this lead before"));
+        }
+        let earlier = known
+            .iter()
+            .find(|lead| self.sales.get(lead).is_some_and(|sales| sales.iter().any(|sale| stands(&sale))))?;
+        let refusal = Refusal::new(Check::AlreadySold, "this person was sold to this buyer or its group before");
+        Some(refusal.seeing("earlier lead", earlier.to_string()))
+    }
+
+    /// A step in a lead's timeline.
+    pub(super) fn event(writes: &mut PlacementWrites, lead_id: LeadId, kind: LeadEventKind, detail: serde_json::Value) {
+        writes.events.push(NewEvent { lead_id, kind, detail });
+    }
+}
+
+/// Where a visitor is sent.
+pub(super) fn redirect(campaign: &Campaign, sold: bool) -> Option<String> {
+    let redirects = &campaign.terms.redirects;
+    if sold { redirects.sold_url.clone().or_else(|| redirects.other_url.clone()) } else { redirects.other_url.clone() }
+}
+
+fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign) -> LeadAnswer {
+    LeadAnswer {
+        lead_id,
+        state: LeadState::Rejected,
+        check: Some(rejection.refusal.check),
+        message: Some(rejection.refusal.message),
+        problems: rejection.problems,
+        payout: None,
+        redirect_url: redirect(campaign, false),
+        repeated: false,
+    }
+}
+
+fn as_hit(hit: &FingerprintHit) -> Hit {
+    Hit { hash: hit.hash, lead_id: hit.lead_id, campaign_id: hit.campaign_id, received_at: hit.received_at }
+}

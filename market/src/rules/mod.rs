@@ -1,0 +1,30 @@
+//! The rules of the market, pure: no async, no database, no clock, no I/O. The same inputs give the same answer, so
+//! that any decision can be replayed exactly.
+//!
+//! One subject per file. Use cases load the inputs, ask a rule, and write what it said.
+
+pub mod cap;
+pub mod complaint;
+pub mod consent;
+pub mod distance;
+pub mod duplicate;
+pub mod facts;
+pub mod filter;
+pub mod method;
+pub mod normalise;
+pub mod payout;
+pub mod phone;
+pub mod postal;
+pub mod price;
+pub mod region;
+pub mod schedule;
+pub mod value;
+pub mod vertical;
+pub mod weighted;
+pub mod zone;
+
+#[cfg(test)]
+mod fixtures;
+mod leaf;
+pub mod routing;
+mod text;

@@ -1,0 +1,263 @@
+//! Routing: from the contracts whose terms fit a lead to those that buy it. Pure: a decision is a function of its
+//! input, so storing the input makes it replayable.
+//!
+//! The dynamic checks follow the published order (domain page, section 2, checks 8 and 9): already sold → consent names
+//! the buyer → caps → balance → floor → stages and methods.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leadyard_types::terms::{Exclusivity, Stage};
+use leadyard_types::{
+    BuyerId, Check, ContractId, ContractVerdict, Money, Refusal, RevisionId, SaleMode, Timestamp, Verdict,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::cap::{self, CapUse};
+use super::method::{self, Member, StageState};
+
+/// A contract whose terms fit the lead, with what was seen of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The contract.
+    pub contract_id: ContractId,
+    /// Its buyer.
+    pub buyer_id: BuyerId,
+    /// The buyer's group.
+    pub group_id: Uuid,
+    /// The revision of its terms.
+    pub revision_id: RevisionId,
+    /// Its stage.
+    pub stage: String,
+    /// 1 comes first in a waterfall.
+    pub priority: u32,
+    /// Its share in a weighted stage.
+    pub weight: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Whether it shares.
+    pub exclusivity: Exclusivity,
+    /// Whether its buyer answers.
+    pub verdict: Verdict,
+    /// The price for this lead.
+    pub price: Money,
+    /// The rule that set it.
+    pub price_rule: Option<String>,
+    /// Why the person cannot be sold to this buyer or group, if so.
+    pub already_sold: Option<Refusal>,
+    /// Why the consent does not do, if so.
+    pub consent: Option<Refusal>,
+    /// The contract's caps.
+    pub contract_caps: Vec<CapUse>,
+    /// Its buyer's caps.
+    pub buyer_caps: Vec<CapUse>,
+    /// What its buyer may still spend, minor units.
+    pub available_minor: i64,
+}
+
+/// Everything a routing decision depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoutingInput {
+    /// How many buyers the lead is sold to.
+    pub sale_mode: SaleMode,
+    /// How many sales of it stand already.
+    pub legs_taken: u8,
+    /// Nothing sells below, minor units.
+    pub floor_minor: i64,
+    /// The campaign's caps.
+    pub campaign_caps: Vec<CapUse>,
+    /// The stages in order.
+    pub stages: Vec<Stage>,
+    /// The stages' rotations.
+    pub rotations: BTreeMap<String, StageState>,
+    /// The contracts whose terms fit, in id order.
+    pub candidates: Vec<Candidate>,
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Routing {
+    /// The winners as positions in the input's candidates, in the order they were chosen.
+    pub winners: Vec<usize>,
+    /// What was found about every candidate, in their order.
+    pub verdicts: Vec<ContractVerdict>,
+}
+
+/// The rules this version decides by. A decision stores it; another version's decisions are reported apart.
+pub const RULES_VERSION: i64 = 1;
+
+/// Decides who buys.
+#[must_use]
+pub fn route(input: &RoutingInput) -> Routing {
+    let mut run = Run::new(input);
+    for (position, candidate) in input.candidates.iter().enumerate() {
+        run.verdicts[position].refusal = run.refusal(candidate);
+    }
+    for stage in &input.stages {
+        run.try_stage(stage);
+        // A stage that sold ends the run (`on_sold: stop`).
+        if !run.winners.is_empty() {
+            break;
+        }
+    }
+    run.finish()
+}
+
+struct Run<'a> {
+    input: &'a RoutingInput,
+    slots: u8,
+    winners: Vec<usize>,
+    groups: BTreeSet<Uuid>,
+    verdicts: Vec<ContractVerdict>,
+}
+
+impl<'a> Run<'a> {
+    fn new(input: &'a RoutingInput) -> Self {
+        let most = match input.sale_mode {
+            SaleMode::Exclusive => 1,
+            SaleMode::Shared { max } => max,
+        };
+        let verdicts = input.candidates.iter().map(open_verdict).collect();
+        let slots = most.saturating_sub(input.legs_taken);
+        Self { input, slots, winners: Vec::new(), groups: BTreeSet::new(), verdicts }
+    }
+
+    /// The first dynamic check that refuses a candidate.
+    fn refusal(&self, candidate: &Candidate) -> Option<Refusal> {
+        let price = candidate.price.amount_minor;
+        candidate
+            .already_sold
+            .clone()
+            .or_else(|| candidate.consent.clone())
+            .or_else(|| cap::refusal("contract", &candidate.contract_caps, price))
+            .or_else(|| cap::refusal("buyer", &candidate.buyer_caps, price))
+            .or_else(|| self.campaign_cap_refusal(price))
+            .or_else(|| balance_refusal(candidate))
+            .or_else(|| self.floor_refusal(candidate))
+            .or_else(|| self.stage_refusal(candidate))
+    }
+
+    /// The campaign's caps, with what this very run has sold already.
+    fn campaign_cap_refusal(&self, price_minor: i64) -> Option<Refusal> {
+        let sold: i64 = self.winners.iter().map(|&position| self.input.candidates[position].price.amount_minor).sum();
+        let count = i64::try_from(self.winners.len()).unwrap_or(i64::MAX);
+        let uses: Vec<CapUse> = self
+            .input
+            .campaign_caps
+            .iter()
+            .map(|used| CapUse { count: used.count + count, amount_minor: used.amount_minor + sold, ..*used })
+            .collect();
+        cap::refusal("campaign", &uses, price_minor)
+    }
+
+    fn floor_refusal(&self, candidate: &Candidate) -> Option<Refusal> {
+        (candidate.price.amount_minor < self.input.floor_minor).then(|| {
+            let floor = Money::new(self.input.floor_minor, candidate.price.currency);
+            Refusal::new(Check::Floor, "the price is below the campaign's floor")
+                .seeing("price", candidate.price.to_string())
+                .seeing("floor", floor.to_string())
+        })
+    }
+
+    fn stage_refusal(&self, candidate: &Candidate) -> Option<Refusal> {
+        if !self.input.stages.iter().any(|stage| stage.key == candidate.stage) {
+            let refusal = Refusal::new(Check::Stage, "the campaign has no such stage");
+            return Some(refusal.seeing("stage", candidate.stage.clone()));
+        }
+        let shared = matches!(self.input.sale_mode, SaleMode::Shared { max } if max > 1);
+        (shared && candidate.exclusivity == Exclusivity::ExclusiveOnly).then(|| {
+            Refusal::new(Check::Stage, "the contract buys only exclusive leads, and this campaign shares them")
+        })
+    }
+
+    /// Tries one stage's eligible contracts in its method's order.
+    fn try_stage(&mut self, stage: &Stage) {
+        let eligible: Vec<usize> = (0..self.input.candidates.len())
+            .filter(|&position| {
+                self.input.candidates[position].stage == stage.key && self.verdicts[position].refusal.is_none()
+            })
+            .collect();
+        let none = StageState::default();
+        let rotation = self.input.rotations.get(&stage.key).unwrap_or(&none);
+        let members: Vec<Member> =
+            eligible.iter().map(|&position| self.input.candidates[position].member(rotation)).collect();
+        for (place, index) in method::order(stage.method, &members, rotation).into_iter().enumerate() {
+            let position = eligible[index];
+            self.verdicts[position].rank = Some(u32::try_from(place + 1).unwrap_or(u32::MAX));
+            self.verdicts[position].refusal = self.choose(position);
+        }
+    }
+
+    /// Lets a candidate win, or says why it does not.
+    fn choose(&mut self, position: usize) -> Option<Refusal> {
+        let candidate = &self.input.candidates[position];
+        if self.slots == 0 {
+            return Some(Refusal::new(Check::NotChosen, "eligible, but others came first"));
+        }
+        if self.groups.contains(&candidate.group_id) {
+            return Some(Refusal::new(Check::AlreadySold, "this lead goes to the same buyer or group already"));
+        }
+        if let Some(refusal) = self.campaign_cap_refusal(candidate.price.amount_minor) {
+            return Some(refusal);
+        }
+        self.slots -= 1;
+        self.groups.insert(candidate.group_id);
+        self.winners.push(position);
+        None
+    }
+
+    /// What was never reached was not chosen.
+    fn finish(mut self) -> Routing {
+        for (position, verdict) in self.verdicts.iter_mut().enumerate() {
+            if verdict.refusal.is_none() && !self.winners.contains(&position) {
+                verdict.refusal = Some(Refusal::new(Check::NotChosen, "eligible, but an earlier stage sold the lead"));
+            }
+        }
+        Routing { winners: self.winners, verdicts: self.verdicts }
+    }
+}
+
+fn open_verdict(candidate: &Candidate) -> ContractVerdict {
+    ContractVerdict {
+        contract_id: candidate.contract_id,
+        buyer_id: candidate.buyer_id,
+        revision_id: candidate.revision_id,
+        stage: candidate.stage.clone(),
+        price_minor: candidate.price.amount_minor,
+        price_rule: candidate.price_rule.clone(),
+        rank: None,
+        refusal: None,
+    }
+}
+
+impl Candidate {
+    /// The candidate as its stage's rotation sees it.
+    #[must_use]
+    pub fn member(&self, rotation: &StageState) -> Member {
+        rotation.member(self.contract_id, self.priority, self.weight, self.created_at)
+    }
+}
+
+impl RoutingInput {
+    /// The contracts of a stage that could have bought: the winners and those that were only not chosen.
+    #[must_use]
+    pub fn eligible_in(&self, stage: &str, verdicts: &[ContractVerdict], rotation: &StageState) -> Vec<Member> {
+        let could_buy =
+            |refusal: &Option<Refusal>| refusal.as_ref().is_none_or(|refusal| refusal.check == Check::NotChosen);
+        self.candidates
+            .iter()
+            .zip(verdicts)
+            .filter(|(candidate, verdict)| candidate.stage == stage && could_buy(&verdict.refusal))
+            .map(|(candidate, _)| candidate.member(rotation))
+            .collect()
+    }
+}
+
+fn balance_refusal(candidate: &Candidate) -> Option<Refusal> {
+    (candidate.available_minor < candidate.price.amount_minor).then(|| {
+        let available = Money::new(candidate.available_minor, candidate.price.currency);
+        Refusal::new(Check::Balance, "the buyer's available balance does not cover the price")
+            .seeing("available", available.to_string())
+            .seeing("price", candidate.price.to_string())
+    })
+}
