@@ -1,1 +1,21 @@
-//! Schema changes, frozen once landed.
+//! Schema changes of leadyard, frozen once landed: a change is a new migration, never an edit of an old one.
+//!
+//! Migrations are SQL files with a handful of type words (`:id`, `:time`, `:int` …) that [`dialect::sql`] spells for
+//! each database, so that both schemas are read in one place.
+
+mod dialect;
+mod m20261121_000001_first;
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+/// All migrations in order.
+#[derive(Debug, Clone, Copy)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_first::Migration)]
+    }
+}

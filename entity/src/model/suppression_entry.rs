@@ -1,0 +1,23 @@
+//! A keyed hash of somebody who must not be taken in.
+
+use sea_orm::entity::prelude::*;
+
+/// A keyed hash of somebody who must not be taken in.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "suppression_entry")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub hash: Vec<u8>,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub campaign_id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub field: String,
+    #[sea_orm(column_type = "Text")]
+    pub reason: String,
+    pub created_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,289 @@
+//! The store: one database, opened once, reached only through a principal.
+//!
+//! - [`Store::read`] gives a [`Read`]er whose queries are already scoped to the caller.
+//! - [`Store::write`] opens a write transaction (immediate on SQLite). What it writes commits together or not at all.
+//!
+//! There is no other way to a row from outside this room.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadyard_migration::{Migrator, MigratorTrait};
+use leadyard_types::{Clock, Ids, Principal};
+use sea_orm::{
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, SqlxPostgresConnector,
+    SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::error::{StoreError, StoreResult};
+use crate::keyring::{Keyring, MasterKeys};
+
+/// How many readers SQLite gets beside its one writer.
+const SQLITE_READERS: u32 = 8;
+/// How long a caller waits for a connection before it is told that the database is not available.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// `sqlite://path` (created if missing) or `postgres://…`.
+    pub url: String,
+    /// The most connections to PostgreSQL.
+    pub max_connections: u32,
+    /// The keys that wrap all others.
+    pub master_keys: MasterKeys,
+}
+
+/// Which database it is; differences between the two live in this room and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// One file, one writer.
+    Sqlite,
+    /// A server, any number of processes.
+    Postgres,
+}
+
+/// An opened database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    url: String,
+    keyring: Keyring,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and loads its keys.
+    pub async fn open(options: StoreOptions, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> StoreResult<Self> {
+        let (engine, writer, reader) = connect(&options).await?;
+        migrate(&writer, engine).await?;
+        let keyring = Keyring::open(&writer, options.master_keys, clock.now()).await?;
+        Ok(Self { inner: Arc::new(Inner { engine, writer, reader, url: options.url, keyring, clock, ids }) })
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.inner.engine
+    }
+
+    /// The address it was opened with.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.inner.keyring
+    }
+
+    /// The clock the store was opened with.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// The ids the store was opened with.
+    #[must_use]
+    pub fn ids(&self) -> &Arc<dyn Ids> {
+        &self.inner.ids
+    }
+
+    /// A reader on behalf of a principal.
+    #[must_use]
+    pub fn read(&self, principal: Principal) -> Read {
+        Read { store: self.clone(), principal }
+    }
+
+    /// A write transaction on behalf of a principal. On SQLite it is immediate and the only one of its process.
+    #[allow(clippy::disallowed_methods, reason = "the one place where write transactions begin")]
+    pub async fn write(&self, principal: Principal) -> StoreResult<Write> {
+        let transaction = self
+            .inner
+            .writer
+            .begin_with_options(TransactionOptions {
+                isolation_level: None,
+                access_mode: Some(AccessMode::ReadWrite).filter(|_| self.inner.engine == Engine::Postgres),
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            })
+            .await?;
+        Ok(Write { store: self.clone(), transaction, principal, tasks: 0 })
+    }
+
+    /// Undoes and redoes every migration, for tests of the migrations themselves. Everything stored is lost.
+    pub async fn migrate_down_and_up(url: &str) -> StoreResult<()> {
+        let options = StoreOptions { url: url.to_owned(), max_connections: 2, master_keys: MasterKeys::generate()? };
+        let (_, writer, _) = connect(&options).await?;
+        Migrator::up(&writer, None).await?;
+        Migrator::down(&writer, None).await?;
+        Migrator::up(&writer, None).await?;
+        Ok(())
+    }
+
+    /// Closes the connections; what is committed is safe without it.
+    pub async fn close(&self) {
+        for connection in [&self.inner.reader, &self.inner.writer] {
+            if let Err(error) = connection.clone().close().await {
+                tracing::debug!(%error, "a connection did not close cleanly");
+            }
+        }
+    }
+}
+
+/// A reader on behalf of a principal. Its queries are in [`crate::scope`] and the `read` modules.
+#[derive(Debug, Clone)]
+pub struct Read {
+    pub(crate) store: Store,
+    pub(crate) principal: Principal,
+}
+
+impl Read {
+    pub(crate) fn connection(&self) -> &DatabaseConnection {
+        &self.store.inner.reader
+    }
+
+    /// On whose behalf.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        self.principal
+    }
+
+    /// The store it reads.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// A write transaction on behalf of a principal. Dropped without [`Write::commit`], nothing has happened.
+#[derive(Debug)]
+pub struct Write {
+    pub(crate) store: Store,
+    pub(crate) transaction: DatabaseTransaction,
+    pub(crate) principal: Principal,
+    /// How many tasks were added.
+    pub(crate) tasks: usize,
+}
+
+/// What a commit leaves to be done: the number of tasks added, so that workers can be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "workers are woken when tasks are due"]
+pub struct TasksDue(pub usize);
+
+impl Write {
+    /// On whose behalf.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        self.principal
+    }
+
+    /// The store it writes.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.store.engine() == Engine::Postgres
+    }
+
+    /// Commits. Only after this has anything happened.
+    pub async fn commit(self) -> StoreResult<TasksDue> {
+        self.transaction.commit().await?;
+        Ok(TasksDue(self.tasks))
+    }
+
+    /// Gives everything up.
+    pub async fn rollback(self) -> StoreResult<()> {
+        self.transaction.rollback().await?;
+        Ok(())
+    }
+}
+
+async fn connect(options: &StoreOptions) -> StoreResult<(Engine, DatabaseConnection, DatabaseConnection)> {
+    if options.url.starts_with("sqlite:") {
+        let (writer, reader) = connect_sqlite(&options.url).await?;
+        return Ok((Engine::Sqlite, writer, reader));
+    }
+    if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+        let connection = connect_postgres(options).await?;
+        return Ok((Engine::Postgres, connection.clone(), connection));
+    }
+    Err(StoreError::Fault(
+        "the database address must begin with sqlite: or postgres:, for example sqlite://leadyard.sqlite".to_owned(),
+    ))
+}
+
+/// One writer and several readers: a pool of writers only queues on SQLite's lock, with a far worse latency.
+async fn connect_sqlite(url: &str) -> StoreResult<(DatabaseConnection, DatabaseConnection)> {
+    let options = SqliteConnectOptions::from_str(url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // An acknowledged lead survives power loss.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .statement_cache_capacity(512)
+        .pragma("cache_size", "-65536")
+        .pragma("temp_store", "memory")
+        .optimize_on_close(true, None);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options.clone())
+        .await?;
+    let reader = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options.pragma("query_only", "on"))
+        .await?;
+    Ok((SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), SqlxSqliteConnector::from_sqlx_sqlite_pool(reader)))
+}
+
+async fn connect_postgres(options: &StoreOptions) -> StoreResult<DatabaseConnection> {
+    let connect = PgConnectOptions::from_str(&options.url)?
+        .application_name("leadyard")
+        .statement_cache_capacity(512)
+        .options([("timezone", "UTC")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(connect)
+        .await?;
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+}
+
+/// Brings the schema up to date. Several processes may start at once: on PostgreSQL they take turns.
+async fn migrate(connection: &DatabaseConnection, engine: Engine) -> StoreResult<()> {
+    use sea_orm::ConnectionTrait;
+    /// Any number, as long as nobody else uses it in this database ("leadyard" as letters of a telephone).
+    const MIGRATION_LOCK: i64 = 5_323_9273;
+    if engine == Engine::Sqlite {
+        return Ok(Migrator::up(connection, None).await?);
+    }
+    // The lock belongs to a transaction of its own, so that it ends even if this process does.
+    #[allow(clippy::disallowed_methods, reason = "held only while migrating, before any store exists")]
+    let guard = connection.begin().await?;
+    guard
+        .execute_raw(sea_orm::Statement::from_string(
+            DbBackend::Postgres,
+            format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"),
+        ))
+        .await?;
+    Migrator::up(connection, None).await?;
+    guard.commit().await?;
+    Ok(())
+}
