@@ -1,10 +1,15 @@
 //! SeaORM models, one file per table, and the only queries and transactions there are.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod configuration;
 pub mod error;
 pub mod keyring;
+pub mod ledger;
 pub mod model;
+pub mod placement;
+mod sql;
 pub mod store;
+pub mod tasks;
 
 pub use error::{StoreError, StoreResult};
 pub use keyring::{IndexHash, Keyring, MasterKeys};

@@ -1,0 +1,50 @@
+//! The task table: background work, written in the transaction that caused it.
+
+use leadyard_types::{TaskPayload, Timestamp};
+use sea_orm::Value;
+
+use crate::error::{StoreError, StoreResult};
+use crate::store::Write;
+
+/// A piece of work to be done after the commit.
+#[derive(Debug, Clone)]
+pub struct NewTask {
+    /// What is asked; ids only.
+    pub payload: TaskPayload,
+    /// Work of one lane shares its limits: a destination, or `place`.
+    pub lane: String,
+    /// Not before.
+    pub run_at: Timestamp,
+    /// While a task with this key waits, another is not added.
+    pub dedupe_key: Option<String>,
+}
+
+impl Write {
+    /// Adds tasks; those whose key is waiting already are left out.
+    pub async fn add_tasks(&mut self, tasks: &[NewTask]) -> StoreResult<()> {
+        let now = self.store.clock().now();
+        for chunk in tasks.chunks(3_000) {
+            let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 7);
+            for task in chunk {
+                let payload = serde_json::to_string(&task.payload).map_err(StoreError::corrupt)?;
+                values.extend([
+                    Value::from(self.store.ids().uuid()),
+                    task.payload.kind().into(),
+                    task.lane.as_str().into(),
+                    payload.into(),
+                    task.dedupe_key.clone().into(),
+                    task.run_at.into(),
+                    now.into(),
+                ]);
+            }
+            let rows = vec!["(?,?,?,?,?,?,0,?)"; chunk.len()].join(",");
+            let sql = format!(
+                "INSERT INTO task (id, kind, lane, payload, dedupe_key, run_at, attempts, created_at) VALUES {rows}
+                 ON CONFLICT (dedupe_key) DO NOTHING"
+            );
+            self.run(&sql, values).await?;
+        }
+        self.tasks += tasks.len();
+        Ok(())
+    }
+}
