@@ -1,0 +1,11 @@
+//! The rules of the market, pure: no async, no database, no clock, no I/O. The same inputs give the same answer, so
+//! that any decision can be replayed exactly.
+//!
+//! One subject per file. Use cases load the inputs, ask a rule, and write what it said.
+
+
+pub mod facts;
+pub mod postal;
+pub mod region;
+
+mod text;
