@@ -5,7 +5,11 @@
 
 
 pub mod facts;
+pub mod normalise;
+pub mod phone;
 pub mod postal;
 pub mod region;
+pub mod value;
+pub mod vertical;
 
 mod text;
