@@ -4,12 +4,15 @@
 //! One subject per file. Use cases load the inputs, ask a rule, and write what it said.
 
 
+pub mod cap;
 pub mod facts;
 pub mod normalise;
 pub mod phone;
 pub mod postal;
 pub mod region;
+pub mod schedule;
 pub mod value;
 pub mod vertical;
 
 mod text;
+mod zone;
