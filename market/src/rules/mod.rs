@@ -5,14 +5,21 @@
 
 
 pub mod cap;
+pub mod distance;
 pub mod facts;
+pub mod filter;
 pub mod normalise;
+pub mod payout;
 pub mod phone;
 pub mod postal;
+pub mod price;
 pub mod region;
 pub mod schedule;
 pub mod value;
 pub mod vertical;
 
+#[cfg(test)]
+mod fixtures;
+mod leaf;
 mod text;
 mod zone;
