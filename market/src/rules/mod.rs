@@ -8,6 +8,7 @@ pub mod cap;
 pub mod distance;
 pub mod facts;
 pub mod filter;
+pub mod method;
 pub mod normalise;
 pub mod payout;
 pub mod phone;
@@ -17,6 +18,7 @@ pub mod region;
 pub mod schedule;
 pub mod value;
 pub mod vertical;
+pub mod weighted;
 
 #[cfg(test)]
 mod fixtures;
