@@ -3,9 +3,11 @@
 //!
 //! One subject per file. Use cases load the inputs, ask a rule, and write what it said.
 
-
 pub mod cap;
+pub mod complaint;
+pub mod consent;
 pub mod distance;
+pub mod duplicate;
 pub mod facts;
 pub mod filter;
 pub mod method;
