@@ -14,7 +14,6 @@
 //! ([`super::weighted`]); the other methods never touch it. Load the stage's row (locked) with all its contracts' rows,
 //! ask [`order`], and after a sale write the stage's row and those that [`StageState::on_sale`] names.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use leadyard_types::{ContractId, Method, Timestamp};
@@ -122,11 +121,8 @@ pub fn order(method: Method, eligible: &[Member], state: &StageState) -> Vec<usi
     let age = |at: usize| (eligible[at].created_at, eligible[at].contract_id);
     match method {
         Method::Waterfall => ranking.sort_by_key(|&at| (eligible[at].priority, age(at))),
-        Method::RoundRobin => {
-            // `None` sorts before every number.
-            ranking
-                .sort_by_key(|&at| (Reverse(eligible[at].last_sale_no.is_none()), eligible[at].last_sale_no, age(at)));
-        }
+        // Never served (`None`) sorts before every number.
+        Method::RoundRobin => ranking.sort_by_key(|&at| (eligible[at].last_sale_no, age(at))),
         Method::Weighted => ranking = weighted::order(eligible, state),
     }
     ranking

@@ -21,10 +21,9 @@ pub mod schedule;
 pub mod value;
 pub mod vertical;
 pub mod weighted;
-pub mod zone;
 
 #[cfg(test)]
 mod fixtures;
 mod leaf;
-pub mod routing;
 mod text;
+mod zone;
