@@ -1,4 +1,16 @@
-//! The business: intake, placement, settlement; pure rules and the use cases around them.
+//! The business: intake → placement → settlement. Pure rules in [`rules`], and the use cases around them, which do
+//! load → decide → write.
+//!
+//! No framework and no database library is known here: the store is reached through `leadyard-entity`, the outside
+//! world through `leadyard-connectors`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod eligibility;
+pub mod intake;
+pub mod market;
+pub mod placement;
 pub mod rules;
+pub mod snapshot;
+
+pub use intake::IntakeError;
+pub use market::{Market, MarketSettings};

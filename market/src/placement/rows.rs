@@ -7,7 +7,7 @@ use leadyard_entity::ledger::{NewTransfer, OPERATOR, TransferRefs};
 use leadyard_entity::model::{
     consent, decision, delivery, hold, idempotency_record, lead, lead_fingerprint, person, sale,
 };
-use leadyard_entity::placement::{CapOwner, CounterUse, PlacementWrites, PriorSale, StoredAnswer};
+use leadyard_entity::placement::{CapOwner, PlacementWrites, PriorSale, StoredAnswer};
 use leadyard_entity::tasks::NewTask;
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
@@ -203,9 +203,7 @@ impl Batch<'_> {
     ) {
         for cap in caps {
             let key = counter_key(owner, cap, at, zone);
-            for used in
-                [self.counters.entry(key).or_default(), writes.counters.entry(key).or_insert(CounterUse::default())]
-            {
+            for used in [self.counters.entry(key).or_default(), writes.counters.entry(key).or_default()] {
                 used.count += 1;
                 used.amount_minor += amount_minor;
             }

@@ -8,11 +8,12 @@ use chrono::{DateTime, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use leadyard_types::decision::Seen;
 use leadyard_types::{Cap, CapPeriod, Check, FieldProblem, Refusal, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::zone::{clock_change, day_start, days_later, monday, month_start};
 
 /// A span over which a cap counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Bucket {
     /// The period it is one of.
     pub period: CapPeriod,
@@ -55,7 +56,7 @@ fn hour_of(at: Timestamp, tz: Tz) -> (Timestamp, Timestamp) {
 }
 
 /// A cap, the bucket that is counted, and what is in it already (committed and held).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapUse {
     /// The limit.
     pub cap: Cap,

@@ -17,6 +17,7 @@ pub mod phone;
 pub mod postal;
 pub mod price;
 pub mod region;
+pub mod routing;
 pub mod schedule;
 pub mod value;
 pub mod vertical;
