@@ -3,5 +3,9 @@
 
 mod crypto;
 pub mod http;
+pub mod package;
+pub mod redact;
+pub mod schedule;
+pub mod template;
 
 pub use crypto::install_crypto;
