@@ -240,7 +240,9 @@ impl State {
     /// Counts a message and says how it is answered.
     fn take(&mut self, mut message: Message) -> Reaction {
         let header = |name: &str| message.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        let path = self.paths.entry(message.path.clone()).or_default();
+        // Paths nobody programmed are not remembered, so that no client can fill the map.
+        let mut unknown = Path::default();
+        let path = self.paths.get_mut(&message.path).unwrap_or(&mut unknown);
         if !path.secrets.is_empty() && verify(&path.secrets, header, &message.body, None).is_err() {
             self.forged += 1;
             let forged = Behaviour::Answer { status: 401, headers: Vec::new(), body: String::new() };
