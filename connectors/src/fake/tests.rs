@@ -10,7 +10,7 @@ use crate::webhook::{new_secret, signature_headers};
 
 fn client() -> reqwest::Client {
     crate::install_crypto();
-    reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap()
+    reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap()
 }
 
 async fn post(url: &str, id: &str) -> reqwest::Result<reqwest::Response> {
@@ -91,7 +91,7 @@ async fn a_receiver_does_what_it_is_told() {
     fake.program("/x", Behaviour::Duplicate);
     assert!(post(&url, "d").await.unwrap().text().await.unwrap().contains("duplicate"));
 
-    let impatient = reqwest::Client::builder().timeout(Duration::from_millis(300)).build().unwrap();
+    let impatient = reqwest::Client::builder().timeout(Duration::from_millis(1_500)).build().unwrap();
     fake.program("/x", Behaviour::Hang);
     assert!(impatient.post(&url).body("x").send().await.unwrap_err().is_timeout());
     fake.program("/x", Behaviour::Drip);
@@ -141,7 +141,7 @@ fn letter(body: &str) -> Letter {
 fn transport(fake: &FakeSmtp) -> AsyncSmtpTransport<Tokio1Executor> {
     AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(fake.address().ip().to_string())
         .port(fake.address().port())
-        .timeout(Some(Duration::from_secs(5)))
+        .timeout(Some(Duration::from_secs(20)))
         .build()
 }
 

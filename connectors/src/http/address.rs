@@ -215,9 +215,8 @@ mod tests {
     proptest! {
         /// No way of wrapping an IPv4 address in IPv6 is let through.
         #[test]
-        fn wrapped_ipv4_is_never_public(bits: u32, low: u64) {
-            let (high, lower) = ((bits >> 16) as u16, (bits & 0xffff) as u16);
-            let [a, b, c, d] = [(low >> 48) as u16, (low >> 32) as u16, (low >> 16) as u16, low as u16];
+        fn wrapped_ipv4_is_never_public(v4: [u16; 2], [a, b, c, d]: [u16; 4]) {
+            let [high, lower] = v4;
             for wrapped in [
                 Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, high, lower),
                 Ipv6Addr::new(0, 0, 0, 0, 0, 0, high, lower),

@@ -79,7 +79,7 @@ pub struct OutboundAnswer {
     pub status: u16,
     /// The headers, names in lower case; values that are not visible ASCII are left out.
     pub headers: Vec<(String, String)>,
-    /// The body, at most [`ANSWER_BYTES_MAX`].
+    /// The body, at most [`ANSWER_BYTES_MAX`] from a guarded client.
     pub body: Vec<u8>,
     /// True if the body was longer, broke off, or did not end in time.
     pub truncated: bool,
@@ -197,12 +197,13 @@ pub(crate) fn client_builder() -> reqwest::ClientBuilder {
         .tcp_nodelay(true)
 }
 
-/// Sends one request and reads its answer, within its timeout.
+/// Sends one request and reads its answer, within its timeout, up to a number of bytes.
 pub(crate) async fn exchange(
     client: &reqwest::Client,
     url: Url,
     request: OutboundRequest,
     started: Instant,
+    answer_bytes_max: usize,
 ) -> Result<OutboundAnswer, SendFailure> {
     let deadline = started + request.timeout;
     let sending = Sending::new();
@@ -232,18 +233,18 @@ pub(crate) async fn exchange(
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
-    let (body, truncated) = read_body(&mut response, deadline).await;
+    let (body, truncated) = read_body(&mut response, deadline, answer_bytes_max).await;
     Ok(OutboundAnswer { status, headers, body, truncated, duration: started.elapsed() })
 }
 
-/// Reads at most [`ANSWER_BYTES_MAX`] bytes, until the deadline. The head has been received by now, so a body that
+/// Reads at most so many bytes, until the deadline. The head has been received by now, so a body that
 /// breaks off is a truncated answer and not a lost one.
-async fn read_body(response: &mut reqwest::Response, deadline: Instant) -> (Vec<u8>, bool) {
+async fn read_body(response: &mut reqwest::Response, deadline: Instant, bytes_max: usize) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
     loop {
         match timeout_at(deadline, response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
-                let room = ANSWER_BYTES_MAX - body.len();
+                let room = bytes_max - body.len();
                 body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 if chunk.len() > room {
                     return (body, true);

@@ -101,7 +101,7 @@ impl GuardedClient {
                 return Err(SendFailure::NotSent("too many requests to this host are under way"));
             }
         };
-        exchange(&self.inner.client, url, request, started).await
+        exchange(&self.inner.client, url, request, started, ANSWER_BYTES_MAX).await
     }
 
     /// The counter of requests under way to a URL's host and port.

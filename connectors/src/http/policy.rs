@@ -115,6 +115,8 @@ impl OutboundPolicy {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Hostile and merely wrong URLs are refused before anything is resolved, in production and out of it.
@@ -207,5 +209,44 @@ mod tests {
         assert!(policy.check_url("http://u@127.0.0.1:4711/x").is_err());
         let production = OutboundPolicy::new(true).allowing("127.0.0.1:4711".parse().unwrap());
         assert!(production.check_url("http://127.0.0.1:4711/x").is_err());
+    }
+
+    proptest! {
+        /// However an inner address is written, it is refused.
+        #[test]
+        fn every_writing_of_an_inner_address_is_refused(
+            block in prop::sample::select(vec![0_u8, 10, 127, 224, 240, 255]),
+            [b, c, d]: [u8; 3],
+            port in prop::sample::select(vec!["", ":443", ":8080"]),
+        ) {
+            let bits = u32::from_be_bytes([block, b, c, d]);
+            let low = u32::from_be_bytes([0, b, c, d]);
+            for host in [
+                format!("{block}.{b}.{c}.{d}"),
+                format!("{block}.{b}.{c}.{d}."),
+                format!("{bits}"),
+                format!("0x{bits:x}"),
+                format!("0X{bits:08X}"),
+                format!("0{bits:o}"),
+                format!("{block}.{low}"),
+                format!("0x{block:x}.0{b:o}.{c}.0x{d:x}"),
+                format!("{block}.{b}.{}", u32::from_be_bytes([0, 0, c, d])),
+                format!("[::ffff:{block}.{b}.{c}.{d}]"),
+                format!("[::{block}.{b}.{c}.{d}]"),
+                format!("[64:ff9b::{block}.{b}.{c}.{d}]"),
+            ] {
+                let url = format!("https://{host}{port}/");
+                prop_assert!(OutboundPolicy::new(true).check_url(&url).is_err(), "{url}");
+            }
+        }
+
+        /// No text panics, and what passes is https to a full name or a public address.
+        #[test]
+        fn any_url_is_survived(url in "(https?://)?[\\PC]{0,40}") {
+            if let Ok(passed) = OutboundPolicy::new(true).check_url(&url) {
+                prop_assert_eq!(passed.scheme(), "https");
+                prop_assert!(passed.host_str().is_some_and(|host| host.contains(['.', ':'])));
+            }
+        }
     }
 }

@@ -83,7 +83,7 @@ async fn an_allowed_request_arrives_and_is_answered() {
         .mount(&server)
         .await;
     let client = GuardedClient::new(trial().allowing(*server.address())).unwrap();
-    let answer = client.send(post(server.uri(), 5_000)).await.unwrap();
+    let answer = client.send(post(server.uri(), 20_000)).await.unwrap();
     assert_eq!((answer.status, answer.body.as_slice(), answer.truncated), (202, b"thanks".as_slice(), false));
     assert_eq!(answer.header("x-reference"), Some("r1"));
     let received = server.received_requests().await.unwrap();
@@ -112,7 +112,7 @@ async fn a_redirect_is_an_answer_and_not_an_order() {
             .mount(&server)
             .await;
         let policy = trial().allowing(*server.address()).allowing(*target.address());
-        let answer = GuardedClient::new(policy).unwrap().send(post(server.uri(), 5_000)).await.unwrap();
+        let answer = GuardedClient::new(policy).unwrap().send(post(server.uri(), 20_000)).await.unwrap();
         assert_eq!(answer.status, code);
     }
     assert!(target.received_requests().await.unwrap().is_empty());
@@ -133,31 +133,31 @@ async fn names_that_resolve_inside_are_forbidden_and_never_dialled() {
     let client = GuardedClient::with_resolver(trial().allowing(address), resolver.clone()).unwrap();
     for name in ["inside", "mixed", "meta", "mapped", "ula", "nat64"] {
         for scheme in ["http", "https"] {
-            let failure = client.send(post(format!("{scheme}://{name}.example.com:8080/"), 2_000)).await.unwrap_err();
+            let failure = client.send(post(format!("{scheme}://{name}.example.com:8080/"), 20_000)).await.unwrap_err();
             assert!(matches!(failure, SendFailure::Forbidden(_)), "{name}: {failure}");
         }
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);
     let before = resolver.asked.load(Ordering::SeqCst);
     assert!(before >= 12);
-    assert!(client.send(post("http://localhost:8080/", 2_000)).await.is_err());
+    assert!(client.send(post("http://localhost:8080/", 20_000)).await.is_err());
     assert_eq!(resolver.asked.load(Ordering::SeqCst), before, "a literal or inner name is not even resolved");
 }
 
 #[tokio::test]
 async fn failures_before_sending_are_told_apart() {
     let client = GuardedClient::with_resolver(trial(), ListResolver::of(&[])).unwrap();
-    let unknown = client.send(post("https://nowhere.example.com/", 2_000)).await.unwrap_err();
+    let unknown = client.send(post("https://nowhere.example.com/", 20_000)).await.unwrap_err();
     assert_eq!(unknown, SendFailure::NotSent("the host name could not be resolved"));
 
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let client = GuardedClient::new(trial().allowing(closed)).unwrap();
-    let refused = client.send(post(format!("http://{closed}/"), 2_000)).await.unwrap_err();
+    let refused = client.send(post(format!("http://{closed}/"), 20_000)).await.unwrap_err();
     assert_eq!(refused, SendFailure::NotSent("no connection"));
 
     let (plain, _) = raw_server(b"HTTP/1.1 200 OK\r\n\r\n", None).await;
     let client = GuardedClient::new(trial().allowing(plain)).unwrap();
-    let no_tls = client.send(post(format!("https://{plain}/"), 2_000)).await.unwrap_err();
+    let no_tls = client.send(post(format!("https://{plain}/"), 20_000)).await.unwrap_err();
     assert!(matches!(no_tls, SendFailure::NotSent(_)), "{no_tls}");
 }
 
@@ -178,7 +178,7 @@ async fn after_the_request_went_out_the_answer_is_lost() {
     let (silent, _) = raw_server(b"", Some((b"", Duration::from_millis(50)))).await;
     let (closing, _) = raw_server(b"", None).await;
     let (garbage, _) = raw_server(b"ceci n'est pas une reponse\r\n\r\n", None).await;
-    for (address, timeout_ms) in [(silent, 300), (closing, 3_000), (garbage, 3_000)] {
+    for (address, timeout_ms) in [(silent, 2_000), (closing, 20_000), (garbage, 20_000)] {
         let client = GuardedClient::new(trial().allowing(address)).unwrap();
         let failure = client.send(post(format!("http://{address}/"), timeout_ms)).await.unwrap_err();
         assert!(matches!(failure, SendFailure::AnswerLost(_)), "{failure}");
@@ -189,15 +189,15 @@ async fn after_the_request_went_out_the_answer_is_lost() {
 async fn endless_and_dripping_bodies_are_cut() {
     let (endless, _) = raw_server(b"HTTP/1.1 200 OK\r\n\r\n", Some((&[b'x'; 16 * 1024], Duration::ZERO))).await;
     let client = GuardedClient::new(trial().allowing(endless)).unwrap();
-    let answer = client.send(post(format!("http://{endless}/"), 10_000)).await.unwrap();
+    let answer = client.send(post(format!("http://{endless}/"), 20_000)).await.unwrap();
     assert_eq!((answer.body.len(), answer.truncated), (ANSWER_BYTES_MAX, true));
 
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
     let (drip, _) = raw_server(head, Some((b"x", Duration::from_millis(20)))).await;
     let client = GuardedClient::new(trial().allowing(drip)).unwrap();
-    let answer = client.send(post(format!("http://{drip}/"), 400)).await.unwrap();
+    let answer = client.send(post(format!("http://{drip}/"), 1_500)).await.unwrap();
     assert!(answer.truncated && answer.status == 200 && answer.body.len() < 1_000);
-    assert!(answer.duration < Duration::from_secs(5));
+    assert!(answer.duration < Duration::from_secs(30));
 }
 
 #[tokio::test]
@@ -205,20 +205,20 @@ async fn a_compressed_answer_stays_compressed() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\x00";
     let (address, _) = raw_server(head, None).await;
     let client = GuardedClient::new(trial().allowing(address)).unwrap();
-    let answer = client.send(post(format!("http://{address}/"), 3_000)).await.unwrap();
+    let answer = client.send(post(format!("http://{address}/"), 20_000)).await.unwrap();
     assert_eq!(answer.body, b"\x1f\x8b\x08\x00");
 }
 
 #[tokio::test]
 async fn a_host_gets_no_more_requests_at_once_than_allowed() {
     let server = MockServer::start().await;
-    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
     Mock::given(any()).respond_with(slow).mount(&server).await;
     let policy = trial().allowing(*server.address()).with_per_host_concurrency(2);
     let client = GuardedClient::new(policy).unwrap();
     let under_way: Vec<_> = (0..2)
         .map(|_| {
-            let (client, request) = (client.clone(), post(server.uri(), 10_000));
+            let (client, request) = (client.clone(), post(server.uri(), 60_000));
             tokio::spawn(async move { client.send(request).await })
         })
         .collect();

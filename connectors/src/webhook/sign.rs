@@ -145,8 +145,8 @@ mod tests {
         }
         assert_eq!(check(&[other], &headers, b"x", 100), Err(Unverified::Forged));
         assert_eq!(check(&[], &headers, b"x", 100), Err(Unverified::Forged));
-        assert_eq!(check(&[old.clone()], &headers, b"x", 401), Err(Unverified::Stale));
-        assert_eq!(check(&[old.clone()], &headers, b"x", -201), Err(Unverified::Stale));
+        assert_eq!(check(std::slice::from_ref(&old), &headers, b"x", 401), Err(Unverified::Stale));
+        assert_eq!(check(std::slice::from_ref(&old), &headers, b"x", -201), Err(Unverified::Stale));
         assert_eq!(check(&[old], &headers[..2], b"x", 100), Err(Unverified::Incomplete));
     }
 

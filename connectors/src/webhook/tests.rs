@@ -29,7 +29,7 @@ impl Scene {
         let client = GuardedClient::new(OutboundPolicy::new(false).allowing(fake.address())).unwrap();
         let secrets = vec![new_secret([9; 32])];
         fake.require_signature("/in", secrets.clone());
-        let config = WebhookConfig { timeout_ms: 5_000, ..WebhookConfig::new(fake.url("/in")) };
+        let config = WebhookConfig { timeout_ms: 20_000, ..WebhookConfig::new(fake.url("/in")) };
         Self { fake, client, secrets, config, package: sample() }
     }
 
@@ -87,10 +87,14 @@ async fn what_cannot_be_signed_or_reached_needs_a_person() {
     assert_eq!(scene.ask().await.outcome, Misconfigured);
 }
 
+/// Little where the timeout itself is looked at, much where a busy machine must not matter.
+fn patience(behaviour: &Behaviour) -> u64 {
+    if matches!(behaviour, Behaviour::Hang | Behaviour::Drip) { 1_500 } else { 20_000 }
+}
+
 #[tokio::test]
 async fn behaviours_without_a_verdict() {
     let mut scene = Scene::new().await;
-    scene.config.timeout_ms = 500;
     for (behaviour, outcome, status) in [
         (Behaviour::Accept, Accepted, Some(200)),
         (Behaviour::Fail { status: 500, times: 1 }, Retry, Some(500)),
@@ -104,10 +108,10 @@ async fn behaviours_without_a_verdict() {
         (Behaviour::Answer { status: 409, headers: Vec::new(), body: "duplicate".into() }, Duplicate, Some(409)),
     ] {
         scene.fake.program("/in", behaviour.clone());
+        scene.config.timeout_ms = patience(&behaviour);
         let attempted = scene.deliver().await;
         assert_eq!((attempted.outcome, attempted.status), (outcome, status), "{behaviour:?}");
         assert_eq!(attempted.retry_after, (status == Some(429)).then_some(Duration::from_secs(30)));
-        assert!(attempted.duration < Duration::from_secs(10));
         assert_eq!(attempted.error.is_none(), matches!(outcome, Accepted | Duplicate), "{behaviour:?}");
     }
     assert_eq!((scene.fake.unique(), scene.fake.forged()), (1, 0));
@@ -116,7 +120,6 @@ async fn behaviours_without_a_verdict() {
 #[tokio::test]
 async fn behaviours_with_a_verdict() {
     let mut scene = Scene::new().await;
-    scene.config.timeout_ms = 500;
     for (behaviour, outcome) in [
         (Behaviour::Accept, Accepted),
         (Behaviour::Reject { reason: "filtered".into() }, Rejected),
@@ -130,6 +133,7 @@ async fn behaviours_with_a_verdict() {
         (Behaviour::Answer { status: 200, headers: Vec::new(), body: "[".repeat(10_000) }, Unknown),
     ] {
         scene.fake.program("/in", behaviour.clone());
+        scene.config.timeout_ms = patience(&behaviour);
         let attempted = scene.ask().await;
         assert_eq!(attempted.outcome, outcome, "{behaviour:?}");
         match outcome {

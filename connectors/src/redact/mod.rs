@@ -4,8 +4,13 @@
 //! counts as personal. On top of it whatever looks like an e-mail address, a telephone number or an encoded blob is
 //! masked, because answers also know things we did not send.
 
+mod decode;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
+use decode::decode;
 use serde_json::Value;
 
 use crate::package::DeliveryPackage;
@@ -144,90 +149,6 @@ fn lower(c: char) -> char {
     }
 }
 
-/// Undoes the escapes in which a value could hide (JSON's `\u00fc` and `\/`, percent encoding, HTML references) until
-/// nothing changes any more or three layers are gone.
-fn decode(text: &str) -> Vec<char> {
-    let mut current: Vec<char> = text.chars().take(LOOKED_AT_CHARS).collect();
-    for _ in 0..3 {
-        let next = decode_once(&current);
-        if next == current {
-            break;
-        }
-        current = next;
-    }
-    current
-}
-
-fn decode_once(text: &[char]) -> Vec<char> {
-    let mut bytes: Vec<u8> = Vec::with_capacity(text.len());
-    let put = |c: char, bytes: &mut Vec<u8>| bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-    let mut at = 0;
-    while let Some(&c) = text.get(at) {
-        let rest = &text[at + 1..];
-        let (taken, decoded) = match c {
-            '\\' => json_escape(rest),
-            '&' => html_reference(rest),
-            '%' => match rest.get(..2).and_then(hexadecimal).and_then(|byte| u8::try_from(byte).ok()) {
-                Some(byte) => {
-                    bytes.push(byte);
-                    at += 3;
-                    continue;
-                }
-                None => (0, None),
-            },
-            _ => (0, None),
-        };
-        put(decoded.unwrap_or(c), &mut bytes);
-        at += 1 + taken;
-    }
-    String::from_utf8_lossy(&bytes).chars().collect()
-}
-
-/// What follows a backslash: how many characters, and what they mean.
-fn json_escape(rest: &[char]) -> (usize, Option<char>) {
-    match rest.first() {
-        Some('u') => {
-            let Some(first) = rest.get(1..5).and_then(hexadecimal) else { return (0, None) };
-            if let Some(c) = char::from_u32(first) {
-                return (5, Some(c));
-            }
-            let second = rest.get(7..11).filter(|_| rest.get(5..7) == Some(&['\\', 'u'])).and_then(hexadecimal);
-            match second {
-                Some(low @ 0xdc00..=0xdfff) if (0xd800..=0xdbff).contains(&first) => {
-                    (11, char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (low - 0xdc00)))
-                }
-                _ => (5, Some('\u{fffd}')),
-            }
-        }
-        Some(&c @ ('"' | '\\' | '/')) => (1, Some(c)),
-        Some('n' | 'r' | 't' | 'b' | 'f') => (1, Some(' ')),
-        _ => (0, None),
-    }
-}
-
-/// What follows an ampersand, if it is a numeric character reference.
-fn html_reference(rest: &[char]) -> (usize, Option<char>) {
-    let Some(end) = rest.iter().take(10).position(|c| *c == ';') else { return (0, None) };
-    let body = &rest[..end];
-    let number = match body {
-        ['#', 'x' | 'X', digits @ ..] => hexadecimal(digits),
-        ['#', digits @ ..] => digits.iter().collect::<String>().parse().ok(),
-        ['a', 'm', 'p'] => Some(u32::from('&')),
-        _ => None,
-    };
-    match number.and_then(char::from_u32) {
-        Some(c) => (end + 1, Some(c)),
-        None => (0, None),
-    }
-}
-
-fn hexadecimal(digits: &[char]) -> Option<u32> {
-    if digits.is_empty() || digits.len() > 6 {
-        return None;
-    }
-    digits.iter().try_fold(0, |value, c| Some(value * 16 + c.to_digit(16)?))
-}
-
 /// Masks every run without white space around an at sign.
 fn mask_emails(plain: &[char], masked: &mut [bool]) {
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ',' | ';' | '(' | ')' | '{' | '}');
@@ -306,122 +227,4 @@ fn shorten(plain: &[char], masked: &[bool]) -> String {
 /// Marks that change how a text reads without being seen (direction overrides, zero width).
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-    use crate::package::sample;
-
-    fn redact(text: &str) -> String {
-        Redactor::of(&sample()).text(text)
-    }
-
-    #[test]
-    fn what_says_nothing_about_the_person_stays() {
-        let text = r#"{"error":"quota exceeded","code":"E42","limit":50}"#;
-        assert_eq!(redact(text), text);
-        assert_eq!(
-            redact("<html>\r\n\t<b>502</b>   Bad Gateway\u{202e}</html>"),
-            "<html> <b>502</b> Bad Gateway </html>"
-        );
-    }
-
-    #[test]
-    fn values_are_masked_in_every_writing() {
-        for text in [
-            "no such person: Annegret",
-            "ANNEGRET is known",
-            "M\u{fc}ller-L\u{fc}denscheid",
-            r#"{"name":"M\u00fcller-L\u00FCdenscheid"}"#,
-            r#"{"name":"M\\u00fcller"}"#,
-            "name=M%C3%BCller",
-            "name=M%25C3%25BCller",
-            "M&#252;ller and M&#xfc;ller",
-            "mueller@example.org exists",
-            "annegret.mueller%40example.org",
-            "somebody.else@example.net",
-            "call +4915123456789",
-            "call 0151 / 234 567-89",
-            "call (0151) 2345.6789",
-            "zip 01067",
-            "age 41",
-            "from 93.184.216.34",
-            "subid ad-7",
-            "bWFyaWEubXVlbGxlckBleGFtcGxlLm9yZw==",
-            "6d617269612e6d75656c6c6572406578616d706c65",
-        ] {
-            let kept = redact(text);
-            assert!(kept.contains(MASK), "{text} -> {kept}");
-            for value in [
-                "nnegret",
-                "NNEGRET",
-                "denscheid",
-                "ller",
-                "mueller",
-                "else@",
-                "2345",
-                "567",
-                "01067",
-                "41",
-                "184",
-                "ad-7",
-                "bWFy",
-                "6d61",
-            ] {
-                assert!(!kept.contains(value), "{text} -> {kept}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_excerpt_is_short_and_printable() {
-        let redactor = Redactor::of(&sample());
-        assert_eq!(redactor.excerpt(b""), None);
-        assert_eq!(redactor.excerpt(b" \r\n\0"), None);
-        let long = redactor.excerpt("a b\n".repeat(100_000).as_bytes()).unwrap();
-        assert!(long.chars().count() <= EXCERPT_CHARS_MAX);
-        assert!(!redactor.excerpt(&[0xff, 0xfe, 0x00, b'a', 0x1b, b'[']).unwrap().chars().any(char::is_control));
-    }
-
-    #[test]
-    fn short_values_only_count_alone() {
-        let mut package = sample();
-        package.fields = json!({ "state": "CA", "empty": "", "none": null }).as_object().unwrap().clone();
-        let redactor = Redactor::of(&package);
-        assert_eq!(redactor.text("cannot locate in CA, sorry"), "cannot locate in ***, sorry");
-    }
-
-    proptest! {
-        /// Whatever a field holds and however the answer wraps it, the value is not in the excerpt.
-        #[test]
-        fn no_value_survives(value in "[\\p{L}\\p{N}][\\p{L}\\p{N} @.'-]{2,40}", before in ".{0,60}", after in ".{0,60}", how in 0_u8..4) {
-            let mut package = sample();
-            package.fields.clear();
-            package.fields.insert("x".into(), value.clone().into());
-            package.consent = None;
-            package.source_subid = None;
-            let written = match how {
-                0 => value.clone(),
-                1 => json!(value).to_string(),
-                2 => value.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect() }).collect(),
-                _ => url::form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20"),
-            };
-            let kept = Redactor::of(&package).text(&format!("{before} {written} {after}"));
-            let trimmed: String = value.trim().chars().map(lower).collect();
-            let alone = format!("{before} {after}").chars().map(lower).collect::<String>().contains(&trimmed);
-            let lowered: String = kept.chars().map(lower).collect();
-            prop_assert!(alone || MASK.contains(&trimmed) || !lowered.contains(&trimmed), "{kept}");
-        }
-
-        /// Any bytes give a short printable line.
-        #[test]
-        fn any_answer_is_made_printable(body in proptest::collection::vec(any::<u8>(), 0..3_000)) {
-            let kept = Redactor::of(&sample()).excerpt(&body).unwrap_or_default();
-            prop_assert!(kept.chars().count() <= EXCERPT_CHARS_MAX && !kept.chars().any(char::is_control));
-        }
-    }
 }
