@@ -1,0 +1,13 @@
+//! Remote systems for the demo and the tests: real servers on loopback, programmable, with counters to check against.
+//!
+//! They are proven by somebody else's clients (plain reqwest and lettre, in this room's tests).
+
+mod behaviour;
+mod receiver;
+mod smtp;
+#[cfg(test)]
+mod tests;
+
+pub use behaviour::Behaviour;
+pub use receiver::{FakeReceiver, Message};
+pub use smtp::{FakeSmtp, Mail, SmtpBehaviour};
