@@ -115,6 +115,7 @@ fn failures_never_repeat_a_value() {
 #[test]
 fn hostile_templates_are_bounded() {
     let bomb = "{% for a in fields.email %}".repeat(12) + "xxxxxxxxxxxxxxxxxxxxxxxx" + &"{% endfor %}".repeat(12);
+    let silent = "{% for a in fields.email %}".repeat(6) + &"{% endfor %}".repeat(6);
     let growing = format!("{{{{ fields.email{} }}}}", "|replace(\"e\", \"eeeeeeeeee\")".repeat(15));
     let joining = format!("{{{{ fields.email{} }}}}", "|join(fields.email)".repeat(20));
     let quoting = format!("{{{{ '\"\\\\'{} }}}}", "|tojson".repeat(60));
@@ -124,6 +125,7 @@ fn hostile_templates_are_bounded() {
     let elifs = |times| "{% if 0 %}".to_owned() + &"{% elif 0 %}".repeat(times) + "{% endif %}";
     let hostile = vec![
         bomb,
+        silent,
         growing,
         joining,
         quoting,
