@@ -6,10 +6,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod eligibility;
+pub mod finance;
 pub mod intake;
 pub mod market;
 pub mod placement;
 pub mod rules;
+pub mod setup;
 pub mod snapshot;
 
 pub use intake::IntakeError;
