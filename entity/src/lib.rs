@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod configuration;
+pub mod deliveries;
 pub mod error;
 pub mod keyring;
 pub mod ledger;
