@@ -8,6 +8,7 @@ pub mod deliveries;
 pub mod doctor;
 pub mod error;
 pub mod keyring;
+pub mod history;
 pub mod ledger;
 pub mod model;
 pub mod placement;
