@@ -163,14 +163,13 @@ impl crate::Store {
     /// the same work.
     pub async fn sign_in(&self, email: &str, password: &str) -> StoreResult<Option<NewSession>> {
         /// A hash nobody knows the password of, so that an unknown address takes as long as a known one.
-        const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Tb1oW0y0vNp2ZMVaA8UUbwpXUnJxFXKLQyJ5mYkKf2E";
+        const NOBODY: &str =
+            "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Tb1oW0y0vNp2ZMVaA8UUbwpXUnJxFXKLQyJ5mYkKf2E";
         let authenticate = Principal::System(leadyard_types::SystemTask::Authenticate);
         let read = self.read(authenticate);
         let address = email.trim().to_lowercase();
-        let user = user_account::Entity::find()
-            .filter(user_account::Column::Email.eq(address))
-            .one(read.connection())
-            .await?;
+        let user =
+            user_account::Entity::find().filter(user_account::Column::Email.eq(address)).one(read.connection()).await?;
         let hash = user.as_ref().map_or(NOBODY, |user| user.password_hash.as_str()).to_owned();
         let right = verify_password(password.to_owned(), hash).await?;
         let now = self.clock().now();
@@ -194,12 +193,8 @@ impl crate::Store {
             expires_at: now + Duration::hours(SESSION_HOURS),
             revoked_at: None,
         };
-        let made = NewSession {
-            id: SessionId(row.id),
-            token,
-            expires_at: row.expires_at,
-            principal: principal_of(&user)?,
-        };
+        let made =
+            NewSession { id: SessionId(row.id), token, expires_at: row.expires_at, principal: principal_of(&user)? };
         write.insert_all::<session::Entity>(vec![row]).await?;
         let _ = write.commit().await?;
         Ok(Some(made))
