@@ -122,7 +122,7 @@ async fn send_all(
         }
         settle(app).await?;
         if let Some(progress) = &progress {
-            progress.set_message(format!("{}", answer["status"].as_str().unwrap_or_default()));
+            progress.set_message(answer["status"].as_str().unwrap_or_default().to_owned());
             progress.inc(1);
         }
     }
