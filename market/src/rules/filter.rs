@@ -76,6 +76,11 @@ impl CompiledFilter {
         fields.dedup();
         fields
     }
+
+    /// The tree, for the index.
+    pub(crate) fn root(&self) -> &Node {
+        &self.root
+    }
 }
 
 /// The first condition that failed.
