@@ -27,7 +27,7 @@ use super::facts::LeadFacts;
 use super::filter::{CompiledFilter, Node};
 use super::leaf::Leaf;
 
-/// How many conditions of one contract about one subject are looked up; further ones are verified.
+/// How many conditions of one contract about one subject are looked up; further ones are asked.
 const LAYERS_MAX: usize = 4;
 
 /// A contract as the index sees it.
