@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod configuration;
 pub mod error;
+pub mod finance;
 pub mod keyring;
 pub mod ledger;
 pub mod model;
