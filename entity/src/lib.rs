@@ -2,7 +2,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod audit;
+pub mod auth;
 pub mod configuration;
+pub mod deliveries;
+pub mod doctor;
 pub mod error;
 pub mod finance;
 pub mod keyring;
