@@ -162,6 +162,6 @@ impl Store {
 }
 
 /// Where a destination's secret is sealed.
-pub(crate) fn destination_secret(destination: DestinationId) -> Place {
+fn destination_secret(destination: DestinationId) -> Place {
     Place::new("destination", "sealed_secret", destination.0)
 }
