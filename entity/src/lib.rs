@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod error;
 pub mod finance;
 pub mod keyring;
+pub mod history;
 pub mod ledger;
 pub mod model;
 pub mod placement;

@@ -8,6 +8,7 @@
 pub mod delivery;
 pub mod doctor;
 pub mod eligibility;
+pub mod explain;
 pub mod finance;
 pub mod intake;
 pub mod market;
