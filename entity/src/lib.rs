@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod ledger;
 pub mod model;
 pub mod placement;
+pub mod reports;
 pub mod setup;
 mod sql;
 pub mod store;
