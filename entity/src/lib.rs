@@ -7,6 +7,7 @@ pub mod configuration;
 pub mod deliveries;
 pub mod doctor;
 pub mod error;
+pub mod finance;
 pub mod history;
 pub mod keyring;
 pub mod ledger;
