@@ -123,16 +123,6 @@ impl Store {
         Ok(Write { store: self.clone(), transaction, principal, tasks: 0, audits: std::sync::Mutex::default() })
     }
 
-    /// Undoes and redoes every migration, for tests of the migrations themselves. Everything stored is lost.
-    pub async fn migrate_down_and_up(url: &str) -> StoreResult<()> {
-        let options = StoreOptions { url: url.to_owned(), max_connections: 2, master_keys: MasterKeys::generate()? };
-        let (_, writer, _) = connect(&options).await?;
-        Migrator::up(&writer, None).await?;
-        Migrator::down(&writer, None).await?;
-        Migrator::up(&writer, None).await?;
-        Ok(())
-    }
-
     /// Closes the connections; what is committed is safe without it.
     pub async fn close(&self) {
         for connection in [&self.inner.reader, &self.inner.writer] {

@@ -8,7 +8,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use leadyard_market::rules::facts::{Centre, LeadFacts, PostalCentres, PostalPlace, PostalTable};
