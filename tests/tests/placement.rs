@@ -135,6 +135,9 @@ async fn verdicts_settle_holds_once() {
         let mut first = tokio::task::JoinSet::new();
         let early = app.client(&market.key);
         first.spawn(async move { early.send_json("/v1/leads", &lead(1), None).await.unwrap().1 });
+        while app.receiver.received() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
         app.idle().await;
         assert_eq!(totals(&app).await.sales, 0);
         // The second meets a buyer who answers again.
