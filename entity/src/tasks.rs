@@ -1,4 +1,14 @@
 //! The task table: background work, written in the transaction that caused it.
+//!
+//! A worker *claims* tasks under a lease. Every claim counts as an attempt, so that tasks whose workers die are counted
+//! too. Whatever a worker writes about a task is fenced by its lease: a worker that was too slow, and whose task was
+//! claimed again, changes nothing.
+
+mod claim;
+mod inspect;
+
+pub use claim::{Claim, Ended, Lease, LeasedTask};
+pub use inspect::DeadTask;
 
 use leadyard_types::{TaskPayload, Timestamp};
 use sea_orm::Value;
