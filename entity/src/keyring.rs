@@ -34,10 +34,15 @@ impl std::fmt::Debug for SealKey {
 impl SealKey {
     /// A key from the operating system's randomness.
     pub fn generate() -> StoreResult<Self> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|error| StoreError::Fault(format!("no randomness: {error}")))?;
-        Ok(Self(bytes))
+        Ok(Self(random_bytes()?))
     }
+}
+
+/// 256 bits from the operating system's randomness, for secrets and tokens.
+pub fn random_bytes() -> StoreResult<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Fault(format!("no randomness: {error}")))?;
+    Ok(bytes)
 }
 
 /// Where a sealed value lies. It opens nowhere else.

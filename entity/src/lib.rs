@@ -1,12 +1,15 @@
 //! SeaORM models, one file per table, and the only queries and transactions there are.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod audit;
 pub mod configuration;
+pub mod deliveries;
 pub mod error;
 pub mod keyring;
 pub mod ledger;
 pub mod model;
 pub mod placement;
+pub mod setup;
 mod sql;
 pub mod store;
 pub mod tasks;

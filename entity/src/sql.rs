@@ -37,6 +37,12 @@ pub(crate) fn marks(count: usize) -> String {
     vec!["?"; count].join(",")
 }
 
+impl crate::store::Read {
+    pub(crate) fn backend(&self) -> DbBackend {
+        if self.store.engine() == crate::Engine::Postgres { DbBackend::Postgres } else { DbBackend::Sqlite }
+    }
+}
+
 impl Write {
     pub(crate) fn backend(&self) -> DbBackend {
         if self.is_postgres() { DbBackend::Postgres } else { DbBackend::Sqlite }

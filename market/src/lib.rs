@@ -5,11 +5,15 @@
 //! world through `leadyard-connectors`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod delivery;
 pub mod eligibility;
+pub mod finance;
 pub mod intake;
 pub mod market;
 pub mod placement;
 pub mod rules;
+pub mod settlement;
+pub mod setup;
 pub mod snapshot;
 
 pub use intake::IntakeError;

@@ -143,7 +143,8 @@ impl Write {
         Ok(())
     }
 
-    async fn save_rotations(&self, rotations: BTreeMap<(CampaignId, String), String>) -> StoreResult<()> {
+    /// Stores rotations. The caller holds the campaigns.
+    pub async fn save_rotations(&self, rotations: BTreeMap<(CampaignId, String), String>) -> StoreResult<()> {
         for ((campaign, stage), state) in rotations {
             self.run(
                 "INSERT INTO stage_rotation (campaign_id, stage, state) VALUES (?, ?, ?)
