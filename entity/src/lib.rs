@@ -9,10 +9,14 @@ pub mod keyring;
 pub mod ledger;
 pub mod model;
 pub mod placement;
+pub mod reconcile;
+pub mod settlement;
 pub mod setup;
 mod sql;
 pub mod store;
 pub mod tasks;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{StoreError, StoreResult};
 pub use keyring::{IndexHash, Keyring, MasterKeys};

@@ -5,16 +5,19 @@
 //! world through `leadyard-connectors`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod batcher;
 pub mod delivery;
 pub mod eligibility;
 pub mod finance;
 pub mod intake;
 pub mod market;
 pub mod placement;
+pub mod reconcile;
 pub mod rules;
 pub mod settlement;
 pub mod setup;
 pub mod snapshot;
 
+pub use delivery::{Courier, LaneHealth};
 pub use intake::IntakeError;
 pub use market::{Market, MarketSettings};

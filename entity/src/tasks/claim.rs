@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use leadyard_types::{Principal, SystemTask, TaskId, TaskPayload, Timestamp};
+use leadyard_types::{Principal, TaskId, TaskPayload, Timestamp};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -29,19 +29,29 @@ pub struct Lease {
     pub lease_id: Uuid,
 }
 
-/// A claimed task.
+/// A task that a worker holds. Whoever ends it must still hold the lease.
 #[derive(Debug, Clone)]
-pub struct LeasedTask {
-    /// The right to work on it.
-    pub lease: Lease,
+pub struct Claimed {
+    /// The task.
+    pub id: TaskId,
+    /// The claim it was taken by.
+    pub lease: Uuid,
     /// What is asked; `None` if this version cannot read it.
     pub payload: Option<TaskPayload>,
     /// Its lane.
     pub lane: String,
     /// When it was due.
     pub run_at: Timestamp,
-    /// How often it was claimed, this time included.
+    /// How often it was claimed, this time included; crashed workers count.
     pub attempts: i64,
+}
+
+impl Claimed {
+    /// The right to work on it.
+    #[must_use]
+    pub const fn held(&self) -> Lease {
+        Lease { task_id: self.id, lease_id: self.lease }
+    }
 }
 
 /// What a worker can take.
@@ -63,14 +73,14 @@ pub struct Claim<'a> {
     pub leased_until: Timestamp,
 }
 
-/// How a claim ended.
+/// How a claimed task ends.
 #[derive(Debug, Clone)]
-pub enum Ended {
-    /// Done: the task goes.
+pub enum TaskEnd {
+    /// Done: the row goes.
     Done,
-    /// Due again.
-    Retry {
-        /// When.
+    /// To be tried again.
+    Again {
+        /// Not before.
         run_at: Timestamp,
         /// Why; never personal data.
         error: Option<String>,
@@ -78,7 +88,7 @@ pub enum Ended {
     /// Given back without having begun: the attempt does not count.
     Released,
     /// Given up; kept for people to look at.
-    Buried {
+    Dead {
         /// Why; never personal data.
         error: String,
     },
@@ -94,21 +104,23 @@ struct ClaimedRow {
 }
 
 #[derive(FromQueryResult)]
+struct KeyRow {
+    dedupe_key: String,
+}
+
+#[derive(FromQueryResult)]
 struct IdRow {
     id: Uuid,
 }
 
 impl Write {
     fn assert_worker(&self) {
-        debug_assert!(
-            matches!(self.principal, Principal::System(SystemTask::Deliver | SystemTask::Reconcile)),
-            "tasks are the workers' business"
-        );
+        debug_assert!(matches!(self.principal, Principal::System(_)), "tasks are the workers' business");
     }
 
     /// Takes due tasks in order of `(run_at, id)`, in one statement. Several workers never take the same task, and a
     /// lane that is full or skipped never holds up the others.
-    pub async fn claim(&self, claim: &Claim<'_>) -> StoreResult<Vec<LeasedTask>> {
+    pub async fn claim(&self, claim: &Claim<'_>) -> StoreResult<Vec<Claimed>> {
         self.assert_worker();
         let now = self.store.clock().now();
         let full = claim
@@ -157,8 +169,9 @@ impl Write {
         );
         let mut rows = self.all::<ClaimedRow>(&sql, values).await?;
         rows.sort_by_key(|row| (row.run_at, row.id));
-        let leased = rows.into_iter().map(|row| LeasedTask {
-            lease: Lease { task_id: TaskId(row.id), lease_id: claim.lease_id },
+        let leased = rows.into_iter().map(|row| Claimed {
+            id: TaskId(row.id),
+            lease: claim.lease_id,
             payload: serde_json::from_str(&row.payload).ok(),
             lane: row.lane,
             run_at: row.run_at,
@@ -178,16 +191,22 @@ impl Write {
         Ok(held)
     }
 
-    /// Ends claims, a statement per kind of end. Those whose lease is over are left alone; answers how many were ended.
-    pub async fn end_claims(&self, ended: &[(Lease, Ended)]) -> StoreResult<u64> {
+    /// Ends one claimed task. Answers false if the lease was lost meanwhile: then nothing else may be committed either.
+    pub async fn end_task(&self, task: &Claimed, end: &TaskEnd) -> StoreResult<bool> {
+        Ok(self.end_tasks(&[(task.held(), end.clone())]).await? == 1)
+    }
+
+    /// Ends claimed tasks, a statement per kind of end. Those whose lease is over are left alone; answers how many were
+    /// ended.
+    pub async fn end_tasks(&self, ended: &[(Lease, TaskEnd)]) -> StoreResult<u64> {
         self.assert_worker();
         let (mut done, mut released, mut retried, mut buried) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (lease, end) in ended {
             match end {
-                Ended::Done => done.push(*lease),
-                Ended::Released => released.push(*lease),
-                Ended::Retry { run_at, error } => retried.push((*lease, *run_at, error.as_deref())),
-                Ended::Buried { error } => buried.push((*lease, error.as_str())),
+                TaskEnd::Done => done.push(*lease),
+                TaskEnd::Released => released.push(*lease),
+                TaskEnd::Again { run_at, error } => retried.push((*lease, *run_at, error.as_deref())),
+                TaskEnd::Dead { error } => buried.push((*lease, error.as_str())),
             }
         }
         Ok(self.acknowledge(&done).await?
@@ -263,7 +282,7 @@ impl Write {
     }
 
     /// Gives tasks back whose workers died or were too slow; answers how many.
-    pub async fn reclaim_expired(&self) -> StoreResult<u64> {
+    pub async fn free_expired_leases(&self) -> StoreResult<u64> {
         self.assert_worker();
         let now = self.store.clock().now();
         self.run(
@@ -271,6 +290,24 @@ impl Write {
             vec![now.into()],
         )
         .await
+    }
+
+    /// Frees every lease: on SQLite, at the start of its only process, nobody can hold one.
+    pub async fn free_all_leases(&self) -> StoreResult<u64> {
+        self.assert_worker();
+        self.run("UPDATE task SET lease_id = NULL, leased_until = NULL WHERE lease_id IS NOT NULL", vec![]).await
+    }
+
+    /// Makes leases last longer, for tasks that still run.
+    pub async fn renew_leases(&self, leases: &[Lease], leased_until: Timestamp) -> StoreResult<u64> {
+        self.assert_worker();
+        let mut count = 0;
+        for chunk in leases.chunks(CHUNK) {
+            let mut values = vec![Value::from(leased_until)];
+            values.extend(pair_values(chunk));
+            count += self.run(&format!("UPDATE task SET leased_until = ? WHERE {}", pairs(chunk.len())), values).await?;
+        }
+        Ok(count)
     }
 
     /// Puts off the due tasks of lanes that are parked, oldest first and not more than one claim would look at, so that
@@ -309,6 +346,17 @@ impl Write {
             count += self.run(&sql, chunk.iter().map(|key| Value::from(key.as_str())).collect()).await?;
         }
         Ok(count)
+    }
+
+    /// Which of these keys there are tasks for, dead ones included.
+    pub async fn known_keys(&self, dedupe_keys: &[String]) -> StoreResult<HashSet<String>> {
+        let mut known = HashSet::with_capacity(dedupe_keys.len());
+        for chunk in dedupe_keys.chunks(CHUNK) {
+            let sql = format!("SELECT dedupe_key FROM task WHERE dedupe_key IN ({})", marks(chunk.len()));
+            let values = chunk.iter().map(|key| Value::from(key.as_str())).collect();
+            known.extend(self.all::<KeyRow>(&sql, values).await?.into_iter().map(|row| row.dedupe_key));
+        }
+        Ok(known)
     }
 
     /// Forgets dead tasks that died before a moment.

@@ -4,7 +4,7 @@ use leadyard_types::{TaskId, Timestamp};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-use crate::error::{StoreError, StoreResult};
+use crate::error::StoreResult;
 use crate::store::Read;
 
 /// A task that was given up.
@@ -24,9 +24,21 @@ pub struct DeadTask {
     pub error: Option<String>,
 }
 
+/// What waits in the task table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromQueryResult)]
+pub struct TaskCounts {
+    /// Due or running now.
+    pub due: i64,
+    /// Not due yet.
+    pub later: i64,
+    /// Given up.
+    pub dead: i64,
+}
+
 #[derive(FromQueryResult)]
-struct Count {
-    count: i64,
+struct Found {
+    #[allow(dead_code, reason = "only whether there is a row counts")]
+    found: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -45,33 +57,31 @@ struct DeadRow {
 }
 
 impl Read {
-    async fn task_count(&self, condition: &str, now: Timestamp) -> StoreResult<i64> {
-        let sql = format!("SELECT COUNT(*) AS count FROM task WHERE dead_at IS NULL AND {condition}");
-        let rows: Vec<Count> = self.rows(&sql, vec![now.into()]).await?;
-        rows.first().map(|row| row.count).ok_or_else(|| StoreError::corrupt("task"))
-    }
-
-    /// How many tasks wait and are due.
-    pub async fn due_count(&self) -> StoreResult<i64> {
-        self.task_count("lease_id IS NULL AND run_at <= ?", self.store.clock().now()).await
-    }
-
-    /// Whether a task waits and is due: cheap, so that idle workers leave the writer alone.
-    pub async fn any_due(&self) -> StoreResult<bool> {
-        let sql = "SELECT CAST(1 AS BIGINT) AS count FROM task
-                   WHERE dead_at IS NULL AND lease_id IS NULL AND run_at <= ? LIMIT 1";
-        Ok(!self.rows::<Count>(sql, vec![self.store.clock().now().into()]).await?.is_empty())
+    /// What waits.
+    pub async fn task_counts(&self) -> StoreResult<TaskCounts> {
+        let now = self.store.clock().now();
+        let sum = |condition: &str| {
+            format!("CAST(COALESCE(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END), 0) AS BIGINT)")
+        };
+        let sql = format!(
+            "SELECT {} AS due, {} AS later, {} AS dead FROM task",
+            sum("dead_at IS NULL AND (run_at <= ? OR lease_id IS NOT NULL)"),
+            sum("dead_at IS NULL AND run_at > ? AND lease_id IS NULL"),
+            sum("dead_at IS NOT NULL"),
+        );
+        let rows: Vec<TaskCounts> = self.rows(&sql, vec![now.into(), now.into()]).await?;
+        Ok(rows.into_iter().next().unwrap_or_default())
     }
 
     /// Whether anything is due or being worked on, by any worker of any process.
     pub async fn any_due_or_running(&self) -> StoreResult<bool> {
-        let sql = "SELECT CAST(1 AS BIGINT) AS count FROM task
+        let sql = "SELECT CAST(1 AS BIGINT) AS found FROM task
                    WHERE dead_at IS NULL AND (lease_id IS NOT NULL OR run_at <= ?) LIMIT 1";
-        Ok(!self.rows::<Count>(sql, vec![self.store.clock().now().into()]).await?.is_empty())
+        Ok(!self.rows::<Found>(sql, vec![self.store.clock().now().into()]).await?.is_empty())
     }
 
-    /// When the next waiting task is due; past if one is due already.
-    pub async fn next_run_at(&self) -> StoreResult<Option<Timestamp>> {
+    /// When the next waiting task is due; in the past if one is due already.
+    pub async fn next_task_at(&self) -> StoreResult<Option<Timestamp>> {
         let sql = "SELECT MIN(run_at) AS moment FROM task WHERE dead_at IS NULL AND lease_id IS NULL";
         Ok(self.rows::<Moment>(sql, vec![]).await?.into_iter().next().and_then(|row| row.moment))
     }
