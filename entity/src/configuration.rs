@@ -136,6 +136,30 @@ impl Read {
         })
     }
 
+    /// The contracts of a campaign and the buyers, with the terms that held just before a decision number.
+    pub async fn terms_before(
+        &self,
+        campaign: leadyard_types::CampaignId,
+        no: i64,
+    ) -> StoreResult<(Vec<Head>, Vec<Head>)> {
+        let id = if self.store().engine() == Engine::Postgres { "CAST(NULL AS UUID)" } else { "NULL" };
+        let as_of = |table: &str, parent: &str, owner: &str, condition: &str| {
+            format!(
+                "SELECT h.id, h.name, {parent} AS parent_id, {owner} AS owner_id, CAST(NULL AS TEXT) AS key,
+                 CAST(NULL AS TEXT) AS currency, h.created_at, r.id AS revision_id, r.no, r.terms
+                 FROM {table} h JOIN revision r ON r.noun = '{table}' AND r.noun_id = h.id
+                 WHERE {condition} AND r.no = (SELECT MAX(x.no) FROM revision x WHERE x.noun = '{table}' AND x.noun_id = h.id AND x.no < ?)
+                 ORDER BY h.id"
+            )
+        };
+        let contracts = as_of("contract", "h.campaign_id", "h.buyer_id", "h.campaign_id = ?");
+        let buyers = as_of("buyer", id, id, "1 = 1");
+        Ok((
+            self.rows(&contracts, vec![campaign.0.into(), no.into()]).await?,
+            self.rows(&buyers, vec![no.into()]).await?,
+        ))
+    }
+
     /// Every postal code known. Only for the system itself.
     pub async fn postal_codes(&self) -> StoreResult<Vec<postal_code::Model>> {
         Ok(postal_code::Entity::find().all(self.connection()).await?)

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 
 use leadyard_types::{DeliveryId, DeliveryState, DestinationId, LeadId, SaleId, Status, Timestamp};
 use sea_orm::{FromQueryResult, Value};
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
 use crate::model::{consent, delivery, destination, lead, person, sale};
 use crate::placement::UnsealedLead;
-use crate::setup::destination_secret;
 use crate::sql::marks;
 use crate::store::{Read, Write};
 
@@ -32,20 +32,10 @@ pub struct DeliveryFacts {
     pub lead: UnsealedLead,
     /// Where it goes.
     pub destination: destination::Model,
-    /// The destination's secret, if it has one.
-    pub secret: Option<DestinationSecret>,
+    /// The destination's signing secrets, the newest first: two while one is being replaced.
+    pub secrets: Vec<SecretString>,
     /// The names a receiver knows: campaign, contract, buyer.
     pub names: [String; 3],
-}
-
-/// A destination's secret. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DestinationSecret(pub String);
-
-impl std::fmt::Debug for DestinationSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("DestinationSecret(…)")
-    }
 }
 
 #[derive(FromQueryResult)]
@@ -118,13 +108,7 @@ impl Read {
         let consent = joined.consents.get(&row.id).cloned();
         let destination =
             joined.destinations.get(&delivery.destination_id).cloned().ok_or_else(|| missing("destination"))?;
-        let secret = match &destination.sealed_secret {
-            Some(sealed) => {
-                let plain = self.store.keyring().open_secret(destination_secret(DestinationId(destination.id)), sealed)?;
-                Some(DestinationSecret(String::from_utf8(plain).map_err(|_| missing("readable secret"))?))
-            }
-            None => None,
-        };
+        let secrets = self.store.destination_secrets(&destination)?;
         let name = |names: &HashMap<Uuid, String>, id: Uuid, noun: &str| {
             names.get(&id).cloned().ok_or_else(|| missing(noun))
         };
@@ -134,7 +118,7 @@ impl Read {
             name(&joined.buyers, sale.buyer_id, "buyer")?,
         ];
         let lead = UnsealedLead::open(self.store.keyring(), row, person, consent)?;
-        Ok(DeliveryFacts { delivery, sale, lead, destination, secret, names })
+        Ok(DeliveryFacts { delivery, sale, lead, destination, secrets, names })
     }
 
     /// Deliveries to active destinations that should have been tried before a moment, in id order after one of them:

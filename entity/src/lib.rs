@@ -2,14 +2,19 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod audit;
+pub mod auth;
 pub mod configuration;
 pub mod deliveries;
+pub mod doctor;
 pub mod error;
+pub mod finance;
+pub mod history;
 pub mod keyring;
 pub mod ledger;
 pub mod model;
 pub mod placement;
 pub mod reconcile;
+pub mod reports;
 pub mod settlement;
 pub mod setup;
 mod sql;

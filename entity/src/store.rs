@@ -120,7 +120,7 @@ impl Store {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             })
             .await?;
-        Ok(Write { store: self.clone(), transaction, principal, tasks: 0 })
+        Ok(Write { store: self.clone(), transaction, principal, tasks: 0, audits: std::sync::Mutex::default() })
     }
 
     /// Undoes and redoes every migration, for tests of the migrations themselves. Everything stored is lost.
@@ -176,6 +176,8 @@ pub struct Write {
     pub(crate) principal: Principal,
     /// How many tasks were added.
     pub(crate) tasks: usize,
+    /// What the audit will say, in order.
+    pub(crate) audits: std::sync::Mutex<Vec<crate::audit::NewAudit>>,
 }
 
 /// What a commit leaves to be done: the number of tasks added, so that workers can be woken.
@@ -202,6 +204,7 @@ impl Write {
 
     /// Commits. Only after this has anything happened.
     pub async fn commit(self) -> StoreResult<TasksDue> {
+        self.write_audits().await?;
         self.transaction.commit().await?;
         Ok(TasksDue(self.tasks))
     }

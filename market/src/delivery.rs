@@ -18,11 +18,11 @@ use leadyard_types::{
     AttemptId, BuyerId, CampaignId, ContractId, DeliveryId, DeliveryState, DestinationId, LeadId, Money, Principal,
     SaleId, SaleState, Status, SystemTask, TaskPayload,
 };
-use secrecy::SecretString;
 
 use crate::batcher::Batcher;
 use crate::market::Market;
 
+pub(crate) use staff::requeue_waiting;
 pub use staff::{deliver_key, post_key};
 
 /// The most deliveries whose beginnings or ends share a transaction.
@@ -169,7 +169,7 @@ impl Courier {
         } else {
             let kind = facts.destination.kind.parse().map_err(StoreError::corrupt)?;
             let package = package(facts, attempt.number)?;
-            self.connectors.deliver(kind, &facts.destination.config, &secrets(facts), &package, now).await
+            self.connectors.deliver(kind, &facts.destination.config, &facts.secrets, &package, now).await
         };
         let settled = outcome::settled(task, &attempt, &attempted, self.market.clock().now());
         let health = match settled.news {
@@ -247,10 +247,6 @@ fn opened(facts: Option<&DeliveryFacts>, begun: Option<&Begun>) -> Opened {
             _ => Opened::Settled,
         },
     }
-}
-
-fn secrets(facts: &DeliveryFacts) -> Vec<SecretString> {
-    facts.secret.iter().map(|secret| SecretString::from(secret.0.clone())).collect()
 }
 
 fn package(facts: &DeliveryFacts, number: i64) -> StoreResult<DeliveryPackage> {

@@ -7,7 +7,9 @@
 
 mod batcher;
 pub mod delivery;
+pub mod doctor;
 pub mod eligibility;
+pub mod explain;
 pub mod finance;
 pub mod intake;
 pub mod market;

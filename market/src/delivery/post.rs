@@ -10,7 +10,7 @@ use leadyard_types::{
     AttemptId, DeliveryId, DeliveryOutcome, DeliveryState, Principal, SaleId, SystemTask, Timestamp,
 };
 
-use super::{Courier, DELIVER, LaneHealth, Opened, Refused, ids, outcome, package, secrets};
+use super::{Courier, DELIVER, LaneHealth, Opened, Refused, ids, outcome, package};
 use crate::market::Market;
 use crate::settlement::VerdictGiven;
 
@@ -47,7 +47,7 @@ impl Courier {
         let package = package(facts, attempt.number)?;
         let now = self.market.clock().now();
         let attempted =
-            self.connectors.ask_verdict(kind, &facts.destination.config, &secrets(facts), &package, now).await;
+            self.connectors.ask_verdict(kind, &facts.destination.config, &facts.secrets, &package, now).await;
         let answer = answered(task, attempt.id, &attempted, self.market.clock().now());
         self.market.settle_post(task, sale_id, facts, answer).await?;
         Ok(match attempted.outcome {

@@ -80,7 +80,7 @@ impl Market {
             return Ok(false);
         }
         write.reopen_delivery(id).await?;
-        self.add_deliver_tasks(&mut write, DestinationId(delivery.destination_id), &[id]).await?;
+        add_deliver_tasks(&mut write, DestinationId(delivery.destination_id), &[id]).await?;
         let detail = json!({ "delivery_id": id });
         write.add_events(&[NewEvent { lead_id, kind: LeadEventKind::DeliveryReplayed, detail }]).await?;
         write.audit("replay", "delivery", Some(id.0), &json!({})).await?;
@@ -99,39 +99,43 @@ impl Market {
         if !write.resume_destination(id).await? {
             return Ok(false);
         }
-        let mut last = None;
-        loop {
-            let waiting = write.waiting_deliveries(id, last, CHUNK).await?;
-            let Some(newest) = waiting.last() else { break };
-            last = Some(*newest);
-            self.add_deliver_tasks(&mut write, id, &waiting).await?;
-        }
+        requeue_waiting(&mut write, id).await?;
         write.audit("resume", "destination", Some(id.0), &json!({})).await?;
         let due = write.commit().await?;
         self.wake_workers(due);
         Ok(true)
     }
+}
 
-    /// Fresh tasks for deliveries, due now.
-    async fn add_deliver_tasks(
-        &self,
-        write: &mut Write,
-        destination: DestinationId,
-        deliveries: &[DeliveryId],
-    ) -> StoreResult<()> {
-        let now = self.clock().now();
-        let keys: Vec<String> = deliveries.iter().map(|id| deliver_key(*id)).collect();
-        write.remove_waiting(&keys).await?;
-        let tasks: Vec<NewTask> = deliveries
-            .iter()
-            .zip(keys)
-            .map(|(id, key)| NewTask {
-                payload: TaskPayload::Deliver { delivery_id: *id },
-                lane: destination.to_string(),
-                run_at: now,
-                dedupe_key: Some(key),
-            })
-            .collect();
-        write.add_tasks(&tasks).await
+/// Gives everything that waits for a destination a task, due now.
+pub(crate) async fn requeue_waiting(write: &mut Write, destination: DestinationId) -> StoreResult<()> {
+    let mut last = None;
+    loop {
+        let waiting = write.waiting_deliveries(destination, last, CHUNK).await?;
+        let Some(newest) = waiting.last() else { return Ok(()) };
+        last = Some(*newest);
+        add_deliver_tasks(write, destination, &waiting).await?;
     }
+}
+
+/// Fresh tasks for deliveries, due now.
+async fn add_deliver_tasks(
+    write: &mut Write,
+    destination: DestinationId,
+    deliveries: &[DeliveryId],
+) -> StoreResult<()> {
+    let now = write.store().clock().now();
+    let keys: Vec<String> = deliveries.iter().map(|id| deliver_key(*id)).collect();
+    write.remove_waiting(&keys).await?;
+    let tasks: Vec<NewTask> = deliveries
+        .iter()
+        .zip(keys)
+        .map(|(id, key)| NewTask {
+            payload: TaskPayload::Deliver { delivery_id: *id },
+            lane: destination.to_string(),
+            run_at: now,
+            dedupe_key: Some(key),
+        })
+        .collect();
+    write.add_tasks(&tasks).await
 }

@@ -1,0 +1,251 @@
+//! Who is calling: users with passwords and sessions, sources with API keys. Secrets are stored hashed.
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use chrono::Duration;
+use leadyard_types::{ApiKeyId, BuyerId, Principal, Role, SessionId, SourceId, SupplierId, Timestamp, UserId};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::error::{StoreError, StoreResult};
+use crate::keyring::random_bytes;
+use crate::model::{api_key, session, user_account};
+use crate::store::{Read, Write};
+
+/// How long a session lives.
+const SESSION_HOURS: i64 = 12;
+/// After so many wrong passwords in a row, signing in pauses.
+const FREE_FAILURES: i64 = 5;
+/// The longest pause: an owner is never locked out for longer by somebody else's guessing.
+const MAX_PAUSE_SECONDS: i64 = 60;
+
+/// A user to be made.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The address that signs in.
+    pub email: String,
+    /// What people call them.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The buyer a buyer's role belongs to.
+    pub buyer_id: Option<BuyerId>,
+    /// The supplier a supplier's role belongs to.
+    pub supplier_id: Option<SupplierId>,
+    /// The password, in the clear; only its hash is kept.
+    pub password: String,
+}
+
+/// A session just made; the token is shown this once.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// The session.
+    pub id: SessionId,
+    /// The bearer token.
+    pub token: String,
+    /// Until when it holds.
+    pub expires_at: Timestamp,
+    /// As whom it acts.
+    pub principal: Principal,
+}
+
+fn fault(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Fault(format!("password hashing: {error}"))
+}
+
+fn hash_token(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Hashing is slow on purpose: it runs beside the async workers.
+async fn hash_password(password: String) -> StoreResult<String> {
+    tokio::task::spawn_blocking(move || {
+        Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(fault)
+    })
+    .await
+    .map_err(fault)?
+}
+
+async fn verify_password(password: String, hash: String) -> StoreResult<bool> {
+    tokio::task::spawn_blocking(move || {
+        let parsed = PasswordHash::new(&hash).map_err(fault)?;
+        Ok(Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
+    })
+    .await
+    .map_err(fault)?
+}
+
+fn principal_of(user: &user_account::Model) -> StoreResult<Principal> {
+    let role: Role = user.role.parse().map_err(StoreError::corrupt)?;
+    let user_id = UserId(user.id);
+    match (user.buyer_id, user.supplier_id) {
+        (Some(buyer), None) if role.is_buyer() => Ok(Principal::Buyer { user_id, role, buyer_id: BuyerId(buyer) }),
+        (None, Some(supplier)) if role == Role::Supplier => {
+            Ok(Principal::Supplier { user_id, supplier_id: SupplierId(supplier) })
+        }
+        (None, None) if role.is_staff() => Ok(Principal::Staff { user_id, role }),
+        _ => Err(StoreError::corrupt("a user's role does not fit whom they belong to")),
+    }
+}
+
+impl Write {
+    /// Makes a user.
+    pub async fn create_user(&self, new: NewUser) -> StoreResult<UserId> {
+        let row = user_account::Model {
+            id: self.store.ids().uuid(),
+            email: new.email.trim().to_lowercase(),
+            name: new.name,
+            role: new.role.as_str().to_owned(),
+            buyer_id: new.buyer_id.map(uuid::Uuid::from),
+            supplier_id: new.supplier_id.map(uuid::Uuid::from),
+            password_hash: hash_password(new.password).await?,
+            disabled_at: None,
+            failed_sign_ins: 0,
+            locked_until: None,
+            created_at: self.store.clock().now(),
+        };
+        principal_of(&row)?;
+        let id = UserId(row.id);
+        self.insert_all::<user_account::Entity>(vec![row]).await?;
+        Ok(id)
+    }
+
+    /// Makes a source's API key, `ly_live_<public id>_<secret>`; it is shown this once.
+    pub async fn add_source_key(&self, source: SourceId, label: &str) -> StoreResult<(ApiKeyId, SecretString)> {
+        let random = random_bytes()?;
+        let (public, secret) = (hex(&random[..6]), hex(&random[6..30]));
+        let row = api_key::Model {
+            id: self.store.ids().uuid(),
+            public_id: public.clone(),
+            secret_hash: hash_token(&secret),
+            label: label.to_owned(),
+            source_id: Some(source.0),
+            user_id: None,
+            created_at: self.store.clock().now(),
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        let id = ApiKeyId(row.id);
+        self.insert_all::<api_key::Entity>(vec![row]).await?;
+        Ok((id, SecretString::from(format!("ly_live_{public}_{secret}"))))
+    }
+
+    /// A source's key as [`Write::add_source_key`] makes it, only the key.
+    pub async fn create_key(&self, source: SourceId, label: &str) -> StoreResult<String> {
+        let (_, key) = self.add_source_key(source, label).await?;
+        Ok(key.expose_secret().to_owned())
+    }
+
+    /// The keys of a source that still open something, the oldest first.
+    pub async fn active_source_keys(&self, source: SourceId) -> StoreResult<Vec<api_key::Model>> {
+        let sql = "SELECT * FROM api_key WHERE source_id = ? AND revoked_at IS NULL
+                   AND (expires_at IS NULL OR expires_at > ?) ORDER BY created_at, id";
+        self.all(sql, vec![source.0.into(), self.store.clock().now().into()]).await
+    }
+
+    /// Ends a key at once. Answers whether it was active.
+    pub async fn revoke_key(&self, key: ApiKeyId) -> StoreResult<bool> {
+        let sql = "UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
+        Ok(self.run(sql, vec![self.store.clock().now().into(), key.0.into()]).await? == 1)
+    }
+
+    /// Ends a session at once. Answers whether it was active.
+    pub async fn revoke_session(&self, session: SessionId) -> StoreResult<bool> {
+        let sql = "UPDATE session SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
+        Ok(self.run(sql, vec![self.store.clock().now().into(), session.0.into()]).await? == 1)
+    }
+
+    async fn note_sign_in(&self, user: &user_account::Model, right: bool) -> StoreResult<()> {
+        let failures = if right { 0 } else { user.failed_sign_ins + 1 };
+        let over = (failures - FREE_FAILURES).clamp(0, 6);
+        let pause = if over > 0 { (1_i64 << over).min(MAX_PAUSE_SECONDS) } else { 0 };
+        let locked = (pause > 0).then(|| self.store.clock().now() + Duration::seconds(pause));
+        let sql = "UPDATE user_account SET failed_sign_ins = ?, locked_until = ? WHERE id = ?";
+        self.run(sql, vec![failures.into(), locked.into(), user.id.into()]).await.map(|_| ())
+    }
+}
+
+impl crate::Store {
+    /// Signs a user in. Unknown address, wrong password, disabled and paused users get the same answer, `None`, after
+    /// the same work.
+    pub async fn sign_in(&self, email: &str, password: &str) -> StoreResult<Option<NewSession>> {
+        /// A hash nobody knows the password of, so that an unknown address takes as long as a known one.
+        const NOBODY: &str =
+            "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Tb1oW0y0vNp2ZMVaA8UUbwpXUnJxFXKLQyJ5mYkKf2E";
+        let authenticate = Principal::System(leadyard_types::SystemTask::Authenticate);
+        let read = self.read(authenticate);
+        let address = email.trim().to_lowercase();
+        let user =
+            user_account::Entity::find().filter(user_account::Column::Email.eq(address)).one(read.connection()).await?;
+        let hash = user.as_ref().map_or(NOBODY, |user| user.password_hash.as_str()).to_owned();
+        let right = verify_password(password.to_owned(), hash).await?;
+        let now = self.clock().now();
+        let Some(user) = user else { return Ok(None) };
+        let open = user.disabled_at.is_none() && user.locked_until.is_none_or(|until| until <= now);
+        let write = self.write(authenticate).await?;
+        if !(right && open) {
+            if open {
+                write.note_sign_in(&user, false).await?;
+            }
+            let _ = write.commit().await?;
+            return Ok(None);
+        }
+        write.note_sign_in(&user, true).await?;
+        let token = format!("ly_session_{}", hex(&random_bytes()?));
+        let row = session::Model {
+            id: self.ids().uuid(),
+            user_id: user.id,
+            token_hash: hash_token(&token),
+            created_at: now,
+            expires_at: now + Duration::hours(SESSION_HOURS),
+            revoked_at: None,
+        };
+        let made =
+            NewSession { id: SessionId(row.id), token, expires_at: row.expires_at, principal: principal_of(&user)? };
+        write.insert_all::<session::Entity>(vec![row]).await?;
+        let _ = write.commit().await?;
+        Ok(Some(made))
+    }
+
+    /// Who a bearer token speaks for: a session's user or a key's source. Anything else is `None`.
+    pub async fn authenticate(&self, token: &str) -> StoreResult<Option<Principal>> {
+        let read = self.read(Principal::System(leadyard_types::SystemTask::Authenticate));
+        if let Some(key) = token.strip_prefix("ly_live_") {
+            return read.source_of_key(key).await;
+        }
+        if token.starts_with("ly_session_") {
+            return read.user_of_session(token).await;
+        }
+        Ok(None)
+    }
+}
+
+impl Read {
+    async fn source_of_key(&self, key: &str) -> StoreResult<Option<Principal>> {
+        let Some((public, secret)) = key.split_once('_') else { return Ok(None) };
+        let row = api_key::Entity::find().filter(api_key::Column::PublicId.eq(public)).one(self.connection()).await?;
+        let now = self.store.clock().now();
+        Ok(row
+            .filter(|row| bool::from(row.secret_hash.as_slice().ct_eq(&hash_token(secret))))
+            .filter(|row| row.revoked_at.is_none() && row.expires_at.is_none_or(|end| end > now))
+            .and_then(|row| row.source_id)
+            .map(|source| Principal::Source { source_id: SourceId(source) }))
+    }
+
+    async fn user_of_session(&self, token: &str) -> StoreResult<Option<Principal>> {
+        let db = self.connection();
+        let row = session::Entity::find().filter(session::Column::TokenHash.eq(hash_token(token))).one(db).await?;
+        let now = self.store.clock().now();
+        let Some(row) = row.filter(|row| row.revoked_at.is_none() && row.expires_at > now) else { return Ok(None) };
+        let user = user_account::Entity::find_by_id(row.user_id).one(db).await?;
+        user.filter(|user| user.disabled_at.is_none()).as_ref().map(principal_of).transpose()
+    }
+}
