@@ -80,7 +80,7 @@ impl Write {
 }
 
 impl Read {
-    async fn rows<T: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> StoreResult<Vec<T>> {
+    pub(crate) async fn rows<T: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> StoreResult<Vec<T>> {
         let backend = self.connection().get_database_backend();
         Ok(T::find_by_statement(statement(backend, sql, values)).all(self.connection()).await?)
     }

@@ -1,17 +1,27 @@
-//! Deliveries: what a worker needs to make one attempt, and what it writes afterwards.
+//! Deliveries: what a worker needs to make attempts, and what it writes before and after them. Everything takes many
+//! deliveries at once, in a fixed number of statements.
 
-use leadyard_types::{DeliveryId, DeliveryOutcome, DeliveryState, DestinationId, SaleId, Status, Timestamp};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+mod attempts;
+
+use std::collections::HashMap;
+
+use leadyard_types::{DeliveryId, DeliveryState, DestinationId, LeadId, SaleId, Status, Timestamp};
+use sea_orm::{FromQueryResult, Value};
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
-use crate::model::{
-    attempt, buyer, campaign, consent, contract, delivery, destination, hold, hold_resolution, lead, person, sale,
-};
+use crate::model::{consent, delivery, destination, lead, person, sale};
 use crate::placement::UnsealedLead;
+use crate::sql::marks;
 use crate::store::{Read, Write};
 
-/// Everything about one delivery, in the clear.
+pub use attempts::{AttemptEnd, Begin, Begun, DestinationNews, SettledAttempt};
+
+/// Keys per statement.
+const CHUNK: usize = 4_000;
+
+/// Everything about one delivery, in the clear. Never logged, never stored as it is.
 #[derive(Debug, Clone)]
 pub struct DeliveryFacts {
     /// The delivery.
@@ -28,97 +38,121 @@ pub struct DeliveryFacts {
     pub names: [String; 3],
 }
 
-/// One attempt as it is stored: nothing in it is about the person.
-#[derive(Debug, Clone)]
-pub struct AttemptRecord {
-    /// 1 = the first.
-    pub number: i64,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// What it came to.
-    pub outcome: DeliveryOutcome,
-    /// The status of the answer.
-    pub status_code: Option<i64>,
-    /// How long it took.
-    pub duration_ms: i64,
-    /// A redacted excerpt of the answer.
-    pub answer: Option<String>,
-    /// What went wrong.
-    pub error: Option<String>,
+#[derive(FromQueryResult)]
+struct NamedRow {
+    id: Uuid,
+    name: String,
+}
+
+#[derive(FromQueryResult)]
+struct WaitingRow {
+    id: Uuid,
+    destination_id: Uuid,
 }
 
 impl Read {
-    /// Everything about a delivery, in a fixed number of look-ups by key; `None` if it is gone.
-    pub async fn delivery_facts(&self, id: DeliveryId) -> StoreResult<Option<DeliveryFacts>> {
-        let db = self.connection();
-        let missing = |noun: &str| StoreError::corrupt(format!("delivery {id}: its {noun} is missing"));
-        let Some(delivery) = delivery::Entity::find_by_id(id.0).one(db).await? else { return Ok(None) };
-        let sale = sale::Entity::find_by_id(delivery.sale_id).one(db).await?.ok_or_else(|| missing("sale"))?;
-        let row = lead::Entity::find_by_id(delivery.lead_id).one(db).await?.ok_or_else(|| missing("lead"))?;
-        let person = person::Entity::find_by_id(row.person_id).one(db).await?.ok_or_else(|| missing("person"))?;
-        let consent = consent::Entity::find().filter(consent::Column::LeadId.eq(row.id)).one(db).await?;
-        let destination = destination::Entity::find_by_id(delivery.destination_id)
-            .one(db)
-            .await?
-            .ok_or_else(|| missing("destination"))?;
-        let campaign =
-            campaign::Entity::find_by_id(sale.campaign_id).one(db).await?.ok_or_else(|| missing("campaign"))?;
-        let contract =
-            contract::Entity::find_by_id(sale.contract_id).one(db).await?.ok_or_else(|| missing("contract"))?;
-        let buyer = buyer::Entity::find_by_id(sale.buyer_id).one(db).await?.ok_or_else(|| missing("buyer"))?;
-        let secrets = self.store.destination_secrets(&destination)?;
-        let lead = UnsealedLead::open(self.store.keyring(), row, &person, consent)?;
-        let names = [campaign.name, contract.name, buyer.name];
-        Ok(Some(DeliveryFacts { delivery, sale, lead, destination, secrets, names }))
+    /// Reads rows whose key is in a list. `sql` holds `{}` for the list.
+    async fn all_in<T: FromQueryResult>(&self, sql: &str, keys: impl Iterator<Item = Uuid>) -> StoreResult<Vec<T>> {
+        let mut keys: Vec<Uuid> = keys.collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut rows = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(CHUNK) {
+            let values = chunk.iter().map(|key| Value::from(*key)).collect();
+            rows.extend(self.rows::<T>(&sql.replacen("{}", &marks(chunk.len()), 1), values).await?);
+        }
+        Ok(rows)
     }
 
-    /// A sale by id.
-    pub async fn sale(&self, id: SaleId) -> StoreResult<Option<sale::Model>> {
-        Ok(sale::Entity::find_by_id(id.0).one(self.connection()).await?)
+    async fn names(&self, table: &str, keys: impl Iterator<Item = Uuid>) -> StoreResult<HashMap<Uuid, String>> {
+        let sql = format!("SELECT id, name FROM {table} WHERE id IN ({{}})");
+        Ok(self.all_in::<NamedRow>(&sql, keys).await?.into_iter().map(|row| (row.id, row.name)).collect())
+    }
+
+    /// Everything about these deliveries, in nine statements however many they are; those that are gone are left out.
+    /// Only for the workers.
+    pub async fn delivery_facts(&self, ids: &[DeliveryId]) -> StoreResult<Vec<DeliveryFacts>> {
+        debug_assert!(matches!(self.principal, leadyard_types::Principal::System(_)), "only workers unseal leads");
+        let deliveries: Vec<delivery::Model> =
+            self.all_in("SELECT * FROM delivery WHERE id IN ({})", ids.iter().map(|id| id.0)).await?;
+        let sales: Vec<sale::Model> =
+            self.all_in("SELECT * FROM sale WHERE id IN ({})", deliveries.iter().map(|row| row.sale_id)).await?;
+        let leads: Vec<lead::Model> =
+            self.all_in("SELECT * FROM lead WHERE id IN ({})", deliveries.iter().map(|row| row.lead_id)).await?;
+        let people: Vec<person::Model> =
+            self.all_in("SELECT * FROM person WHERE id IN ({})", leads.iter().map(|row| row.person_id)).await?;
+        let consents: Vec<consent::Model> =
+            self.all_in("SELECT * FROM consent WHERE lead_id IN ({})", leads.iter().map(|row| row.id)).await?;
+        let destinations: Vec<destination::Model> = self
+            .all_in("SELECT * FROM destination WHERE id IN ({})", deliveries.iter().map(|row| row.destination_id))
+            .await?;
+        let joined = Joined {
+            campaigns: self.names("campaign", sales.iter().map(|row| row.campaign_id)).await?,
+            contracts: self.names("contract", sales.iter().map(|row| row.contract_id)).await?,
+            buyers: self.names("buyer", sales.iter().map(|row| row.buyer_id)).await?,
+            sales: sales.into_iter().map(|row| (row.id, row)).collect(),
+            leads: leads.into_iter().map(|row| (row.id, row)).collect(),
+            people: people.into_iter().map(|row| (row.id, row)).collect(),
+            consents: consents.into_iter().map(|row| (row.lead_id, row)).collect(),
+            destinations: destinations.into_iter().map(|row| (row.id, row)).collect(),
+        };
+        deliveries.into_iter().map(|row| self.facts(row, &joined)).collect()
+    }
+
+    fn facts(&self, delivery: delivery::Model, joined: &Joined) -> StoreResult<DeliveryFacts> {
+        let id = delivery.id;
+        let missing = |noun: &str| StoreError::corrupt(format!("delivery {id}: its {noun} is missing"));
+        let sale = joined.sales.get(&delivery.sale_id).cloned().ok_or_else(|| missing("sale"))?;
+        let row = joined.leads.get(&delivery.lead_id).cloned().ok_or_else(|| missing("lead"))?;
+        let person = joined.people.get(&row.person_id).ok_or_else(|| missing("person"))?;
+        let consent = joined.consents.get(&row.id).cloned();
+        let destination =
+            joined.destinations.get(&delivery.destination_id).cloned().ok_or_else(|| missing("destination"))?;
+        let secrets = self.store.destination_secrets(&destination)?;
+        let name =
+            |names: &HashMap<Uuid, String>, id: Uuid, noun: &str| names.get(&id).cloned().ok_or_else(|| missing(noun));
+        let names = [
+            name(&joined.campaigns, sale.campaign_id, "campaign")?,
+            name(&joined.contracts, sale.contract_id, "contract")?,
+            name(&joined.buyers, sale.buyer_id, "buyer")?,
+        ];
+        let lead = UnsealedLead::open(self.store.keyring(), row, person, consent)?;
+        Ok(DeliveryFacts { delivery, sale, lead, destination, secrets, names })
+    }
+
+    /// Deliveries to active destinations that should have been tried before a moment, in id order after one of them:
+    /// their tasks may be missing.
+    pub async fn overdue_deliveries(
+        &self,
+        before: Timestamp,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> StoreResult<Vec<(DeliveryId, DestinationId)>> {
+        let sql = "SELECT d.id, d.destination_id FROM delivery d
+                   JOIN destination p ON p.id = d.destination_id AND p.status = 'ACTIVE'
+                   JOIN sale s ON s.id = d.sale_id AND s.state = 'SOLD'
+                   WHERE d.state = 'PENDING' AND d.created_at < ? AND (d.next_attempt_at IS NULL OR d.next_attempt_at < ?)
+                   AND d.id > ? ORDER BY d.id LIMIT ?";
+        let after = after.map_or(Uuid::nil(), |id| id.0);
+        let values = vec![before.into(), before.into(), after.into(), i64::from(limit).into()];
+        let rows: Vec<WaitingRow> = self.rows(sql, values).await?;
+        Ok(rows.into_iter().map(|row| (DeliveryId(row.id), DestinationId(row.destination_id))).collect())
     }
 }
 
+/// Rows by id.
+struct Joined {
+    sales: HashMap<Uuid, sale::Model>,
+    leads: HashMap<Uuid, lead::Model>,
+    people: HashMap<Uuid, person::Model>,
+    consents: HashMap<Uuid, consent::Model>,
+    destinations: HashMap<Uuid, destination::Model>,
+    campaigns: HashMap<Uuid, String>,
+    contracts: HashMap<Uuid, String>,
+    buyers: HashMap<Uuid, String>,
+}
+
 impl Write {
-    /// Records an attempt.
-    pub async fn add_attempt(&self, delivery: DeliveryId, record: AttemptRecord) -> StoreResult<()> {
-        let row = attempt::Model {
-            id: self.store.ids().uuid(),
-            delivery_id: delivery.0,
-            number: record.number,
-            started_at: record.started_at,
-            finished_at: Some(self.store.clock().now()),
-            outcome: Some(record.outcome.as_str().to_owned()),
-            status_code: record.status_code,
-            duration_ms: Some(record.duration_ms),
-            answer: record.answer,
-            error: record.error,
-        };
-        self.insert_all::<attempt::Entity>(vec![row]).await
-    }
-
-    /// Moves a delivery on after an attempt.
-    pub async fn move_delivery(
-        &self,
-        id: DeliveryId,
-        state: DeliveryState,
-        attempts: i64,
-        next_attempt_at: Option<Timestamp>,
-        reference: Option<String>,
-    ) -> StoreResult<()> {
-        let finished = state.is_final().then(|| self.store.clock().now());
-        let sql = "UPDATE delivery SET state = ?, attempts = ?, next_attempt_at = ?, finished_at = ?,
-                   reference = COALESCE(?, reference) WHERE id = ?";
-        let values = vec![
-            state.as_str().into(),
-            attempts.into(),
-            next_attempt_at.into(),
-            finished.into(),
-            reference.into(),
-            id.0.into(),
-        ];
-        self.run(sql, values).await.map(|_| ())
-    }
-
     /// A delivery, locked.
     pub async fn lock_delivery(&self, id: DeliveryId) -> StoreResult<Option<delivery::Model>> {
         let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
@@ -126,91 +160,47 @@ impl Write {
         Ok(rows.into_iter().next())
     }
 
-    /// Notes how a destination does: the beginning of a failing spell, or its end.
-    pub async fn note_destination(&self, id: DestinationId, failing: bool) -> StoreResult<()> {
+    /// The lead a delivery belongs to, which never changes: so that the lead can be locked before the delivery.
+    pub async fn lead_of_delivery(&self, id: DeliveryId) -> StoreResult<Option<LeadId>> {
+        let rows: Vec<delivery::Model> = self.all("SELECT * FROM delivery WHERE id = ?", vec![id.0.into()]).await?;
+        Ok(rows.first().map(|row| LeadId(row.lead_id)))
+    }
+
+    /// Makes a delivery wait for its next attempt, now.
+    pub async fn reopen_delivery(&self, id: DeliveryId) -> StoreResult<()> {
         let now = self.store.clock().now();
-        let (sql, values) = if failing {
-            (
-                "UPDATE destination SET failing_since = ? WHERE id = ? AND failing_since IS NULL",
-                vec![now.into(), id.0.into()],
-            )
-        } else {
-            (
-                "UPDATE destination SET failing_since = NULL WHERE id = ? AND failing_since IS NOT NULL",
-                vec![id.0.into()],
-            )
-        };
-        self.run(sql, values).await.map(|_| ())
+        let sql = "UPDATE delivery SET state = ?, next_attempt_at = ?, finished_at = NULL WHERE id = ?";
+        self.run(sql, vec![DeliveryState::Pending.as_str().into(), now.into(), id.0.into()]).await.map(|_| ())
     }
 
-    /// Parks a destination and leaves a notice for its owner.
-    pub async fn park_destination(&self, id: DestinationId, notice: &str) -> StoreResult<()> {
-        let sql = "UPDATE destination SET status = ?, notice = ? WHERE id = ?";
-        self.run(sql, vec![Status::Paused.as_str().into(), notice.into(), id.0.into()]).await.map(|_| ())
-    }
-
-    /// Adds deliveries.
-    pub async fn add_deliveries(&self, rows: Vec<delivery::Model>) -> StoreResult<()> {
-        self.insert_all::<delivery::Entity>(rows).await
-    }
-
-    /// A sale, read inside the transaction.
-    pub async fn sale(&self, id: SaleId) -> StoreResult<Option<sale::Model>> {
-        let rows = self.all("SELECT * FROM sale WHERE id = ?", vec![id.0.into()]).await?;
-        Ok(rows.into_iter().next())
-    }
-
-    /// Moves a sale on.
-    pub async fn move_sale(
-        &self,
-        id: SaleId,
-        state: leadyard_types::SaleState,
-        counted: bool,
-        reference: Option<String>,
-        reason: Option<String>,
-    ) -> StoreResult<()> {
+    /// Moves the delivery that asked for a sale's verdict on, when the verdict comes by another way.
+    pub async fn settle_asking_delivery(&self, sale: SaleId, state: DeliveryState) -> StoreResult<()> {
         let now = self.store.clock().now();
-        let sql = "UPDATE sale SET state = ?, counted = ?, state_since = ?, reference = COALESCE(?, reference),
-                   reason = COALESCE(?, reason) WHERE id = ?";
-        let values =
-            vec![state.as_str().into(), counted.into(), now.into(), reference.into(), reason.into(), id.0.into()];
-        self.run(sql, values).await.map(|_| ())
+        let sql = "UPDATE delivery SET state = ?, next_attempt_at = NULL, finished_at = ?
+                   WHERE sale_id = ? AND state IN ('UNKNOWN', 'PENDING')";
+        self.run(sql, vec![state.as_str().into(), now.into(), sale.0.into()]).await.map(|_| ())
     }
 
-    /// The hold of a sale, if it is still open.
-    pub async fn open_hold(&self, sale: SaleId) -> StoreResult<Option<hold::Model>> {
-        let sql = "SELECT h.* FROM hold h LEFT JOIN hold_resolution r ON r.hold_id = h.id WHERE h.sale_id = ? AND r.hold_id IS NULL";
-        Ok(self.all::<hold::Model>(sql, vec![sale.0.into()]).await?.into_iter().next())
-    }
-
-    /// Resolves a hold, once: the money is not held any more.
-    pub async fn resolve_hold(&self, hold: &hold::Model, end: leadyard_types::ledger::HoldEnd) -> StoreResult<()> {
-        let row = hold_resolution::Model {
-            hold_id: hold.id,
-            kind: end.as_str().to_owned(),
-            resolved_at: self.store.clock().now(),
-        };
-        self.insert_all::<hold_resolution::Entity>(vec![row]).await?;
-        self.change_held([(leadyard_types::AccountId(hold.account_id), -hold.amount_minor)]).await
-    }
-
-    /// Sets a lead's state, if it is in the one expected.
-    pub async fn move_lead(
-        &self,
-        id: leadyard_types::LeadId,
-        from: leadyard_types::LeadState,
-        to: leadyard_types::LeadState,
-        reason: Option<leadyard_types::Check>,
-    ) -> StoreResult<bool> {
-        let now = self.store.clock().now();
-        let sql = "UPDATE lead SET state = ?, reason = ?, state_since = ? WHERE id = ? AND state = ?";
-        let values = vec![
-            to.as_str().into(),
-            reason.map(|check| check.as_str().to_owned()).into(),
-            now.into(),
-            id.0.into(),
-            from.as_str().into(),
-        ];
+    /// Takes a parked destination up again; answers false if it is not parked.
+    pub async fn resume_destination(&self, id: DestinationId) -> StoreResult<bool> {
+        let sql = "UPDATE destination SET status = ?, notice = NULL, failing_since = NULL, version = version + 1
+                   WHERE id = ? AND status = ?";
+        let values = vec![Status::Active.as_str().into(), id.0.into(), Status::Paused.as_str().into()];
         Ok(self.run(sql, values).await? == 1)
+    }
+
+    /// The deliveries that wait for a destination, oldest first, after one of them.
+    pub async fn waiting_deliveries(
+        &self,
+        destination: DestinationId,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> StoreResult<Vec<DeliveryId>> {
+        let sql = "SELECT d.id, d.destination_id FROM delivery d JOIN sale s ON s.id = d.sale_id AND s.state = 'SOLD'
+                   WHERE d.destination_id = ? AND d.state = 'PENDING' AND d.id > ? ORDER BY d.id LIMIT ?";
+        let after = after.map_or(Uuid::nil(), |id| id.0);
+        let rows: Vec<WaitingRow> =
+            self.all(sql, vec![destination.0.into(), after.into(), i64::from(limit).into()]).await?;
+        Ok(rows.into_iter().map(|row| DeliveryId(row.id)).collect())
     }
 }

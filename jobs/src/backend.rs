@@ -1,5 +1,5 @@
-//! The apalis backend over our task table: it hands out what the claimer has leased. Acknowledging belongs to each
-//! task's own transaction, so there is nothing to flush here.
+//! The apalis backend over our task table: it hands out what the claimer has leased. What a task came to is written in
+//! that task's own transaction, so there is nothing to flush here; and no failure of the database reaches apalis.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -8,7 +8,7 @@ use apalis_core::backend::finalize::Ephemeral;
 use apalis_core::backend::{Backend, BackendConfig};
 use apalis_core::task::Task;
 use apalis_core::task::builder::TaskBuilder;
-use apalis_core::task::task_id::RandomId;
+use apalis_core::task::task_id::{RandomId, TaskId};
 use apalis_core::worker::context::WorkerContext;
 use leadyard_entity::tasks::Claimed;
 use tokio::sync::mpsc;
@@ -37,12 +37,14 @@ impl Backend for ClaimedTasks {
     fn poll_next(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Option<Result<Self::Task, Self::Error>>> {
         let next = std::task::ready!(self.tasks.poll_recv(cx));
         Poll::Ready(next.map(|claimed| {
-            let id = claimed.id.to_string();
-            Ok(TaskBuilder::new(claimed).task_id(apalis_core::task::task_id::TaskId::from_string(id)).build())
+            let id = TaskId::from_string(claimed.id.to_string());
+            Ok(TaskBuilder::new(claimed).task_id(id).build())
         }))
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Self::Error>> {
+        // What was not handed out is given back by the shutdown.
+        self.tasks.close();
         Poll::Ready(Ok(()))
     }
 }

@@ -1,65 +1,128 @@
-//! The claimer: leases due tasks in one statement for as many places as are free, skipping lanes that are full.
+//! The claimer: leases due tasks in one statement for as many places as are free, passing over lanes that are full or
+//! parked, and renews the leases of what runs long.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadyard_entity::StoreResult;
-use leadyard_entity::tasks::Claimed;
+use leadyard_entity::tasks::{Claim, Claimed};
 use leadyard_types::{Principal, SystemTask};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::Shared;
+use crate::lanes::OWN_LANES;
 
 /// The most tasks one statement leases.
-const CLAIM_MAX: usize = 256;
+const CLAIM_MAX: usize = 512;
+
+/// A claim for one place costs as much as one for a hundred: where only few are free, more are awaited for a moment.
+const GATHER: Duration = Duration::from_millis(1);
+
+const DELIVER: Principal = Principal::System(SystemTask::Deliver);
 
 /// Claims until the stop; then the channel closes.
 pub(crate) async fn run(shared: Arc<Shared>, tasks: mpsc::Sender<Claimed>, stop: CancellationToken) {
+    // Ids of claims that found nothing are kept for the next, so that idling uses up none.
+    let mut lease_id = shared.market().ids().uuid();
     while !stop.is_cancelled() {
-        let claimed = match claim(&shared).await {
+        let free = shared.free_places();
+        if free > 0 && free < shared.options.concurrency / 4 {
+            tokio::time::sleep(GATHER).await;
+        }
+        let claimed = match claim(&shared, lease_id).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(%error, "tasks could not be claimed; trying again");
                 Vec::new()
             }
         };
-        let none = claimed.is_empty();
-        for task in claimed {
-            shared.began(&task.lane);
-            if tasks.send(task).await.is_err() {
-                return;
-            }
-        }
-        if none {
+        if claimed.is_empty() {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = shared.market.wake.notified() => {}
-                () = shared.ended.notified() => {}
+                () = shared.market().wake.notified() => {}
+                () = shared.freed.notified() => {}
                 () = tokio::time::sleep(shared.options.poll) => {}
+            }
+            continue;
+        }
+        lease_id = shared.market().ids().uuid();
+        for task in claimed {
+            // The channel has room for every place, so this never waits.
+            if tasks.send(task).await.is_err() {
+                return;
             }
         }
     }
 }
 
-async fn claim(shared: &Shared) -> StoreResult<Vec<Claimed>> {
-    let free = shared.options.concurrency.saturating_sub(shared.running_count()).min(CLAIM_MAX);
+async fn claim(shared: &Shared, lease_id: uuid::Uuid) -> StoreResult<Vec<Claimed>> {
+    let free = shared.free_places().min(CLAIM_MAX);
     if free == 0 {
         return Ok(Vec::new());
     }
     // A reader first: an idle market takes no write lock.
-    let deliver = Principal::System(SystemTask::Deliver);
-    let next = shared.market.store().read(deliver).next_task_at().await?;
-    if next.is_none_or(|due| due > shared.market.clock().now()) {
+    let (store, now) = (shared.market().store(), shared.market().clock().now());
+    let next = store.read(DELIVER).next_task_at().await?;
+    if next.is_none_or(|due| due > now) {
         return Ok(Vec::new());
     }
-    let full: BTreeSet<String> = {
+    let (parked, running) = {
         let lanes = shared.lanes();
-        lanes.iter().filter(|(_, count)| **count >= shared.options.per_lane).map(|(lane, _)| lane.clone()).collect()
+        (lanes.parked(now), lanes.taken(now))
     };
-    let lease = chrono::Duration::from_std(shared.options.lease).unwrap_or(chrono::Duration::seconds(120));
-    let write = shared.market.store().write(deliver).await?;
-    let claimed = write.claim(free, shared.options.per_lane, &full, lease).await?;
-    let _ = write.commit().await?;
+    let skip: Vec<String> = parked.iter().map(|(lane, _)| lane.clone()).collect();
+    let write = store.write(DELIVER).await?;
+    write.defer_lanes(&parked).await?;
+    let claim = Claim {
+        lease_id,
+        limit: free,
+        per_lane: shared.options.per_lane.max(1),
+        running: &running,
+        skip: &skip,
+        unlimited: &OWN_LANES,
+        leased_until: now + shared.lease(),
+    };
+    let claimed = write.claim(&claim).await?;
+    if claimed.is_empty() && parked.is_empty() {
+        write.rollback().await?;
+        return Ok(claimed);
+    }
+    // In hand before the commit: nobody may believe that nothing is due and nothing runs.
+    {
+        let mut lanes = shared.lanes();
+        claimed.iter().for_each(|task| lanes.claimed(task, now));
+    }
+    if let Err(error) = write.commit().await {
+        claimed.iter().for_each(|task| shared.forget(task.held()));
+        return Err(error);
+    }
+    metrics::counter!("leadyard_tasks_claimed_total").increment(claimed.len() as u64);
     Ok(claimed)
+}
+
+/// Renews leases until the stop, well before they are over.
+pub(crate) async fn renew(shared: Arc<Shared>, stop: CancellationToken) {
+    let every = shared.options.lease / 3;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+        if let Err(error) = renew_once(&shared).await {
+            tracing::warn!(%error, "leases could not be renewed; trying again");
+        }
+    }
+}
+
+async fn renew_once(shared: &Shared) -> StoreResult<()> {
+    let now = shared.market().clock().now();
+    let running = shared.lanes().older_than(now - shared.lease() / 3);
+    if running.is_empty() {
+        return Ok(());
+    }
+    let write = shared.market().store().write(DELIVER).await?;
+    write.renew_leases(&running, now + shared.lease()).await?;
+    let _ = write.commit().await?;
+    Ok(())
 }

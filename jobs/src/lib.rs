@@ -1,40 +1,44 @@
 //! Background work: apalis runs it, our own task table holds it.
 //!
-//! [`Jobs::start`] starts a claimer, which leases due tasks from the database, and an apalis worker, which runs them.
-//! A failing database never reaches apalis: it is logged and tried again. A lost lease means that somebody else has the
-//! task, so nothing is written without it.
+//! [`Jobs::start`] starts a claimer, which leases due tasks from the database in hundreds, an apalis worker, which runs
+//! them, and the reconcilers. A failing database never reaches apalis: it is logged and tried again. A lost lease means
+//! that somebody else has the task, so nothing is written without it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod backend;
 mod claimer;
+mod lanes;
 mod reconcile;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use apalis::prelude::*;
 use leadyard_connectors::Connectors;
-use leadyard_entity::StoreResult;
-use leadyard_entity::tasks::{Claimed, TaskEnd};
-use leadyard_market::Market;
+use leadyard_entity::tasks::{Claimed, Lease, TaskEnd};
+use leadyard_entity::{StoreError, StoreResult};
+use leadyard_market::{Courier, LaneHealth, Market};
 use leadyard_types::{Principal, SystemTask};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::backend::ClaimedTasks;
+use crate::lanes::Lanes;
+
+/// The longest a task may run: longer than the longest answer a destination is given, with time to settle.
+const TASK_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// How the work is run.
 #[derive(Debug, Clone, Copy)]
 pub struct JobsOptions {
     /// How many tasks run at once. With 1 they run strictly in the order they are due.
     pub concurrency: usize,
-    /// How many of one lane run at once, so that no slow destination takes every place.
+    /// How many of one destination run at once, so that no slow one takes every place.
     pub per_lane: usize,
     /// How often the table is looked at without a signal.
     pub poll: Duration,
-    /// How long a claimed task belongs to its worker.
+    /// How long a claimed task belongs to its worker without a sign of life.
     pub lease: Duration,
     /// How long a shutdown waits for what runs.
     pub drain: Duration,
@@ -43,62 +47,79 @@ pub struct JobsOptions {
 impl Default for JobsOptions {
     fn default() -> Self {
         Self {
-            concurrency: 128,
+            concurrency: 256,
             // At most the connectors' own limit per host, so that nobody waits there with a lease in hand.
             per_lane: 16,
             poll: Duration::from_secs(1),
-            // Longer than the longest answer a destination is given, with time to settle.
-            lease: Duration::from_secs(120),
+            // Renewed while a task runs, so what a dead worker held is taken up within half a minute.
+            lease: Duration::from_secs(20),
             drain: Duration::from_secs(20),
         }
     }
 }
 
-/// What claimer and worker share.
+/// What claimer, worker and reconcilers share.
 pub(crate) struct Shared {
-    pub(crate) market: Arc<Market>,
-    pub(crate) connectors: Arc<Connectors>,
+    pub(crate) courier: Courier,
     pub(crate) options: JobsOptions,
-    /// Running tasks per lane.
-    running: Mutex<BTreeMap<String, usize>>,
-    /// Notified when a task ended.
-    pub(crate) ended: Notify,
+    lanes: Mutex<Lanes>,
+    /// The claimer is told that a place is free.
+    pub(crate) freed: Notify,
+    /// Whoever waits for idleness is told that a task ended.
+    ended: Notify,
+    /// The reconcilers are told to look.
+    pub(crate) reconcile: Notify,
 }
 
 impl Shared {
-    pub(crate) fn began(&self, lane: &str) {
-        *self.lanes().entry(lane.to_owned()).or_insert(0) += 1;
+    pub(crate) fn market(&self) -> &Arc<Market> {
+        self.courier.market()
     }
 
-    fn finished(&self, lane: &str) {
-        let mut lanes = self.lanes();
-        if let Some(count) = lanes.get_mut(lane) {
-            *count -= 1;
-            if *count == 0 {
-                lanes.remove(lane);
-            }
+    pub(crate) fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn free_places(&self) -> usize {
+        self.options.concurrency.max(1).saturating_sub(self.lanes().len())
+    }
+
+    pub(crate) fn lease(&self) -> chrono::Duration {
+        chrono::Duration::from_std(self.options.lease).unwrap_or(chrono::Duration::seconds(20))
+    }
+
+    /// A task that is in hand no more.
+    pub(crate) fn forget(&self, lease: Lease) {
+        self.finished(lease, LaneHealth::Unknown);
+    }
+
+    fn finished(&self, lease: Lease, health: LaneHealth) {
+        if self.lanes().ended(lease, health, self.market().clock().now()) {
+            metrics::counter!("leadyard_lanes_parked_total").increment(1);
+            tracing::warn!("a destination keeps failing; it gets a pause");
         }
-        drop(lanes);
-        self.ended.notify_one();
+        self.freed.notify_one();
+        self.ended.notify_waiters();
     }
 
-    pub(crate) fn lanes(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, usize>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Runs one task. What fails by our own fault is tried again later.
+    async fn run(&self, task: &Claimed) -> LaneHealth {
+        let error = match tokio::time::timeout(TASK_TIMEOUT, self.courier.run(task)).await {
+            Ok(Ok(health)) => return health,
+            Ok(Err(error)) => error,
+            Err(_) => StoreError::Unavailable("the task took too long".to_owned()),
+        };
+        self.try_again(task, &error.to_string()).await;
+        LaneHealth::Unknown
     }
 
-    pub(crate) fn running_count(&self) -> usize {
-        self.lanes().values().sum()
-    }
-
-    /// Runs one task; what fails is tried again later, for the store's failures soon.
-    async fn run(&self, task: Claimed) {
-        if let Err(error) = self.market.run_task(&self.connectors, &task).await {
-            tracing::warn!(%error, task = %task.id, "a task failed and will be tried again");
-            let run_at = self.market.clock().now() + chrono::Duration::seconds(5 * task.attempts.clamp(1, 60));
-            let again = TaskEnd::Again { run_at, error: Some(error.to_string()) };
-            if let Err(error) = self.market.end(&task, again).await {
-                tracing::warn!(%error, task = %task.id, "its lease will run out");
-            }
+    async fn try_again(&self, task: &Claimed, error: &str) {
+        tracing::warn!(error, task = %task.id, "a task failed and will be tried again");
+        metrics::counter!("leadyard_tasks_failed_total").increment(1);
+        let run_at = self.market().clock().now() + chrono::Duration::seconds(5 * task.attempts.clamp(1, 60));
+        let again = TaskEnd::Again { run_at, error: Some(error.to_owned()) };
+        if let Err(error) = self.courier.end(task, again).await {
+            tracing::warn!(%error, task = %task.id, "its lease will run out");
         }
     }
 }
@@ -106,8 +127,12 @@ impl Shared {
 /// The running workers of this process.
 pub struct Jobs {
     shared: Arc<Shared>,
+    /// No more is claimed.
     stop: CancellationToken,
-    tracker: TaskTracker,
+    /// Leases are not renewed any more.
+    stop_renewing: CancellationToken,
+    helpers: Vec<AbortOnDropHandle<()>>,
+    worker: AbortOnDropHandle<()>,
 }
 
 impl std::fmt::Debug for Jobs {
@@ -116,76 +141,122 @@ impl std::fmt::Debug for Jobs {
     }
 }
 
-/// The apalis handler: one claimed task. A panic ends that task only; its lease runs out and it is claimed again, a
-/// bounded number of times.
+/// The apalis handler: one claimed task. A panic ends that task only, and it is tried again a bounded number of times.
 async fn handle(task: Claimed, shared: Data<Arc<Shared>>) {
-    let lane = task.lane.clone();
-    let runner = Arc::clone(&*shared);
-    if let Err(error) = tokio::spawn(async move { runner.run(task).await }).await {
-        tracing::error!(%error, "a task ended badly");
-    }
-    shared.finished(&lane);
+    let shared = Arc::clone(&*shared);
+    shared.lanes().began(task.held());
+    let (runner, claimed) = (Arc::clone(&shared), task.clone());
+    // Its own task, so that all cores work; it ends with this one when a shutdown cannot wait any longer.
+    let running = AbortOnDropHandle::new(tokio::spawn(async move { runner.run(&claimed).await }));
+    let health = match running.await {
+        Ok(health) => health,
+        Err(error) => {
+            if error.is_panic() {
+                tracing::error!(task = %task.id, "a task panicked");
+                shared.try_again(&task, "the task panicked").await;
+            }
+            LaneHealth::Unknown
+        }
+    };
+    shared.finished(task.held(), health);
 }
 
 impl Jobs {
-    /// Starts working.
+    /// Starts working. Called inside the runtime.
     #[must_use]
     pub fn start(market: Arc<Market>, connectors: Arc<Connectors>, options: JobsOptions) -> Self {
         let shared = Arc::new(Shared {
-            market,
-            connectors,
+            courier: Courier::start(market, connectors),
             options,
-            running: Mutex::new(BTreeMap::new()),
+            lanes: Mutex::new(Lanes::new(options.per_lane)),
+            freed: Notify::new(),
             ended: Notify::new(),
+            reconcile: Notify::new(),
         });
-        let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+        let (stop, stop_renewing) = (CancellationToken::new(), CancellationToken::new());
         // Bounded: what is claimed is held in memory.
         let (claimed, tasks) = mpsc::channel(options.concurrency.max(1));
-        tracker.spawn(claimer::run(Arc::clone(&shared), claimed, stop.clone()));
-        tracker.spawn(reconcile::run(Arc::clone(&shared), stop.clone()));
-        tracker.spawn(run_worker(Arc::clone(&shared), tasks, stop.clone()));
-        tracker.close();
-        Self { shared, stop, tracker }
+        let helpers = vec![
+            spawn(claimer::run(Arc::clone(&shared), claimed, stop.clone())),
+            spawn(claimer::renew(Arc::clone(&shared), stop_renewing.clone())),
+            spawn(reconcile::run(Arc::clone(&shared), stop.clone())),
+        ];
+        let worker = spawn(run_worker(Arc::clone(&shared), tasks, stop.clone()));
+        Self { shared, stop, stop_renewing, helpers, worker }
     }
 
-    /// Stops claiming, lets what runs finish within the deadline, and frees the leases of the rest.
-    pub async fn shutdown(self) {
+    /// Stops claiming, lets what runs finish within the deadline, and gives back the rest.
+    pub async fn shutdown(mut self) {
         self.stop.cancel();
-        if tokio::time::timeout(self.shared.options.drain, self.tracker.wait()).await.is_err() {
-            tracing::warn!("some tasks did not finish in time; their leases will run out");
+        if tokio::time::timeout(self.shared.options.drain, &mut self.worker).await.is_err() {
+            tracing::warn!("some tasks did not finish in time; they are given back");
+            self.worker.abort();
+            let _ = (&mut self.worker).await;
+        }
+        self.stop_renewing.cancel();
+        for helper in self.helpers.drain(..) {
+            let _ = helper.await;
+        }
+        if let Err(error) = self.give_back().await {
+            tracing::warn!(%error, "tasks could not be given back; their leases will run out");
         }
     }
 
-    /// Waits until nothing is due and nothing runs.
+    /// Gives back what is still in hand: what has not begun as if it had never been claimed.
+    async fn give_back(&self) -> StoreResult<()> {
+        let (begun, waiting) = self.shared.lanes().in_hand();
+        if begun.is_empty() && waiting.is_empty() {
+            return Ok(());
+        }
+        let market = self.shared.market();
+        let again = TaskEnd::Again { run_at: market.clock().now(), error: Some("the worker stopped".to_owned()) };
+        let begun = begun.into_iter().map(|lease| (lease, again.clone()));
+        let waiting = waiting.into_iter().map(|lease| (lease, TaskEnd::Released));
+        let write = market.store().write(Principal::System(SystemTask::Deliver)).await?;
+        write.end_tasks(&begun.chain(waiting).collect::<Vec<_>>()).await?;
+        let _ = write.commit().await?;
+        Ok(())
+    }
+
+    /// Waits until nothing is due on the store's clock and nothing runs, in any process.
     pub async fn idle(&self) -> StoreResult<()> {
-        let read = self.shared.market.store().read(Principal::System(SystemTask::Deliver));
+        /// Other processes tell nobody here when they are done.
+        const LOOK_EVERY: Duration = Duration::from_millis(5);
+        let read = self.shared.market().store().read(Principal::System(SystemTask::Deliver));
         loop {
-            self.shared.market.wake.notify_one();
-            if self.shared.running_count() == 0 && read.task_counts().await?.due == 0 {
+            let ended = self.shared.ended.notified();
+            if self.shared.lanes().len() == 0 && !read.any_due_or_running().await? {
                 return Ok(());
             }
-            let _ = tokio::time::timeout(Duration::from_millis(5), self.shared.ended.notified()).await;
+            // The clock may have been moved, which nobody tells the claimer either.
+            self.shared.market().wake.notify_one();
+            let _ = tokio::time::timeout(LOOK_EVERY, ended).await;
         }
+    }
+
+    /// Lets the reconcilers look at once.
+    pub fn reconcile(&self) {
+        self.shared.reconcile.notify_one();
     }
 }
 
-/// Keeps an apalis worker running until the stop; it is started again should it end by itself.
+/// A task that ends when its handle goes: a dropped [`Jobs`] leaves nothing running.
+fn spawn(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(work))
+}
+
+/// Runs the apalis worker until the stop.
 async fn run_worker(shared: Arc<Shared>, tasks: mpsc::Receiver<Claimed>, stop: CancellationToken) {
-    let backend = ClaimedTasks::new(tasks);
     let worker = WorkerBuilder::new("leadyard")
-        .backend(backend)
+        .backend(ClaimedTasks::new(tasks))
         .data(Arc::clone(&shared))
         .concurrency(shared.options.concurrency.max(1))
         .build(handle);
-    // The channel ends when the claimer does; then the backend says that no more will come.
-    let signal = async move {
+    let stopped = async move {
         stop.cancelled().await;
-        while shared.running_count() > 0 {
-            let _ = tokio::time::timeout(Duration::from_millis(20), shared.ended.notified()).await;
-        }
         Ok::<(), std::io::Error>(())
     };
-    if let Err(error) = worker.run_until(signal).await {
+    if let Err(error) = worker.run_until(stopped).await {
         tracing::error!(%error, "the worker ended");
     }
 }

@@ -1,38 +1,46 @@
-//! The reconciler: no input, idempotent, on a timer. It brings to an end what was left in between.
+//! The reconcilers' timer. What they do is the market's.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use leadyard_entity::StoreResult;
-use leadyard_types::{Principal, SystemTask};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Shared;
 
-/// How often it looks.
-const EVERY: Duration = Duration::from_secs(5);
+/// Tasks of dead workers must be taken up soon.
+const LEASES_EVERY: Duration = Duration::from_secs(5);
+/// What else was left in between is rare.
+const EVERYTHING_EVERY: Duration = Duration::from_secs(60);
+/// Old records are in nobody's way.
+const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// Reconciles until the stop, at once and then on a timer.
+/// Reconciles until the stop: at once, then on a timer and on a signal.
 pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    let (mut everything_at, mut prune_at) = (Instant::now(), Instant::now() + PRUNE_EVERY);
     while !stop.is_cancelled() {
-        if let Err(error) = reconcile(&shared).await {
-            tracing::warn!(%error, "reconciling failed; trying again");
+        let now = Instant::now();
+        if now >= everything_at {
+            everything_at = now + EVERYTHING_EVERY;
+            report(shared.market().reconcile().await.map(|_| ()));
+        } else {
+            report(shared.market().free_expired_leases().await.map(|_| ()));
+        }
+        if now >= prune_at {
+            prune_at = now + PRUNE_EVERY;
+            report(shared.market().prune().await.map(|_| ()));
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(EVERY) => {}
+            () = shared.reconcile.notified() => everything_at = Instant::now(),
+            () = tokio::time::sleep(LEASES_EVERY) => {}
         }
     }
 }
 
-/// Tasks whose worker went away are free again; their attempts are counted, so nothing is retried for ever.
-async fn reconcile(shared: &Shared) -> StoreResult<()> {
-    let write = shared.market.store().write(Principal::System(SystemTask::Reconcile)).await?;
-    let freed = write.free_expired_leases().await?;
-    let _ = write.commit().await?;
-    if freed > 0 {
-        tracing::info!(freed, "tasks of workers that went away are free again");
-        shared.market.wake.notify_one();
+fn report(result: StoreResult<()>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "reconciling failed; trying again");
     }
-    Ok(())
 }

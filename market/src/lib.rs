@@ -5,6 +5,7 @@
 //! world through `leadyard-connectors`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod batcher;
 pub mod delivery;
 pub mod doctor;
 pub mod eligibility;
@@ -13,10 +14,12 @@ pub mod finance;
 pub mod intake;
 pub mod market;
 pub mod placement;
+pub mod reconcile;
 pub mod rules;
 pub mod settlement;
 pub mod setup;
 pub mod snapshot;
 
+pub use delivery::{Courier, LaneHealth};
 pub use intake::IntakeError;
 pub use market::{Market, MarketSettings};

@@ -13,14 +13,23 @@ use leadyard_entity::{StoreError, StoreResult, Write};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::ledger::HoldEnd;
 use leadyard_types::{
-    AccountId, AccountKind, BuyerId, CampaignId, ContractId, Currency, DeliveryId, DeliveryState, LeadId, LeadState,
-    Method, Money, SaleId, SaleState, SourceId, SupplierId, TaskPayload, TransferKind,
+    AccountId, AccountKind, BuyerId, CampaignId, Check, ContractId, ContractTerms, Currency, DeliveryId, DeliveryState,
+    LeadId, LeadState, Method, Money, RevisionId, SaleId, SaleState, SourceId, SupplierId, TaskPayload, Timestamp,
+    TransferKind,
 };
+use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::delivery::deliver_key;
 use crate::market::Market;
 use crate::rules::method::StageState;
+use crate::rules::routing::{RoutingInput, route};
+
+/// The lane of placements: no remote system, so no limit of its own.
+pub const PLACE_LANE: &str = "place";
+/// The lane of expiring holds.
+pub const EXPIRE_LANE: &str = "expire";
 
 /// What the buyer's answer came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,14 +70,27 @@ impl Market {
             VerdictGiven::Expired => state.expire(),
         };
         let Ok(next) = next else { return Ok(false) };
-        match verdict {
-            VerdictGiven::Accepted(reference) => self.accept_sale(write, sale, state, reference.clone()).await?,
-            VerdictGiven::Rejected(reason) => self.release_sale(write, sale, next, reason.clone()).await?,
-            VerdictGiven::Expired => self.release_sale(write, sale, next, None).await?,
-            VerdictGiven::Lost => self.lose_answer(write, sale).await?,
-        }
-        // The end of a hold takes its place in the order of decisions.
-        write.next_decision_nos(1).await?;
+        let kind = match verdict {
+            VerdictGiven::Accepted(reference) => {
+                self.accept_sale(write, sale, state, reference.clone()).await?;
+                LeadEventKind::Sold
+            }
+            VerdictGiven::Rejected(reason) => {
+                self.release_sale(write, sale, next, reason.clone()).await?;
+                LeadEventKind::SaleRejected
+            }
+            VerdictGiven::Expired => {
+                self.release_sale(write, sale, next, None).await?;
+                LeadEventKind::SaleExpired
+            }
+            VerdictGiven::Lost => {
+                self.lose_answer(write, sale).await?;
+                LeadEventKind::SaleUnknown
+            }
+        };
+        // The end of a hold takes its place in the order of decisions; the number is locked last.
+        let no = write.next_decision_nos(1).await?;
+        event(write, sale, kind, no).await?;
         Ok(true)
     }
 
@@ -80,31 +102,29 @@ impl Market {
         reference: Option<String>,
     ) -> StoreResult<()> {
         let id = SaleId(sale.id);
-        if let Some(hold) = write.open_hold(id).await? {
-            write.resolve_hold(&hold, HoldEnd::Posted).await?;
+        match write.open_hold(id).await? {
+            Some(hold) => {
+                if !write.resolve_hold(&hold, HoldEnd::Posted).await? {
+                    return Err(StoreError::Conflict("the hold was resolved already".to_owned()));
+                }
+            }
+            // The hold of a late acceptance was voided: the money must still be there.
+            None if from == SaleState::UnknownExpired => must_cover(write, sale).await?,
+            None => {}
         }
-        if from == SaleState::UnknownExpired {
-            self.recount(write, sale).await?;
-        }
-        write.move_sale(id, SaleState::Sold, true, reference, None).await?;
-        self.charge(write, sale).await?;
+        // A late acceptance does not count in caps again: its capacity was given back and may be used by now, and caps
+        // are never overshot.
+        let counted = sale.counted && from != SaleState::UnknownExpired;
+        write.move_sale(id, SaleState::Sold, counted, reference, None).await?;
         self.turn_rotation(write, sale).await?;
-        let lead = LeadId(sale.lead_id);
-        for state in [LeadState::Received, LeadState::Queued, LeadState::Unsold] {
-            write.move_lead(lead, state, LeadState::Sold, None).await?;
-        }
+        let waiting = [LeadState::Received, LeadState::Queued, LeadState::Unsold];
+        write.move_lead(LeadId(sale.lead_id), &waiting, LeadState::Sold, None).await?;
         self.deliver_elsewhere(write, sale).await?;
-        event(write, sale, LeadEventKind::Sold).await
-    }
-
-    /// A late acceptance counts again, in the buckets of its own time.
-    async fn recount(&self, write: &Write, sale: &sale::Model) -> StoreResult<()> {
-        let taken = CounterUse { count: -1, amount_minor: -sale.price_minor };
-        write.give_back(&owners(sale), sale.sold_at, taken).await
+        self.charge(write, sale, from == SaleState::UnknownExpired).await
     }
 
     /// The charge and the supplier's share, each under a key of its own.
-    async fn charge(&self, write: &Write, sale: &sale::Model) -> StoreResult<()> {
+    async fn charge(&self, write: &Write, sale: &sale::Model, late: bool) -> StoreResult<()> {
         let currency: Currency = sale.currency.parse().map_err(StoreError::corrupt)?;
         let keys = [
             (AccountKind::BuyerWallet, sale.buyer_id, currency),
@@ -127,6 +147,8 @@ impl Market {
             contract: Some(ContractId(sale.contract_id)),
         };
         let day = sale.day.parse().map_err(StoreError::corrupt)?;
+        // A late acceptance is a transfer of its own kind of key (`decisions` 14).
+        let suffix = if late { ":late" } else { "" };
         let transfer = |kind, debit, credit, amount_minor, key: String| NewTransfer {
             kind,
             debit,
@@ -139,11 +161,11 @@ impl Market {
         };
         let mut transfers = Vec::with_capacity(2);
         if sale.price_minor > 0 {
-            let key = format!("sale:{}", sale.id);
+            let key = format!("sale:{}{suffix}", sale.id);
             transfers.push(transfer(TransferKind::Sale, account(&keys[0])?, account(&keys[1])?, sale.price_minor, key));
         }
         if sale.payout_minor > 0 {
-            let key = format!("payout:sale:{}", sale.id);
+            let key = format!("payout:sale:{}{suffix}", sale.id);
             transfers.push(transfer(
                 TransferKind::Payout,
                 account(&keys[2])?,
@@ -155,37 +177,34 @@ impl Market {
         write.post(&transfers).await.map(|_| ())
     }
 
-    /// Only a sale turns a stage's rotation, and this one has become one now.
+    /// Only a sale turns a stage's rotation, and this one has become one now: among the contracts that could have bought
+    /// when it was decided.
     async fn turn_rotation(&self, write: &Write, sale: &sale::Model) -> StoreResult<()> {
+        let data: DecisionData =
+            serde_json::from_str(&write.decision_data(sale.decision_id).await?).map_err(StoreError::corrupt)?;
+        let input = data.input;
+        let Some(stage) = input.stages.iter().find(|stage| stage.key == sale.stage) else { return Ok(()) };
+        if stage.method == Method::Waterfall {
+            return Ok(());
+        }
         let campaign_id = CampaignId(sale.campaign_id);
-        let snapshot = self.snapshot();
-        let Some(campaign) = snapshot.campaigns.get(&campaign_id) else { return Ok(()) };
-        let Some(stage) = campaign.terms.stages.iter().find(|stage| stage.key == sale.stage) else { return Ok(()) };
-        let contract_id = ContractId(sale.contract_id);
-        let contract = snapshot.contracts.get(&campaign_id).and_then(|contracts| contracts.get(&contract_id));
-        let (Some(contract), false) = (contract, stage.method == Method::Waterfall) else { return Ok(()) };
         let stored = write.rotations(&BTreeSet::from([campaign_id])).await?;
         let mut rotation: StageState = match stored.get(&(campaign_id, sale.stage.clone())) {
             Some(text) => serde_json::from_str(text).map_err(StoreError::corrupt)?,
             None => StageState::default(),
         };
-        let terms = &contract.terms;
-        let member = rotation.member(contract_id, terms.priority, terms.weight, contract.created_at);
-        rotation.on_sale(stage.method, &[member], contract_id);
+        let eligible = input.eligible_in(&stage.key, &route(&input).verdicts, &rotation);
+        rotation.on_sale(stage.method, &eligible, ContractId(sale.contract_id));
         let text = serde_json::to_string(&rotation).map_err(StoreError::corrupt)?;
         write.save_rotations([((campaign_id, sale.stage.clone()), text)].into()).await
     }
 
     /// The contract's other destinations get the lead once it is sold.
     async fn deliver_elsewhere(&self, write: &mut Write, sale: &sale::Model) -> StoreResult<()> {
-        let snapshot = self.snapshot();
-        let contracts = snapshot.contracts.get(&CampaignId(sale.campaign_id));
-        let Some(contract) = contracts.and_then(|contracts| contracts.get(&ContractId(sale.contract_id))) else {
-            return Ok(());
-        };
+        let terms = agreed(write, sale).await?;
         let now = self.clock().now();
         let (mut rows, mut tasks) = (Vec::new(), Vec::new());
-        for destination in contract.terms.destinations.iter().skip(1) {
+        for destination in terms.destinations.iter().skip(1) {
             let delivery_id = DeliveryId(self.ids().uuid());
             rows.push(delivery::Model {
                 id: delivery_id.0,
@@ -201,7 +220,8 @@ impl Market {
                 finished_at: None,
             });
             let payload = TaskPayload::Deliver { delivery_id };
-            tasks.push(NewTask { payload, lane: destination.to_string(), run_at: now, dedupe_key: None });
+            let dedupe_key = Some(deliver_key(delivery_id));
+            tasks.push(NewTask { payload, lane: destination.to_string(), run_at: now, dedupe_key });
         }
         write.add_deliveries(rows).await?;
         write.add_tasks(&tasks).await
@@ -216,42 +236,60 @@ impl Market {
         reason: Option<String>,
     ) -> StoreResult<()> {
         let id = SaleId(sale.id);
-        if let Some(hold) = write.open_hold(id).await? {
-            write.resolve_hold(&hold, HoldEnd::Voided).await?;
-        }
         if sale.counted {
-            write
-                .give_back(&owners(sale), sale.sold_at, CounterUse { count: 1, amount_minor: sale.price_minor })
-                .await?;
+            let used = CounterUse { count: 1, amount_minor: sale.price_minor };
+            write.give_back(&owners(sale), sale.sold_at, used).await?;
         }
         write.move_sale(id, next, false, None, reason).await?;
-        if next == SaleState::Rejected {
-            // The next contract's turn. An expired unknown is not sold again by itself.
-            let payload = TaskPayload::Place { lead_id: LeadId(sale.lead_id) };
-            let now = self.clock().now();
-            let key = format!("place:{}:after:{}", sale.lead_id, sale.id);
-            write
-                .add_tasks(&[NewTask { payload, lane: "place".to_owned(), run_at: now, dedupe_key: Some(key) }])
-                .await?;
-            return event(write, sale, LeadEventKind::SaleRejected).await;
+        let lead = LeadId(sale.lead_id);
+        if next == SaleState::UnknownExpired && sale.exclusive {
+            // The buyer may have it after all: it is not sold again by itself.
+            write.move_lead(lead, &[LeadState::Received], LeadState::Unsold, Some(Check::NoBuyer)).await?;
+        } else {
+            // The next contract's turn.
+            let key = Some(format!("place:{lead}:after:{id}:{next}"));
+            let (payload, run_at) = (TaskPayload::Place { lead_id: lead }, self.clock().now());
+            let task = NewTask { payload, lane: PLACE_LANE.to_owned(), run_at, dedupe_key: key };
+            write.add_tasks(&[task]).await?;
         }
-        write.move_lead(LeadId(sale.lead_id), LeadState::Received, LeadState::Unsold, None).await?;
-        event(write, sale, LeadEventKind::SaleExpired).await
+        if let Some(hold) = write.open_hold(id).await?
+            && !write.resolve_hold(&hold, HoldEnd::Voided).await?
+        {
+            return Err(StoreError::Conflict("the hold was resolved already".to_owned()));
+        }
+        Ok(())
     }
 
     async fn lose_answer(&self, write: &mut Write, sale: &sale::Model) -> StoreResult<()> {
         let id = SaleId(sale.id);
-        write.move_sale(id, SaleState::Unknown, true, None, None).await?;
-        let snapshot = self.snapshot();
-        let contracts = snapshot.contracts.get(&CampaignId(sale.campaign_id));
-        let contract = contracts.and_then(|contracts| contracts.get(&ContractId(sale.contract_id)));
-        let minutes = contract.map_or(24 * 60, |contract| contract.terms.unknown_window_minutes);
+        write.move_sale(id, SaleState::Unknown, sale.counted, None, None).await?;
+        let minutes = agreed(write, sale).await?.unknown_window_minutes;
         let run_at = self.clock().now() + chrono::Duration::minutes(i64::from(minutes));
-        let payload = TaskPayload::ExpireUnknown { sale_id: id };
-        let key = format!("expire:{id}");
-        write.add_tasks(&[NewTask { payload, lane: "expire".to_owned(), run_at, dedupe_key: Some(key) }]).await?;
-        event(write, sale, LeadEventKind::SaleUnknown).await
+        write.add_tasks(&[expire_task(id, run_at)]).await
     }
+}
+
+/// The task that ends an unknown sale's hold.
+pub(crate) fn expire_task(sale: SaleId, run_at: Timestamp) -> NewTask {
+    let payload = TaskPayload::ExpireUnknown { sale_id: sale };
+    NewTask { payload, lane: EXPIRE_LANE.to_owned(), run_at, dedupe_key: Some(format!("expire:{sale}")) }
+}
+
+/// The contract's terms as they were agreed when the sale was decided.
+pub(crate) async fn agreed(write: &Write, sale: &sale::Model) -> StoreResult<ContractTerms> {
+    let terms = write.revision_terms(RevisionId(sale.contract_revision_id)).await?;
+    serde_json::from_str(&terms).map_err(StoreError::corrupt)
+}
+
+/// A sale never takes a wallet below its limit, a late one neither.
+async fn must_cover(write: &Write, sale: &sale::Model) -> StoreResult<()> {
+    let wallets = write.lock_wallets(&BTreeSet::from([BuyerId(sale.buyer_id)])).await?;
+    let wallet = wallets.iter().find(|wallet| wallet.currency == sale.currency);
+    let available = wallet.map_or(0, |row| row.balance_minor - row.held_minor + row.credit_limit_minor);
+    if available >= sale.price_minor {
+        return Ok(());
+    }
+    Err(StoreError::Conflict("the buyer's wallet does not cover this sale any more; top it up first".to_owned()))
 }
 
 /// Whose caps a sale counts in.
@@ -259,8 +297,15 @@ fn owners(sale: &sale::Model) -> [Uuid; 3] {
     [sale.contract_id, sale.buyer_id, sale.campaign_id]
 }
 
-async fn event(write: &Write, sale: &sale::Model, kind: LeadEventKind) -> StoreResult<()> {
+/// What a decision stored, as far as a settlement needs it.
+#[derive(Deserialize)]
+struct DecisionData {
+    input: RoutingInput,
+}
+
+/// The step in the lead's timeline, with its place in the order of decisions.
+async fn event(write: &Write, sale: &sale::Model, kind: LeadEventKind, no: i64) -> StoreResult<()> {
     let detail = json!({ "sale_id": sale.id, "contract_id": sale.contract_id, "buyer_id": sale.buyer_id,
-        "price_minor": sale.price_minor, "currency": sale.currency });
+        "price_minor": sale.price_minor, "currency": sale.currency, "no": no });
     write.add_events(&[NewEvent { lead_id: LeadId(sale.lead_id), kind, detail }]).await
 }

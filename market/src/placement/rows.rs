@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::batch::{Batch, Fit, counter_key};
 use super::decide::Rejection;
+use crate::delivery::{deliver_key, post_key};
 use crate::intake::{Prepared, door_word, split_personal};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
@@ -335,12 +336,14 @@ impl Batch<'_> {
             created_at: self.now,
             finished_at: None,
         });
-        let payload = if pending {
-            TaskPayload::Post { sale_id: SaleId(sale.id), delivery_id }
+        let (payload, key) = if pending {
+            let sale_id = SaleId(sale.id);
+            (TaskPayload::Post { sale_id, delivery_id }, post_key(sale_id))
         } else {
-            TaskPayload::Deliver { delivery_id }
+            (TaskPayload::Deliver { delivery_id }, deliver_key(delivery_id))
         };
-        writes.tasks.push(NewTask { payload, lane: destination.to_string(), run_at: self.now, dedupe_key: None });
+        let (lane, dedupe_key) = (destination.to_string(), Some(key));
+        writes.tasks.push(NewTask { payload, lane, run_at: self.now, dedupe_key });
     }
 
     /// Only a sale turns a stage's rotation; a sale whose verdict is awaited turns it when it is accepted.

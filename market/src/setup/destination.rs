@@ -9,6 +9,7 @@ use leadyard_types::{BuyerId, DestinationId, DestinationKind, FieldProblem, Stat
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Setup, SetupError, SetupResult, check, expect_version, must_exist, refuse, to_text};
+use crate::delivery::requeue_waiting;
 
 /// A destination to be made.
 #[derive(Debug, Clone)]
@@ -81,7 +82,7 @@ impl Setup {
         expected: i64,
         change: DestinationChange,
     ) -> SetupResult<i64> {
-        let write = self.change().await?;
+        let mut write = self.change().await?;
         let mut row = self.destination(&write, id, expected).await?;
         let mut problems = Vec::new();
         if let Some(name) = change.name {
@@ -99,6 +100,8 @@ impl Setup {
             row.status = from.change("destination", status)?.as_str().to_owned();
             if status == Status::Active {
                 (row.notice, row.failing_since) = (None, None);
+                // What waited for it is due now.
+                requeue_waiting(&mut write, id).await?;
             }
         }
         self.save_destination(write, row, "revise").await

@@ -1,0 +1,167 @@
+//! Reconciling: what was left in between is brought to an end. No input, idempotent, one path, whether a signal or a
+//! timer calls it. Nothing is decided here: a missing task is written again, and its own handler decides.
+
+use chrono::Duration;
+use leadyard_entity::StoreResult;
+use leadyard_entity::tasks::NewTask;
+use leadyard_types::{Principal, SaleState, SystemTask, TaskPayload};
+
+use crate::delivery::{deliver_key, post_key};
+use crate::market::Market;
+use crate::settlement::{PLACE_LANE, agreed, expire_task};
+
+const RECONCILE: Principal = Principal::System(SystemTask::Reconcile);
+
+/// What is younger may still be on its ordinary way.
+const SETTLING_MINUTES: i64 = 10;
+/// How many things one look takes.
+const PAGE: u32 = 500;
+/// How many such looks one run takes at deliveries: a backlog has its tasks, and looking for them must not slow it down.
+const PAGES_MAX: usize = 20;
+/// Answers to requests with a key are given again for so long.
+const KEYED_DAYS: i64 = 60;
+/// Requests recognised by their body count as the same for a minute only.
+const BODY_DAYS: i64 = 1;
+/// Dead tasks are kept for people to look at.
+const DEAD_TASK_DAYS: i64 = 90;
+
+/// What a reconciler did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Tasks of workers that went away, free again.
+    pub freed: u64,
+    /// Missing tasks, written again.
+    pub tasks: usize,
+}
+
+impl Market {
+    /// Frees the tasks of workers that went away. Their attempts are counted, so nothing is tried for ever.
+    pub async fn free_expired_leases(&self) -> StoreResult<u64> {
+        if !self.store.read(RECONCILE).any_expired_lease().await? {
+            return Ok(0);
+        }
+        let write = self.store.write(RECONCILE).await?;
+        let freed = write.free_expired_leases().await?;
+        let _ = write.commit().await?;
+        if freed > 0 {
+            tracing::info!(freed, "tasks of workers that went away are free again");
+            self.wake.notify_one();
+        }
+        Ok(freed)
+    }
+
+    /// Looks for everything that was left in between.
+    pub async fn reconcile(&self) -> StoreResult<Reconciled> {
+        let freed = self.free_expired_leases().await?;
+        let tasks =
+            self.reconcile_sales().await? + self.reconcile_deliveries().await? + self.reconcile_queued().await?;
+        if tasks > 0 {
+            tracing::warn!(tasks, "missing tasks were written again");
+        }
+        Ok(Reconciled { freed, tasks })
+    }
+
+    /// Sales that wait for a verdict have a task that asks, or one that ends the wait.
+    async fn reconcile_sales(&self) -> StoreResult<usize> {
+        let now = self.clock().now();
+        let before = now - Duration::minutes(SETTLING_MINUTES);
+        let (mut last, mut added) = (None, 0);
+        loop {
+            let page = self.store.read(RECONCILE).waiting_sales(before, last, PAGE).await?;
+            let Some(newest) = page.last() else { return Ok(added) };
+            last = Some(newest.sale_id);
+            let mut write = self.store.write(RECONCILE).await?;
+            let mut tasks = Vec::with_capacity(page.len());
+            for waiting in page {
+                if waiting.state == SaleState::Pending {
+                    let (sale_id, delivery_id) = (waiting.sale_id, waiting.delivery_id);
+                    let payload = TaskPayload::Post { sale_id, delivery_id };
+                    let (lane, dedupe_key) = (waiting.destination_id.to_string(), Some(post_key(sale_id)));
+                    tasks.push(NewTask { payload, lane, run_at: now, dedupe_key });
+                } else if let Some(sale) = write.sale(waiting.sale_id).await? {
+                    let minutes = agreed(&write, &sale).await?.unknown_window_minutes;
+                    let ends = waiting.state_since + Duration::minutes(i64::from(minutes));
+                    tasks.push(expire_task(waiting.sale_id, ends));
+                }
+            }
+            added += self.add_missing(&mut write, &tasks).await?;
+            let due = write.commit().await?;
+            self.wake_workers(due);
+        }
+    }
+
+    /// Deliveries that should have been tried have a task.
+    async fn reconcile_deliveries(&self) -> StoreResult<usize> {
+        let now = self.clock().now();
+        let before = now - Duration::minutes(SETTLING_MINUTES);
+        let (mut last, mut added) = (None, 0);
+        for _ in 0..PAGES_MAX {
+            let overdue = self.store.read(RECONCILE).overdue_deliveries(before, last, PAGE).await?;
+            let Some((newest, _)) = overdue.last() else { break };
+            last = Some(*newest);
+            let tasks = overdue.into_iter().map(|(delivery_id, destination)| NewTask {
+                payload: TaskPayload::Deliver { delivery_id },
+                lane: destination.to_string(),
+                run_at: now,
+                dedupe_key: Some(deliver_key(delivery_id)),
+            });
+            added += self.write_missing(tasks.collect()).await?;
+        }
+        Ok(added)
+    }
+
+    /// Queued leads have a task that offers them again; placing them also finds that their window is over.
+    async fn reconcile_queued(&self) -> StoreResult<usize> {
+        let now = self.clock().now();
+        let before = now - Duration::minutes(SETTLING_MINUTES);
+        let queued = self.store.read(RECONCILE).queued_without_task(before, PAGE).await?;
+        let tasks = queued.into_iter().map(|lead_id| NewTask {
+            payload: TaskPayload::Place { lead_id },
+            lane: PLACE_LANE.to_owned(),
+            run_at: now,
+            dedupe_key: Some(format!("place:{lead_id}:missing")),
+        });
+        self.write_missing(tasks.collect()).await
+    }
+
+    async fn write_missing(&self, tasks: Vec<NewTask>) -> StoreResult<usize> {
+        if tasks.is_empty() {
+            return Ok(0);
+        }
+        let mut write = self.store.write(RECONCILE).await?;
+        let added = self.add_missing(&mut write, &tasks).await?;
+        let due = write.commit().await?;
+        self.wake_workers(due);
+        Ok(added)
+    }
+
+    /// Adds tasks whose key is not there; answers how many were missing.
+    async fn add_missing(&self, write: &mut leadyard_entity::Write, tasks: &[NewTask]) -> StoreResult<usize> {
+        let keys: Vec<String> = tasks.iter().filter_map(|task| task.dedupe_key.clone()).collect();
+        let known = write.known_keys(&keys).await?;
+        let missing: Vec<NewTask> = tasks
+            .iter()
+            .filter(|task| task.dedupe_key.as_ref().is_none_or(|key| !known.contains(key)))
+            .cloned()
+            .collect();
+        write.add_tasks(&missing).await?;
+        Ok(missing.len())
+    }
+
+    /// Forgets what nobody needs any more; answers how much.
+    pub async fn prune(&self) -> StoreResult<u64> {
+        let now = self.clock().now();
+        let mut forgotten = 0;
+        loop {
+            let write = self.store.write(RECONCILE).await?;
+            let answers =
+                write.prune_answers(now - Duration::days(KEYED_DAYS), now - Duration::days(BODY_DAYS)).await?;
+            let dead = write.prune_dead_tasks(now - Duration::days(DEAD_TASK_DAYS)).await?;
+            let _ = write.commit().await?;
+            forgotten += answers + dead;
+            if answers == 0 {
+                return Ok(forgotten);
+            }
+        }
+    }
+}
