@@ -104,7 +104,8 @@ impl Market {
         let id = SaleId(sale.id);
         match write.open_hold(id).await? {
             Some(hold) => {
-                if !write.resolve_hold(&hold, HoldEnd::Posted).await? {
+                let resolved = write.resolve_hold(&hold, HoldEnd::Posted).await?;
+                if !resolved {
                     return Err(StoreError::Conflict("the hold was resolved already".to_owned()));
                 }
             }
