@@ -1,8 +1,10 @@
 //! The audit: who did what, as an append-only hash chain. Changing, removing or swapping a row breaks the chain.
+//!
+//! The chain's end is one row that every audited transaction waits for, so rows are written at the very end of their
+//! transaction, after everything else is locked: nobody holds the end of the chain while waiting for something.
 
 use leadyard_types::Timestamp;
-use sea_orm::FromQueryResult;
-use sea_orm::{EntityTrait, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -13,13 +15,32 @@ use crate::store::{Read, Write};
 /// The hash before the first row.
 const BEGINNING: [u8; 32] = [0; 32];
 
+/// How many rows the verifier holds at once.
+const VERIFIED_AT_ONCE: u64 = 5_000;
+
+/// An action that is recorded when its transaction commits.
+#[derive(Debug)]
+pub(crate) struct NewAudit {
+    at: Timestamp,
+    action: String,
+    noun: String,
+    noun_id: Option<Uuid>,
+    detail: String,
+}
+
 #[derive(FromQueryResult)]
 struct LastHash {
     hash: Vec<u8>,
 }
 
+#[derive(FromQueryResult)]
+struct Counter {
+    value: i64,
+}
+
 impl Write {
-    /// Records an action. The detail holds ids and figures, never personal values.
+    /// Records an action with the commit. The detail holds ids and figures, never personal values.
+    #[allow(clippy::unused_async, reason = "whoever records waits for nothing, and need not know that")]
     pub async fn audit(
         &self,
         action: &str,
@@ -27,52 +48,91 @@ impl Write {
         id: Option<Uuid>,
         detail: &serde_json::Value,
     ) -> StoreResult<()> {
-        // Taking the number locks the chain's end until the transaction ends.
-        let no = self.take_numbers("audit_no", 1).await?;
-        let last: Vec<LastHash> = self.all("SELECT hash FROM audit WHERE no = ?", vec![(no - 1).into()]).await?;
-        let previous = last.into_iter().next().map_or_else(|| BEGINNING.to_vec(), |row| row.hash);
-        let mut row = audit::Model {
-            no,
+        let entry = NewAudit {
             at: self.store.clock().now(),
-            actor: self.principal.audit_name(),
             action: action.to_owned(),
             noun: noun.to_owned(),
             noun_id: id,
             detail: detail.to_string(),
-            previous,
-            hash: Vec::new(),
         };
-        row.hash = chain_hash(&row);
-        self.insert_all::<audit::Entity>(vec![row]).await
+        self.audits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(entry);
+        Ok(())
+    }
+
+    /// Puts what was recorded at the end of the chain. The last thing a transaction does.
+    pub(crate) async fn write_audits(&self) -> StoreResult<()> {
+        let entries = std::mem::take(&mut *self.audits.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        if entries.is_empty() {
+            return Ok(());
+        }
+        // Taking the numbers locks the chain's end until the transaction ends.
+        let first = self.take_numbers("audit_no", i64::try_from(entries.len()).unwrap_or(i64::MAX)).await?;
+        let last: Vec<LastHash> = self.all("SELECT hash FROM audit WHERE no = ?", vec![(first - 1).into()]).await?;
+        let mut previous = last.into_iter().next().map_or_else(|| BEGINNING.to_vec(), |row| row.hash);
+        let actor = self.principal.audit_name();
+        let mut rows = Vec::with_capacity(entries.len());
+        for (no, entry) in (first..).zip(entries) {
+            let mut row = audit::Model {
+                no,
+                at: entry.at,
+                actor: actor.clone(),
+                action: entry.action,
+                noun: entry.noun,
+                noun_id: entry.noun_id,
+                detail: entry.detail,
+                previous,
+                hash: Vec::new(),
+            };
+            row.hash = chain_hash(&row);
+            previous = row.hash.clone();
+            rows.push(row);
+        }
+        self.insert_all::<audit::Entity>(rows).await
     }
 }
 
 impl Read {
-    /// The first row whose place in the chain is wrong, if any.
+    /// The first number whose place in the chain is wrong, if any.
     pub async fn audit_break(&self) -> StoreResult<Option<i64>> {
-        let mut previous = BEGINNING.to_vec();
-        let mut expected = 1;
-        for row in audit::Entity::find().order_by_asc(audit::Column::No).all(self.connection()).await? {
-            if row.no != expected || row.previous != previous || row.hash != chain_hash(&row) {
-                return Ok(Some(row.no));
-            }
-            previous = row.hash;
-            expected += 1;
-        }
-        let taken: Option<Counter> = Counter::find_by_statement(crate::sql::statement(
-            self.connection().get_database_backend(),
-            "SELECT value FROM market_state WHERE name = 'audit_no'",
-            vec![],
-        ))
-        .one(self.connection())
-        .await?;
-        Ok(taken.filter(|counter| counter.value + 1 != expected).map(|counter| counter.value))
+        Ok(verify_chain(self.connection()).await?.first_broken)
     }
 }
 
-#[derive(FromQueryResult)]
-struct Counter {
-    value: i64,
+/// What walking the chain came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditChain {
+    /// How many rows it has.
+    pub rows: i64,
+    /// The first number whose row is changed, missing or out of place.
+    pub first_broken: Option<i64>,
+}
+
+/// Walks the chain from its beginning to the number taken last.
+pub(crate) async fn verify_chain<C: ConnectionTrait>(connection: &C) -> StoreResult<AuditChain> {
+    let (mut previous, mut rows) = (BEGINNING.to_vec(), 0);
+    loop {
+        let page = audit::Entity::find()
+            .filter(audit::Column::No.gt(rows))
+            .order_by_asc(audit::Column::No)
+            .limit(VERIFIED_AT_ONCE)
+            .all(connection)
+            .await?;
+        if page.is_empty() {
+            break;
+        }
+        for row in page {
+            if row.no != rows + 1 || row.previous != previous || row.hash != chain_hash(&row) {
+                return Ok(AuditChain { rows, first_broken: Some(rows + 1) });
+            }
+            previous = row.hash;
+            rows += 1;
+        }
+    }
+    let sql = "SELECT value FROM market_state WHERE name = 'audit_no'";
+    let statement = crate::sql::statement(connection.get_database_backend(), sql, vec![]);
+    let taken = Counter::find_by_statement(statement).one(connection).await?.map_or(0, |counter| counter.value);
+    // Rows cut off at the end leave the number behind; a number set back would let the next row take a place twice.
+    Ok(AuditChain { rows, first_broken: (taken != rows).then_some(rows.min(taken) + 1) })
 }
 
 fn chain_hash(row: &audit::Model) -> Vec<u8> {

@@ -6,6 +6,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use chrono::Duration;
 use leadyard_types::{ApiKeyId, BuyerId, Principal, Role, SessionId, SourceId, SupplierId, Timestamp, UserId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -117,7 +118,7 @@ impl Write {
     }
 
     /// Makes a source's API key, `ly_live_<public id>_<secret>`; it is shown this once.
-    pub async fn create_key(&self, source: SourceId, label: &str) -> StoreResult<String> {
+    pub async fn add_source_key(&self, source: SourceId, label: &str) -> StoreResult<(ApiKeyId, SecretString)> {
         let random = random_bytes()?;
         let (public, secret) = (hex(&random[..6]), hex(&random[6..30]));
         let row = api_key::Model {
@@ -132,8 +133,22 @@ impl Write {
             revoked_at: None,
             last_used_at: None,
         };
+        let id = ApiKeyId(row.id);
         self.insert_all::<api_key::Entity>(vec![row]).await?;
-        Ok(format!("ly_live_{public}_{secret}"))
+        Ok((id, SecretString::from(format!("ly_live_{public}_{secret}"))))
+    }
+
+    /// A source's key as [`Write::add_source_key`] makes it, only the key.
+    pub async fn create_key(&self, source: SourceId, label: &str) -> StoreResult<String> {
+        let (_, key) = self.add_source_key(source, label).await?;
+        Ok(key.expose_secret().to_owned())
+    }
+
+    /// The keys of a source that still open something, the oldest first.
+    pub async fn active_source_keys(&self, source: SourceId) -> StoreResult<Vec<api_key::Model>> {
+        let sql = "SELECT * FROM api_key WHERE source_id = ? AND revoked_at IS NULL
+                   AND (expires_at IS NULL OR expires_at > ?) ORDER BY created_at, id";
+        self.all(sql, vec![source.0.into(), self.store.clock().now().into()]).await
     }
 
     /// Ends a key at once. Answers whether it was active.
@@ -163,14 +178,13 @@ impl crate::Store {
     /// the same work.
     pub async fn sign_in(&self, email: &str, password: &str) -> StoreResult<Option<NewSession>> {
         /// A hash nobody knows the password of, so that an unknown address takes as long as a known one.
-        const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Tb1oW0y0vNp2ZMVaA8UUbwpXUnJxFXKLQyJ5mYkKf2E";
+        const NOBODY: &str =
+            "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Tb1oW0y0vNp2ZMVaA8UUbwpXUnJxFXKLQyJ5mYkKf2E";
         let authenticate = Principal::System(leadyard_types::SystemTask::Authenticate);
         let read = self.read(authenticate);
         let address = email.trim().to_lowercase();
-        let user = user_account::Entity::find()
-            .filter(user_account::Column::Email.eq(address))
-            .one(read.connection())
-            .await?;
+        let user =
+            user_account::Entity::find().filter(user_account::Column::Email.eq(address)).one(read.connection()).await?;
         let hash = user.as_ref().map_or(NOBODY, |user| user.password_hash.as_str()).to_owned();
         let right = verify_password(password.to_owned(), hash).await?;
         let now = self.clock().now();
@@ -194,12 +208,8 @@ impl crate::Store {
             expires_at: now + Duration::hours(SESSION_HOURS),
             revoked_at: None,
         };
-        let made = NewSession {
-            id: SessionId(row.id),
-            token,
-            expires_at: row.expires_at,
-            principal: principal_of(&user)?,
-        };
+        let made =
+            NewSession { id: SessionId(row.id), token, expires_at: row.expires_at, principal: principal_of(&user)? };
         write.insert_all::<session::Entity>(vec![row]).await?;
         let _ = write.commit().await?;
         Ok(Some(made))

@@ -137,7 +137,11 @@ impl Read {
     }
 
     /// The contracts of a campaign and the buyers, with the terms that held just before a decision number.
-    pub async fn terms_before(&self, campaign: leadyard_types::CampaignId, no: i64) -> StoreResult<(Vec<Head>, Vec<Head>)> {
+    pub async fn terms_before(
+        &self,
+        campaign: leadyard_types::CampaignId,
+        no: i64,
+    ) -> StoreResult<(Vec<Head>, Vec<Head>)> {
         let id = if self.store().engine() == Engine::Postgres { "CAST(NULL AS UUID)" } else { "NULL" };
         let as_of = |table: &str, parent: &str, owner: &str, condition: &str| {
             format!(
@@ -150,7 +154,10 @@ impl Read {
         };
         let contracts = as_of("contract", "h.campaign_id", "h.buyer_id", "h.campaign_id = ?");
         let buyers = as_of("buyer", id, id, "1 = 1");
-        Ok((self.rows(&contracts, vec![campaign.0.into(), no.into()]).await?, self.rows(&buyers, vec![no.into()]).await?))
+        Ok((
+            self.rows(&contracts, vec![campaign.0.into(), no.into()]).await?,
+            self.rows(&buyers, vec![no.into()]).await?,
+        ))
     }
 
     /// Every postal code known. Only for the system itself.

@@ -2,13 +2,13 @@
 
 use leadyard_types::{DeliveryId, DeliveryOutcome, DeliveryState, DestinationId, SaleId, Status, Timestamp};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use secrecy::SecretString;
 
 use crate::error::{StoreError, StoreResult};
 use crate::model::{
     attempt, buyer, campaign, consent, contract, delivery, destination, hold, hold_resolution, lead, person, sale,
 };
 use crate::placement::UnsealedLead;
-use crate::setup::destination_secret;
 use crate::store::{Read, Write};
 
 /// Everything about one delivery, in the clear.
@@ -22,8 +22,8 @@ pub struct DeliveryFacts {
     pub lead: UnsealedLead,
     /// Where it goes.
     pub destination: destination::Model,
-    /// The destination's secret, if it has one.
-    pub secret: Option<String>,
+    /// The destination's signing secrets, the newest first: two while one is being replaced.
+    pub secrets: Vec<SecretString>,
     /// The names a receiver knows: campaign, contract, buyer.
     pub names: [String; 3],
 }
@@ -66,17 +66,10 @@ impl Read {
         let contract =
             contract::Entity::find_by_id(sale.contract_id).one(db).await?.ok_or_else(|| missing("contract"))?;
         let buyer = buyer::Entity::find_by_id(sale.buyer_id).one(db).await?.ok_or_else(|| missing("buyer"))?;
-        let secret = match &destination.sealed_secret {
-            Some(sealed) => {
-                let place = destination_secret(DestinationId(destination.id));
-                let plain = self.store.keyring().open_secret(place, sealed)?;
-                Some(String::from_utf8(plain).map_err(|_| missing("readable secret"))?)
-            }
-            None => None,
-        };
+        let secrets = self.store.destination_secrets(&destination)?;
         let lead = UnsealedLead::open(self.store.keyring(), row, &person, consent)?;
         let names = [campaign.name, contract.name, buyer.name];
-        Ok(Some(DeliveryFacts { delivery, sale, lead, destination, secret, names }))
+        Ok(Some(DeliveryFacts { delivery, sale, lead, destination, secrets, names }))
     }
 
     /// A sale by id.

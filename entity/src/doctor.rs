@@ -115,7 +115,8 @@ pub struct LedgerSum {
 impl Read {
     /// How often a fault is there.
     pub async fn count_faults(&self, fault: &Fault) -> StoreResult<i64> {
-        let found = Figure::find_by_statement(statement(self.backend(), fault.sql, vec![])).one(self.connection()).await?;
+        let found =
+            Figure::find_by_statement(statement(self.backend(), fault.sql, vec![])).one(self.connection()).await?;
         Ok(found.map_or(0, |row| row.figure))
     }
 
@@ -142,8 +143,10 @@ impl Read {
             return Ok(None);
         }
         let sql = "SELECT (SELECT journal_mode FROM pragma_journal_mode) AS journal, (SELECT synchronous FROM pragma_synchronous) AS synchronous";
-        let settings = Settings::find_by_statement(statement(self.backend(), sql, vec![])).one(self.connection()).await?;
-        let quick = Quick::find_by_statement(statement(self.backend(), "SELECT quick_check FROM pragma_quick_check", vec![]));
+        let settings =
+            Settings::find_by_statement(statement(self.backend(), sql, vec![])).one(self.connection()).await?;
+        let quick =
+            Quick::find_by_statement(statement(self.backend(), "SELECT quick_check FROM pragma_quick_check", vec![]));
         let quick = quick.one(self.connection()).await?.is_some_and(|row| row.quick_check == "ok");
         Ok(settings.map(|row| (row.journal == "wal", row.synchronous == 2, quick)))
     }

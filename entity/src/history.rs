@@ -13,7 +13,8 @@ impl Read {
     pub async fn unsealed_lead(&self, id: LeadId) -> StoreResult<Option<UnsealedLead>> {
         let db = self.connection();
         let Some(row) = lead::Entity::find_by_id(id.0).one(db).await? else { return Ok(None) };
-        let person = person::Entity::find_by_id(row.person_id).one(db).await?.ok_or_else(|| StoreError::corrupt("person"))?;
+        let person =
+            person::Entity::find_by_id(row.person_id).one(db).await?.ok_or_else(|| StoreError::corrupt("person"))?;
         let consent = consent::Entity::find().filter(consent::Column::LeadId.eq(row.id)).one(db).await?;
         UnsealedLead::open(self.store.keyring(), row, &person, consent).map(Some)
     }

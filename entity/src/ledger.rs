@@ -141,6 +141,20 @@ impl Write {
         Ok(found)
     }
 
+    /// An account, locked until the transaction ends, if it was opened.
+    pub async fn lock_account(&self, key: &AccountKey) -> StoreResult<Option<ledger_account::Model>> {
+        let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
+        let sql = format!("SELECT * FROM ledger_account WHERE kind = ? AND owner_id = ? AND currency = ?{lock}");
+        let values = vec![key.0.as_str().into(), key.1.into(), key.2.as_str().into()];
+        Ok(self.all(&sql, values).await?.into_iter().next())
+    }
+
+    /// The transfer that was posted under a key.
+    pub async fn transfer_of_key(&self, key: &str) -> StoreResult<Option<ledger_transfer::Model>> {
+        let sql = "SELECT * FROM ledger_transfer WHERE idempotency_key = ?";
+        Ok(self.all(sql, vec![key.into()]).await?.into_iter().next())
+    }
+
     /// Posts transfers whose keys were not posted before; answers how many were. Balances follow.
     pub async fn post(&self, transfers: &[NewTransfer]) -> StoreResult<usize> {
         #[derive(FromQueryResult)]

@@ -1,7 +1,6 @@
 //! SeaORM models, one file per table, and the only queries and transactions there are.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod ad_spend;
 pub mod audit;
 pub mod auth;
 pub mod configuration;
@@ -9,17 +8,21 @@ pub mod conversions;
 pub mod deliveries;
 pub mod doctor;
 pub mod error;
+pub mod finance;
 pub mod history;
 pub mod keyring;
 pub mod ledger;
 pub mod model;
 pub mod placement;
 pub mod postal;
+pub mod reports;
 pub mod setup;
 mod sql;
 pub mod store;
 pub mod suppression;
 pub mod tasks;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{StoreError, StoreResult};
 pub use keyring::{IndexHash, Keyring, MasterKeys};

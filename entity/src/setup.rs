@@ -1,19 +1,22 @@
 //! Writes of the market's set-up: heads, their revisions, and the version that tells every process.
 
-use std::collections::HashMap;
+mod current;
 
 use leadyard_types::{DestinationId, RevisionId, Status};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::Value;
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::Place;
 use crate::model::{buyer, buyer_group, campaign, contract, destination, revision, source, supplier, vertical};
 use crate::sql::marks;
-use crate::store::Write;
+use crate::store::{Store, Write};
+
+pub use current::{Current, Noun};
 
 /// The nouns whose terms are revisions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Revised {
     /// Verticals.
     Vertical,
@@ -39,22 +42,6 @@ impl Revised {
             Self::Contract => "contract",
         }
     }
-}
-
-/// What a revision replaces: whether it could be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RevisionResult {
-    /// Made; this is the new version.
-    Made(i64),
-    /// Somebody else made one since; this is the current version.
-    Stale(i64),
-    /// There is no such thing.
-    Missing,
-}
-
-#[derive(FromQueryResult)]
-struct VersionRow {
-    version: i64,
 }
 
 macro_rules! adders {
@@ -117,33 +104,22 @@ impl Write {
         }
     }
 
-    /// Writes a new revision of terms and points the head at it, if nobody was faster.
-    pub async fn revise(
-        &self,
-        noun: Revised,
-        id: Uuid,
-        expected_version: i64,
-        status: Option<Status>,
-        terms: String,
-    ) -> StoreResult<RevisionResult> {
-        let table = noun.as_str();
-        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
-        let found: Vec<VersionRow> =
-            self.all(&format!("SELECT version FROM {table} WHERE id = ?{lock}"), vec![id.into()]).await?;
-        let Some(current) = found.first().map(|row| row.version) else { return Ok(RevisionResult::Missing) };
-        if current != expected_version {
-            return Ok(RevisionResult::Stale(current));
-        }
+    /// Writes a new revision of terms and points the head at it. The head's version was compared by the caller, who holds
+    /// the configuration: see [`Write::touch_configuration`].
+    pub async fn revise(&self, current: &Current, status: Option<Status>, terms: String) -> StoreResult<i64> {
         let no = self.next_decision_nos(1).await?;
-        let row = self.revision_row(noun, id, current + 1, no, terms);
+        let version = current.version + 1;
+        let row = self.revision_row(current.noun, current.id, version, no, terms);
         let revision_id = row.id;
         self.insert_all::<revision::Entity>(vec![row]).await?;
         let set_status = if status.is_some() { ", status = ?" } else { "" };
-        let mut values: Vec<Value> = vec![revision_id.into(), (current + 1).into()];
+        let mut values: Vec<Value> = vec![revision_id.into(), version.into()];
         values.extend(status.map(|status| Value::from(status.as_str())));
-        values.push(id.into());
-        self.run(&format!("UPDATE {table} SET revision_id = ?, version = ?{set_status} WHERE id = ?"), values).await?;
-        Ok(RevisionResult::Made(current + 1))
+        values.push(current.id.into());
+        let table = current.noun.as_str();
+        let sql = format!("UPDATE {table} SET revision_id = ?, version = ?{set_status} WHERE id = ?");
+        self.run(&sql, values).await?;
+        Ok(version)
     }
 
     /// Forgets the counters of owners whose caps or time zone change; they are counted anew from the sales log.
@@ -152,36 +128,40 @@ impl Write {
         self.run(&sql, owners.iter().map(|owner| Value::from(*owner)).collect()).await.map(|_| ())
     }
 
-    /// The contracts of a buyer: their counters follow the buyer's time zone.
-    pub async fn contracts_of_buyer(&self, buyer: Uuid) -> StoreResult<Vec<Uuid>> {
-        let rows: Vec<contract::Model> =
-            self.all("SELECT * FROM contract WHERE buyer_id = ? ORDER BY id", vec![buyer.into()]).await?;
-        Ok(rows.into_iter().map(|row| row.id).collect())
+    /// Seals a destination's secrets for its row, the newest first.
+    pub fn seal_destination_secrets(&self, destination: DestinationId, secrets: &[&str]) -> StoreResult<Vec<u8>> {
+        self.store.keyring().seal_secret(destination_secret(destination), secrets.join("\n").as_bytes())
     }
 
-    /// Which of these destinations belong to which buyer.
-    pub async fn destination_buyers(&self, destinations: &[DestinationId]) -> StoreResult<HashMap<Uuid, Uuid>> {
-        let keys = destinations.iter().map(|id| Value::from(id.0)).collect();
-        let rows: Vec<destination::Model> = self.all_in("SELECT * FROM destination WHERE id IN ({})", keys).await?;
-        Ok(rows.into_iter().map(|row| (row.id, row.buyer_id)).collect())
+    /// Saves a changed destination.
+    pub async fn save_destination(&self, row: &destination::Model) -> StoreResult<()> {
+        let sql = "UPDATE destination SET name = ?, status = ?, config = ?, sealed_secret = ?, failing_since = ?,
+                   notice = ?, version = ? WHERE id = ?";
+        let values = vec![
+            row.name.as_str().into(),
+            row.status.as_str().into(),
+            row.config.as_str().into(),
+            row.sealed_secret.clone().into(),
+            row.failing_since.into(),
+            row.notice.clone().into(),
+            row.version.into(),
+            row.id.into(),
+        ];
+        self.run(sql, values).await.map(|_| ())
     }
+}
 
-    /// Seals a destination's secret for its row.
-    pub fn seal_destination_secret(&self, destination: DestinationId, secret: &str) -> StoreResult<Vec<u8>> {
-        self.store.keyring().seal_secret(destination_secret(destination), secret.as_bytes())
-    }
-
-    /// Changes a wallet's credit limit.
-    pub async fn set_credit_limit(&self, account: Uuid, limit_minor: i64) -> StoreResult<()> {
-        if limit_minor < 0 {
-            return Err(StoreError::Conflict("a credit limit is not negative".to_owned()));
-        }
-        let sql = "UPDATE ledger_account SET credit_limit_minor = ? WHERE id = ?";
-        self.run(sql, vec![limit_minor.into(), account.into()]).await.map(|_| ())
+impl Store {
+    /// The signing secrets of a destination, the newest first: two while one is being replaced.
+    pub fn destination_secrets(&self, row: &destination::Model) -> StoreResult<Vec<SecretString>> {
+        let Some(sealed) = &row.sealed_secret else { return Ok(Vec::new()) };
+        let plain = self.keyring().open_secret(destination_secret(DestinationId(row.id)), sealed)?;
+        let text = String::from_utf8(plain).map_err(|_| StoreError::corrupt("a destination's secret is no text"))?;
+        Ok(text.lines().map(SecretString::from).collect())
     }
 }
 
 /// Where a destination's secret is sealed.
-pub(crate) fn destination_secret(destination: DestinationId) -> Place {
+fn destination_secret(destination: DestinationId) -> Place {
     Place::new("destination", "sealed_secret", destination.0)
 }

@@ -120,17 +120,7 @@ impl Store {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             })
             .await?;
-        Ok(Write { store: self.clone(), transaction, principal, tasks: 0 })
-    }
-
-    /// Undoes and redoes every migration, for tests of the migrations themselves. Everything stored is lost.
-    pub async fn migrate_down_and_up(url: &str) -> StoreResult<()> {
-        let options = StoreOptions { url: url.to_owned(), max_connections: 2, master_keys: MasterKeys::generate()? };
-        let (_, writer, _) = connect(&options).await?;
-        Migrator::up(&writer, None).await?;
-        Migrator::down(&writer, None).await?;
-        Migrator::up(&writer, None).await?;
-        Ok(())
+        Ok(Write { store: self.clone(), transaction, principal, tasks: 0, audits: std::sync::Mutex::default() })
     }
 
     /// Closes the connections; what is committed is safe without it.
@@ -176,6 +166,8 @@ pub struct Write {
     pub(crate) principal: Principal,
     /// How many tasks were added.
     pub(crate) tasks: usize,
+    /// What the audit will say, in order.
+    pub(crate) audits: std::sync::Mutex<Vec<crate::audit::NewAudit>>,
 }
 
 /// What a commit leaves to be done: the number of tasks added, so that workers can be woken.
@@ -202,6 +194,7 @@ impl Write {
 
     /// Commits. Only after this has anything happened.
     pub async fn commit(self) -> StoreResult<TasksDue> {
+        self.write_audits().await?;
         self.transaction.commit().await?;
         Ok(TasksDue(self.tasks))
     }

@@ -13,7 +13,6 @@ use leadyard_types::{
     BuyerId, CampaignId, ContractId, DeliveryId, DeliveryOutcome, DeliveryState, DestinationId, LeadId, Money,
     Principal, SaleId, SaleState, Status, SystemTask, TaskPayload, Timestamp,
 };
-use secrecy::SecretString;
 use serde_json::json;
 
 use crate::market::Market;
@@ -84,7 +83,7 @@ impl Market {
         } else {
             let package = package(&facts)?;
             let kind = facts.destination.kind.parse().map_err(StoreError::corrupt)?;
-            connectors.deliver(kind, &facts.destination.config, &secrets(&facts), &package, started_at).await
+            connectors.deliver(kind, &facts.destination.config, &facts.secrets, &package, started_at).await
         };
         self.settle_delivery(task, &facts, &attempted, started_at).await
     }
@@ -175,7 +174,7 @@ impl Market {
         } else {
             let package = package(&facts)?;
             let kind = facts.destination.kind.parse().map_err(StoreError::corrupt)?;
-            connectors.ask_verdict(kind, &facts.destination.config, &secrets(&facts), &package, started_at).await
+            connectors.ask_verdict(kind, &facts.destination.config, &facts.secrets, &package, started_at).await
         };
         self.settle_post(task, sale_id, &facts, &attempted, started_at).await
     }
@@ -265,10 +264,6 @@ impl Market {
         self.wake_workers(due);
         Ok(true)
     }
-}
-
-fn secrets(facts: &DeliveryFacts) -> Vec<SecretString> {
-    facts.secret.iter().map(|secret| SecretString::from(secret.clone())).collect()
 }
 
 fn package(facts: &DeliveryFacts) -> StoreResult<DeliveryPackage> {

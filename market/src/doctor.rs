@@ -56,11 +56,19 @@ pub async fn examine(store: &Store) -> StoreResult<Report> {
         proofs.push(proof(fault.name, read.count_faults(fault).await?, fault.advice));
     }
     let broken = read.audit_break().await?;
-    proofs.push(proof("the audit chain is whole", i64::from(broken.is_some()), "rows of the audit were changed or removed"));
+    proofs.push(proof(
+        "the audit chain is whole",
+        i64::from(broken.is_some()),
+        "rows of the audit were changed or removed",
+    ));
     if let Some((wal, full, quick)) = read.sqlite_settings().await? {
         let wrong = [wal, full, quick].iter().filter(|right| !**right).count();
         let advice = "open the database with leadyard itself; if the quick check fails, restore a backup";
-        proofs.push(proof("SQLite writes ahead, fully synchronous, and is sound", i64::try_from(wrong).unwrap_or(3), advice));
+        proofs.push(proof(
+            "SQLite writes ahead, fully synchronous, and is sound",
+            i64::try_from(wrong).unwrap_or(3),
+            advice,
+        ));
     }
     let books: Vec<Books> = read
         .ledger_sums()

@@ -194,7 +194,9 @@ fn contact_values(vertical: &Vertical, fields: &Fields) -> Vec<(FieldKind, Strin
 /// By what a request is recognised when it comes again: its scope, its key, and the hash of what it says.
 fn request_identity(keyring: &Keyring, draft: &LeadDraft) -> (String, IndexHash, IndexHash) {
     let fields: BTreeMap<&String, &serde_json::Value> = draft.fields.iter().collect();
-    let body = serde_json::to_vec(&(fields, &draft.consent, &draft.subid, &draft.external_id)).unwrap_or_default();
+    // What the door could not read is part of what was sent: two different mistakes are two requests.
+    let marks = (&draft.subid, &draft.external_id, &draft.enquired_at, &draft.problems);
+    let body = serde_json::to_vec(&(fields, &draft.consent, marks)).unwrap_or_default();
     let request_hash = keyring.keyed_hash(&[b"request", &body]);
     match &draft.idempotency_key {
         Some(key) => (draft.source_id.to_string(), keyring.keyed_hash(&[b"key", key.as_bytes()]), request_hash),

@@ -1,1 +1,153 @@
-//! End-to-end tests over the whole application, with fakes of every remote system.
+//! End-to-end tests over the whole application: a real database, a real server, real HTTP on loopback.
+//!
+//! [`TestApp::finish`] fails on what was left: undrained tasks, unreleased holds, unbalanced books. A test that ends
+//! without it fails too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::sync::Arc;
+
+use leadyard::app::App;
+use leadyard::http::server::Server;
+use leadyard::http::{HttpState, router};
+use leadyard_connectors::fake::FakeReceiver;
+use leadyard_connectors::{Connectors, LeadSender, OutboundPolicy, install_crypto};
+use leadyard_entity::testing::OwnDatabase;
+use leadyard_entity::{MasterKeys, Store, StoreOptions};
+use leadyard_jobs::JobsOptions;
+use leadyard_market::doctor::examine;
+use leadyard_types::{ManualClock, Principal, RandomIds, SystemTask, Timestamp};
+
+pub mod market;
+
+/// The administrator at the command line.
+pub const OPERATE: Principal = Principal::System(SystemTask::Operate);
+
+/// The variable that names a PostgreSQL server for the tests.
+pub const POSTGRES_VARIABLE: &str = "LEADYARD_TEST_POSTGRES";
+
+/// A database of a test's own.
+#[derive(Debug)]
+pub enum TestDatabase {
+    /// A file in a folder that goes with the test.
+    Sqlite(tempfile::TempDir),
+    /// A database on the server that the environment names.
+    Postgres(OwnDatabase),
+}
+
+impl TestDatabase {
+    /// A SQLite file.
+    #[must_use]
+    pub fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    /// A PostgreSQL database, or `None`, said loudly, where no server is named.
+    pub async fn postgres() -> Option<Self> {
+        let Ok(url) = std::env::var(POSTGRES_VARIABLE) else {
+            println!("SKIPPED on PostgreSQL: {POSTGRES_VARIABLE} is not set");
+            return None;
+        };
+        Some(Self::Postgres(OwnDatabase::create(&url).await.unwrap()))
+    }
+
+    /// Both databases, as far as they can be had.
+    pub async fn both() -> Vec<Self> {
+        [Some(Self::sqlite()), Self::postgres().await].into_iter().flatten().collect()
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("test.sqlite").display()),
+            Self::Postgres(own) => own.url(),
+        }
+    }
+
+    /// Removes it.
+    pub async fn remove(self) {
+        if let Self::Postgres(own) = self {
+            own.remove().await.unwrap();
+        }
+    }
+}
+
+/// A running application with a database, a clock and a receiver of its own.
+pub struct TestApp {
+    /// Market and workers.
+    pub app: App,
+    /// The server.
+    pub server: Option<Server>,
+    /// Where leads are delivered.
+    pub receiver: FakeReceiver,
+    /// The clock; it stands until it is moved.
+    pub clock: Arc<ManualClock>,
+    /// The rules of the way out.
+    pub policy: OutboundPolicy,
+    database: Option<TestDatabase>,
+    finished: bool,
+}
+
+impl TestApp {
+    /// Starts an application on a database. The clock stands at a Wednesday noon in Berlin.
+    pub async fn start(database: TestDatabase) -> Self {
+        install_crypto();
+        let start: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
+        let clock = Arc::new(ManualClock::starting_at(start));
+        let options =
+            StoreOptions { url: database.url(), max_connections: 8, master_keys: MasterKeys::generate().unwrap() };
+        let store = Store::open(options, clock.clone(), Arc::new(RandomIds)).await.unwrap();
+        let receiver = FakeReceiver::start().await.unwrap();
+        let policy = OutboundPolicy::new(false).allowing(receiver.address());
+        let connectors = Arc::new(Connectors::new(policy.clone(), None).unwrap());
+        let jobs = JobsOptions { poll: std::time::Duration::from_millis(20), ..JobsOptions::default() };
+        let app = App::start(store, connectors, Some(jobs)).await.unwrap();
+        let router = router(HttpState { market: app.market.clone() });
+        let server = Server::start("127.0.0.1:0".parse().unwrap(), router).await.unwrap();
+        Self { app, server: Some(server), receiver, clock, policy, database: Some(database), finished: false }
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        self.app.market.store()
+    }
+
+    /// A client of the server, with a source's key.
+    #[must_use]
+    pub fn client(&self, key: &str) -> LeadSender {
+        let address = self.server.as_ref().unwrap().address;
+        LeadSender::new(&format!("http://{address}"), Some(key.to_owned().into())).unwrap()
+    }
+
+    /// Waits until nothing is due.
+    pub async fn idle(&self) {
+        self.app.jobs.as_ref().unwrap().idle().await.unwrap();
+    }
+
+    /// Ends the test: everything due is done, and every proof of the doctor holds.
+    pub async fn finish(mut self) {
+        self.finished = true;
+        self.idle().await;
+        let report = examine(self.store()).await.unwrap();
+        let broken: Vec<_> = report.proofs.iter().filter(|proof| !proof.ok).collect();
+        assert!(broken.is_empty(), "left behind: {broken:?}");
+        assert_eq!(report.ledger_sum, 0);
+        if let Some(server) = self.server.take() {
+            server.shutdown().await;
+        }
+        if let Some(jobs) = self.app.jobs.take() {
+            jobs.shutdown().await;
+        }
+        self.store().close().await;
+        if let Some(database) = self.database.take() {
+            database.remove().await;
+        }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        assert!(self.finished || std::thread::panicking(), "end the test with `finish`, which looks for leftovers");
+    }
+}

@@ -1,4 +1,5 @@
 //! The fakes, proven by somebody else's clients.
+#![allow(clippy::disallowed_methods, reason = "a raw client is the outside client that proves the fake")]
 
 use std::time::Duration;
 

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
 use chrono::NaiveDate;
-use leadyard_entity::ad_spend::NewAdSpend;
-use leadyard_types::{FieldProblem, Money, Principal, Role, SourceId};
+use leadyard_types::{FieldProblem, Principal, Role, SourceId};
 use serde::Serialize;
 
 use super::conversions::minor;
@@ -13,6 +12,7 @@ use super::refused::{Refused, RefusedRow};
 use super::rows::Row;
 use super::table::{Table, TableOptions};
 use super::{ImportError, Progress};
+use crate::finance::{AdSpendLine, FinanceError, record_ad_spend};
 use crate::market::Market;
 use crate::snapshot::{Snapshot, Source};
 
@@ -67,7 +67,7 @@ pub async fn import_ad_spend<R: Read + Seek>(
         source: if source_id.is_some() { None } else { Some(column("source")?) },
     };
     let mut summary = AdSpendSummary::default();
-    let mut figures: BTreeMap<(SourceId, NaiveDate), NewAdSpend> = BTreeMap::new();
+    let mut figures: BTreeMap<(SourceId, NaiveDate), i64> = BTreeMap::new();
     while let Some(row) = table.next_row()? {
         summary.rows += 1;
         let figure = match row {
@@ -78,7 +78,10 @@ pub async fn import_ad_spend<R: Read + Seek>(
             Err(broken) => Err(broken.into()),
         };
         match figure {
-            Ok(figure) if figures.len() < FIGURES_MAX => add(&mut figures, figure),
+            Ok(line) if figures.len() < FIGURES_MAX => {
+                let sum = figures.entry((line.source_id, line.day)).or_insert(0);
+                *sum = sum.saturating_add(line.amount_minor);
+            }
             Ok(_) => return Err(ImportError::Unknown("room for so many figures: split the file")),
             Err(row) => {
                 summary.broken += 1;
@@ -89,12 +92,12 @@ pub async fn import_ad_spend<R: Read + Seek>(
             progress.at(table.read_bytes(), table.facts.bytes, summary.rows);
         }
     }
-    let figures: Vec<NewAdSpend> = figures.into_values().collect();
-    for chunk in figures.chunks(FIGURES_PER_TRANSACTION) {
-        let write = market.store.write(principal).await?;
-        let booked = write.record_ad_spend(chunk).await?;
-        write.audit("import", "ad_spend", None, &serde_json::json!({ "booked": booked })).await?;
-        let _ = write.commit().await?;
+    let lines: Vec<AdSpendLine> = figures
+        .into_iter()
+        .map(|((source_id, day), amount_minor)| AdSpendLine { source_id, day, amount_minor })
+        .collect();
+    for chunk in lines.chunks(FIGURES_PER_TRANSACTION) {
+        let booked = record_ad_spend(&market.store, principal, chunk).await.map_err(not_booked)? as u64;
         summary.booked += booked;
         summary.repeated += chunk.len() as u64 - booked;
     }
@@ -108,11 +111,13 @@ struct Columns {
     source: Option<usize>,
 }
 
-fn add(figures: &mut BTreeMap<(SourceId, NaiveDate), NewAdSpend>, figure: NewAdSpend) {
-    let known = figures
-        .entry((figure.source_id, figure.day))
-        .or_insert(NewAdSpend { money: Money::new(0, figure.money.currency), ..figure });
-    known.money.amount_minor = known.money.amount_minor.saturating_add(figure.money.amount_minor);
+fn not_booked(error: FinanceError) -> ImportError {
+    match error {
+        FinanceError::Store(error) => error.into(),
+        FinanceError::Problems(problems) => ImportError::Mapping(problems),
+        FinanceError::NotFound(noun) => ImportError::Unknown(noun),
+        _ => ImportError::Unknown("import for your role"),
+    }
 }
 
 fn figure(
@@ -120,7 +125,7 @@ fn figure(
     source_id: Option<SourceId>,
     columns: &Columns,
     row: &Row,
-) -> Result<NewAdSpend, FieldProblem> {
+) -> Result<AdSpendLine, FieldProblem> {
     let get = |at: usize| row.values.get(at).map_or("", |value| value.trim());
     let source = match (source_id, columns.source) {
         (Some(id), _) => snapshot.sources.get(&id).map(AsRef::as_ref),
@@ -133,12 +138,10 @@ fn figure(
     let text = get(columns.day);
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").or_else(|_| NaiveDate::parse_from_str(text, "%d.%m.%Y"));
     let wrong = |_| FieldProblem::new("day", "INVALID_DATE", "a day such as 2026-11-21 or 21.11.2026 is expected");
-    Ok(NewAdSpend {
+    Ok(AdSpendLine {
         source_id: source.id,
-        campaign_id: source.campaign_id,
-        supplier_id: source.supplier_id,
         day: day.map_err(wrong)?,
-        money: Money::new(minor(get(columns.amount), campaign.currency)?, campaign.currency),
+        amount_minor: minor(get(columns.amount), campaign.currency)?,
     })
 }
 

@@ -3,7 +3,7 @@
 use super::facts::Centre;
 
 /// The earth's mean radius in kilometres (IUGG 1980).
-const EARTH_RADIUS_KM: f64 = 6_371.008_8;
+pub(crate) const EARTH_RADIUS_KM: f64 = 6_371.008_8;
 
 /// The great-circle distance in whole metres. Comparing metres makes an edge an edge on every machine, whatever the
 /// last bit of its sine.

@@ -40,7 +40,8 @@ impl CompiledFilter {
     ///
     /// # Errors
     /// Everything that is wrong with it, each with its path in the tree (`filter.of.0`). A radius around a postal code
-    /// that `postal` does not know is no error: it never matches, and the refusal says so.
+    /// that `postal` does not know is no error: it never matches, and the refusal says so. Centres are looked up here, so
+    /// new postal data asks for compiling again.
     pub fn compile(filter: &Filter, country: &str, postal: &dyn PostalCentres) -> Result<Self, Vec<FieldProblem>> {
         let mut compiler = Compiler { country, postal, nodes: 0, values: 0, problems: Vec::new() };
         match compiler.node(filter, "filter", 1) {
@@ -75,6 +76,11 @@ impl CompiledFilter {
         fields.sort_unstable();
         fields.dedup();
         fields
+    }
+
+    /// The tree, for the index.
+    pub(crate) fn root(&self) -> &Node {
+        &self.root
     }
 }
 

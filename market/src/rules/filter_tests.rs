@@ -122,9 +122,7 @@ fn everything_known_of_a_lead_can_be_asked() {
     assert!(matches(r#"{"op":"sources","sources":["00000000-0000-0000-0000-000000000001"]}"#, &lead));
     assert!(matches(r#"{"op":"matches","field":"roof","pattern":"^Pit"}"#, &lead));
     assert!(matches(r#"{"op":"exists","field":"roof"}"#, &lead));
-    let window = |from_minute| Window { weekday: chrono::Weekday::Mon, from_minute, to_minute: 1440 };
-    let time =
-        |from| Filter::Time { schedule: Schedule { time_zone: chrono_tz::Tz::UTC, windows: vec![window(from)] } };
+    let time = |from| Filter::Time { schedule: monday_from(from) };
     assert!(compile(&time(720)).matches(&lead));
     assert!(!compile(&time(721)).matches(&lead));
 }
@@ -246,6 +244,12 @@ fn any_field() -> impl Strategy<Value = String> {
     "[xyz]"
 }
 
+/// Open on Mondays from this minute on, UTC.
+fn monday_from(from_minute: u16) -> Schedule {
+    let window = Window { weekday: chrono::Weekday::Mon, from_minute, to_minute: 1440 };
+    Schedule { time_zone: chrono_tz::Tz::UTC, windows: vec![window] }
+}
+
 fn any_leaf() -> impl Strategy<Value = Filter> {
     let source = |number: u128| SourceId(Uuid::from_u128(number));
     prop_oneof![
@@ -262,7 +266,8 @@ fn any_leaf() -> impl Strategy<Value = Filter> {
             min: None,
             max: Some(FieldValue::Text(format!("2026-07-0{day}"))),
         }),
-        any_field().prop_map(|field| Filter::Matches { field, pattern: "[ab]".into() }),
+        (any_field(), "[ab]|[a-c]|\\^2").prop_map(|(field, pattern)| Filter::Matches { field, pattern }),
+        (0u16..1439).prop_map(|from_minute| Filter::Time { schedule: monday_from(from_minute) }),
         any_field().prop_map(|field| Filter::Exists { field }),
         prop::collection::vec(any_code(), 1..10).prop_map(|codes| Filter::PostalCodes { codes }),
         prop::collection::vec("[0-3]{1,3}", 1..4).prop_map(|prefixes| Filter::PostalPrefixes { prefixes }),
@@ -302,6 +307,11 @@ pub(crate) fn any_facts() -> impl Strategy<Value = LeadFacts> {
             LeadFacts { fields, postal_code, state, country, centre, score, consent, source_id, ..lead }
         },
     )
+}
+
+/// The postal data of the same small world.
+pub(crate) fn any_world() -> PostalTable {
+    table()
 }
 
 /// A compiled filter as the published words define it, by plain recursion over the written one.

@@ -83,6 +83,11 @@ impl Texts {
             self.folded.contains(&fold(text))
         }
     }
+
+    /// The texts, lower-cased.
+    pub(crate) fn folded(&self) -> impl Iterator<Item = String> + '_ {
+        self.shown.iter().map(|text| fold(text))
+    }
 }
 
 /// The bounds of a range, both included.
@@ -132,7 +137,7 @@ fn bounded<T: std::fmt::Display>(min: &Option<T>, max: &Option<T>) -> String {
 }
 
 /// The age of a consent when the lead came in, in whole seconds.
-fn consent_age_seconds(facts: &LeadFacts) -> Option<i64> {
+pub(crate) fn consent_age_seconds(facts: &LeadFacts) -> Option<i64> {
     let given_at: Timestamp = facts.consent.as_ref()?.given_at?;
     Some((facts.received_at - given_at).num_seconds())
 }

@@ -10,6 +10,7 @@ pub mod distance;
 pub mod duplicate;
 pub mod facts;
 pub mod filter;
+pub mod index;
 pub mod method;
 pub mod normalise;
 pub mod payout;

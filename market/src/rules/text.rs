@@ -7,7 +7,20 @@ fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
 
 /// The text as it is compared: lower-cased.
 pub(crate) fn fold(text: &str) -> String {
-    folded(text).collect()
+    let mut room = String::with_capacity(text.len());
+    fold_into(text, &mut room);
+    room
+}
+
+/// Adds the text as it is compared to `room`.
+pub(crate) fn fold_into(text: &str, room: &mut String) {
+    if text.is_ascii() {
+        let start = room.len();
+        room.push_str(text);
+        room[start..].make_ascii_lowercase();
+    } else {
+        room.extend(folded(text));
+    }
 }
 
 /// Whether two texts are the same but for case.

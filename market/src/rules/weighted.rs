@@ -22,7 +22,7 @@
 //! span. Since the shares add up to one, the spans that lie within any stretch of slots are never more than its
 //! slots, so always picking the due contract with the earliest deadline keeps the promise (it is the classic
 //! earliest-deadline schedule of unit jobs). Another pick keeps it too, as long as no stretch from here to the picked
-//! one's deadline is already full of others' leads. [`first_full_slot`] finds the first that is, and the credit chooses
+//! one's deadline is already full of others' leads. `first_full_slot` finds the first that is, and the credit chooses
 //! among those whose deadline is not after it. The first slot of a run is always free: the others' leads due by slot d are
 //! at most ⌊d × (1 − share)⌋ < d. Without credits the pick is the plain rule's.
 

@@ -2,17 +2,27 @@
 
 use std::collections::BTreeSet;
 
+use leadyard_connectors::OutboundPolicy;
+use leadyard_types::field::UnknownFields;
+use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{
-    BuyerTerms, CampaignTerms, ContractTerms, FieldProblem, Filter, PriceRule, SaleMode, SourceTerms, VerticalId,
+    BuyerTerms, CampaignTerms, ContractTerms, FieldProblem, Filter, PriceRule, SaleMode, SourceTerms, Verdict,
 };
 
+use super::CampaignFacts;
 use crate::rules::cap::check_caps;
 use crate::rules::facts::NoPostalCentres;
 use crate::rules::filter::CompiledFilter;
 use crate::rules::payout::CompiledPayout;
 use crate::rules::price::CompiledPrices;
 use crate::rules::schedule::check_schedule;
-use crate::snapshot::{Campaign, Snapshot};
+
+/// The most stages of a campaign: each is tried for every lead that gets that far.
+const STAGES_MAX: usize = 50;
+/// The dearest lead, minor units: sums of millions of them still fit.
+const PRICE_MINOR_MAX: i64 = 1_000_000_000;
+/// How long an unclear answer may keep money held: a quarter.
+const UNKNOWN_WINDOW_MINUTES_MAX: u32 = 92 * 24 * 60;
 
 fn problem(field: &str, code: &str, message: &str) -> FieldProblem {
     FieldProblem::new(field, code, message)
@@ -42,10 +52,41 @@ pub(super) fn country(country: &str) -> Vec<FieldProblem> {
     vec![problem("country", "FORMAT", "two upper-case letters of ISO 3166 are expected, for example DE")]
 }
 
-pub(super) fn campaign(terms: &CampaignTerms, snapshot: &Snapshot, vertical: VerticalId) -> Vec<FieldProblem> {
-    let mut problems = check_caps(&terms.caps);
-    if terms.stages.is_empty() {
-        problems.push(problem("stages", "REQUIRED", "at least one stage is expected"));
+/// An address people are told things at.
+pub(super) fn email(email: Option<&str>) -> Vec<FieldProblem> {
+    if email.is_none_or(email_address::EmailAddress::is_valid) {
+        return Vec::new();
+    }
+    vec![problem("email", "INVALID_EMAIL", "an e-mail address is expected")]
+}
+
+/// The keys that a vertical does not define.
+pub(super) fn undefined<'a>(keys: &'a [String], vertical: &'a VerticalTerms) -> impl Iterator<Item = &'a String> {
+    keys.iter().filter(|key| vertical.fields.iter().all(|field| field.key != **key))
+}
+
+pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: &OutboundPolicy) -> Vec<FieldProblem> {
+    let mut problems = [check_caps(&terms.caps), stages(terms), redirects(terms, policy)].concat();
+    if let SaleMode::Shared { max: 0 } = terms.sale_mode {
+        problems.push(problem("sale_mode.max", "OUT_OF_RANGE", "at least 1 is expected"));
+    }
+    if !(0..=PRICE_MINOR_MAX).contains(&terms.floor_minor) {
+        problems.push(problem("floor_minor", "OUT_OF_RANGE", "0 or more minor units are expected"));
+    }
+    if terms.unsold.retry_window_minutes > 0 && terms.unsold.retry_every_minutes == 0 {
+        problems.push(problem("unsold.retry_every_minutes", "OUT_OF_RANGE", "at least 1 minute is expected"));
+    }
+    problems.extend(
+        undefined(&terms.duplicates.fields, vertical)
+            .map(|key| problem("duplicates.fields", "UNKNOWN_FIELD", &format!("the vertical has no field `{key}`"))),
+    );
+    problems
+}
+
+fn stages(terms: &CampaignTerms) -> Vec<FieldProblem> {
+    let mut problems = Vec::new();
+    if !(1..=STAGES_MAX).contains(&terms.stages.len()) {
+        problems.push(problem("stages", "REQUIRED", &format!("1 to {STAGES_MAX} stages are expected")));
     }
     let keys: BTreeSet<&str> = terms.stages.iter().map(|stage| stage.key.as_str()).collect();
     if keys.len() != terms.stages.len() {
@@ -54,37 +95,33 @@ pub(super) fn campaign(terms: &CampaignTerms, snapshot: &Snapshot, vertical: Ver
     if terms.stages.iter().any(|stage| stage.key.trim().is_empty() || stage.key.len() > 60) {
         problems.push(problem("stages", "LENGTH", "a stage's key has 1 to 60 characters"));
     }
-    if let SaleMode::Shared { max: 0 } = terms.sale_mode {
-        problems.push(problem("sale_mode.max", "OUT_OF_RANGE", "at least 1 is expected"));
-    }
-    if terms.floor_minor < 0 {
-        problems.push(problem("floor_minor", "OUT_OF_RANGE", "0 or more minor units are expected"));
-    }
-    if terms.unsold.retry_window_minutes > 0 && terms.unsold.retry_every_minutes == 0 {
-        problems.push(problem("unsold.retry_every_minutes", "OUT_OF_RANGE", "at least 1 minute is expected"));
-    }
-    for url in [&terms.redirects.sold_url, &terms.redirects.other_url].into_iter().flatten() {
-        if !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http")) {
-            problems.push(problem("redirects", "FORMAT", "an https address is expected"));
-        }
-    }
-    if let Some(vertical) = snapshot.verticals.get(&vertical) {
-        let defined = |key: &String| vertical.terms.fields.iter().any(|field| field.key == *key);
-        if let Some(unknown) = terms.duplicates.fields.iter().find(|key| !defined(key)) {
-            let message = format!("the vertical has no field `{unknown}`");
-            problems.push(problem("duplicates.fields", "UNKNOWN_FIELD", &message));
-        }
-    }
     problems
 }
 
-pub(super) fn source(terms: &SourceTerms, campaign: &Campaign) -> Vec<FieldProblem> {
+/// Visitors are sent on by https; plain http is for machines that are not in production.
+fn redirects(terms: &CampaignTerms, policy: &OutboundPolicy) -> Vec<FieldProblem> {
+    let fits = |url: &String| {
+        let scheme = url::Url::parse(url).map(|url| url.scheme().to_owned()).unwrap_or_default();
+        url.len() <= 2_048 && (scheme == "https" || scheme == "http" && !policy.is_production())
+    };
+    [("redirects.sold_url", &terms.redirects.sold_url), ("redirects.other_url", &terms.redirects.other_url)]
+        .into_iter()
+        .filter(|(_, url)| url.as_ref().is_some_and(|url| !fits(url)))
+        .map(|(field, _)| problem(field, "INVALID_URL", "an https address is expected"))
+        .collect()
+}
+
+pub(super) fn source(terms: &SourceTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
     let mut problems = check_caps(&terms.caps);
+    if terms.caps.iter().any(|cap| cap.amount_minor.is_some()) {
+        problems.push(problem("caps", "NOT_ALLOWED", "a source's caps count accepted leads, not money"));
+    }
     if let Some(schedule) = &terms.schedule {
-        problems.extend(check_schedule(schedule));
+        problems.extend(check_schedule(schedule).into_iter().map(|found| under("schedule", found)));
     }
     let payout = CompiledPayout::compile(terms.cost, &terms.payout_rules, &campaign.country, &NoPostalCentres);
     problems.extend(payout.err().unwrap_or_default());
+    problems.extend(rule_fields("payout_rules", &terms.payout_rules, campaign));
     problems
 }
 
@@ -92,29 +129,62 @@ pub(super) fn buyer(terms: &BuyerTerms) -> Vec<FieldProblem> {
     check_caps(&terms.caps)
 }
 
-pub(super) fn contract(terms: &ContractTerms, campaign: &Campaign) -> Vec<FieldProblem> {
+pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
     let mut problems = check_caps(&terms.caps);
     if let Some(schedule) = &terms.schedule {
-        problems.extend(check_schedule(schedule));
+        problems.extend(check_schedule(schedule).into_iter().map(|found| under("schedule", found)));
     }
     if !campaign.terms.stages.iter().any(|stage| stage.key == terms.stage) {
         let message = format!("the campaign has no stage `{}`", terms.stage);
         problems.push(problem("stage", "UNKNOWN_STAGE", &message));
     }
     if let Some(filter) = &terms.filter {
-        problems.extend(filter_problems(filter, &campaign.country));
+        problems.extend(filter_problems("filter", filter, campaign));
     }
-    problems.extend(price_problems(terms.price_minor, &terms.price_rules, &campaign.country));
-    if terms.verdict == leadyard_types::Verdict::Sync && terms.destinations.is_empty() {
+    if terms.price_minor > PRICE_MINOR_MAX || terms.price_rules.iter().any(|rule| rule.price_minor > PRICE_MINOR_MAX) {
+        problems.push(problem("price_minor", "OUT_OF_RANGE", "at most 1,000,000,000 minor units are expected"));
+    }
+    let prices = CompiledPrices::compile(terms.price_minor, &terms.price_rules, &campaign.country, &NoPostalCentres);
+    problems.extend(prices.err().unwrap_or_default());
+    problems.extend(rule_fields("price_rules", &terms.price_rules, campaign));
+    if terms.verdict == Verdict::Sync && terms.destinations.is_empty() {
         problems.push(problem("destinations", "REQUIRED", "a contract whose buyer answers needs a destination to ask"));
+    }
+    if !(1..=UNKNOWN_WINDOW_MINUTES_MAX).contains(&terms.unknown_window_minutes) {
+        problems.push(problem("unknown_window_minutes", "OUT_OF_RANGE", "1 minute to 92 days is expected"));
     }
     problems
 }
 
-fn filter_problems(filter: &Filter, country: &str) -> Vec<FieldProblem> {
-    CompiledFilter::compile(filter, country, &NoPostalCentres).err().unwrap_or_default()
+fn under(parent: &str, found: FieldProblem) -> FieldProblem {
+    FieldProblem { field: format!("{parent}.{}", found.field), ..found }
 }
 
-fn price_problems(price_minor: i64, rules: &[PriceRule], country: &str) -> Vec<FieldProblem> {
-    CompiledPrices::compile(price_minor, rules, country, &NoPostalCentres).err().unwrap_or_default()
+fn filter_problems(path: &str, filter: &Filter, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+    match CompiledFilter::compile(filter, &campaign.country, &NoPostalCentres) {
+        Ok(compiled) => unknown_fields(path, &compiled, campaign),
+        Err(problems) => problems,
+    }
+}
+
+/// The fields named by the conditions of price or payout rules. (What else is wrong with them is told by compiling.)
+fn rule_fields(path: &str, rules: &[PriceRule], campaign: &CampaignFacts) -> Vec<FieldProblem> {
+    let compiled = rules.iter().map(|rule| CompiledFilter::compile(&rule.when, &campaign.country, &NoPostalCentres));
+    compiled
+        .enumerate()
+        .filter_map(|(position, compiled)| Some((position, compiled.ok()?)))
+        .flat_map(|(position, compiled)| unknown_fields(&format!("{path}.{position}.when"), &compiled, campaign))
+        .collect()
+}
+
+/// A condition on a field that no lead can have would never hold: somebody mistyped it.
+fn unknown_fields(path: &str, filter: &CompiledFilter, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+    if campaign.vertical.unknown_fields == UnknownFields::Keep {
+        return Vec::new();
+    }
+    let undefined = filter.undefined_fields(&campaign.vertical);
+    undefined
+        .into_iter()
+        .map(|key| problem(path, "UNKNOWN_FIELD", &format!("the vertical has no field `{key}`")))
+        .collect()
 }

@@ -12,7 +12,7 @@ use crate::filter::Filter;
 use crate::id::{BuyerGroupId, DestinationId, SourceId};
 use crate::money::Percent;
 use crate::sale::Verdict;
-use crate::words;
+use crate::{InvalidTransition, words};
 
 words! {
     /// Whether something takes part in the market.
@@ -23,6 +23,16 @@ words! {
         Paused = "PAUSED",
         /// Ended for good; kept for the record.
         Archived = "ARCHIVED",
+    }
+}
+
+impl Status {
+    /// Takes part, is set aside, or ends. What has ended stays so.
+    pub fn change(self, noun: &'static str, to: Self) -> Result<Self, InvalidTransition> {
+        if self == Self::Archived && to != Self::Archived {
+            return Err(InvalidTransition { noun, from: self.as_str(), to: to.as_str() });
+        }
+        Ok(to)
     }
 }
 

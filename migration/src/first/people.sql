@@ -22,7 +22,7 @@ CREATE TABLE session (
     expires_at   :time NOT NULL,
     revoked_at   :time
 ):strict;
-CREATE INDEX session_user ON session (user_id);
+CREATE INDEX session_of_user ON session (user_id);
 
 CREATE TABLE api_key (
     id            :id NOT NULL PRIMARY KEY,

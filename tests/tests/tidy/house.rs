@@ -94,7 +94,7 @@ pub(crate) const SYSTEM_TASKS: &[(SystemTask, &[&str])] = &[
     (SystemTask::Place, &["market/src/"]),
     (SystemTask::Deliver, &["jobs/src/", "market/src/"]),
     (SystemTask::Reconcile, &["jobs/src/", "market/src/"]),
-    (SystemTask::Operate, &["api/src/cli", "market/src/"]),
+    (SystemTask::Operate, &["api/src/cli", "api/src/demo/", "market/src/"]),
 ];
 
 /// Where the tasks are declared, and where is written what each of them sees.

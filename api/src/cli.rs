@@ -1,0 +1,81 @@
+//! The command line.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks on the terminal")]
+
+mod demo;
+mod doctor;
+mod explain;
+mod people;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{CommonArgs, Config};
+
+/// Self-hosted lead distribution: takes leads in, checks them, sells each to the right buyer, and proves it.
+#[derive(Debug, Parser)]
+#[command(name = "leadyard", version, about)]
+struct Cli {
+    #[command(flatten)]
+    common: CommonArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve HTTP and run the workers.
+    Serve(serve::ServeArgs),
+    /// Make a believable market, send leads through it, and show what happens.
+    Demo(demo::DemoArgs),
+    /// Bring the database's schema up to date (every command does).
+    Migrate,
+    /// Say why a lead went where it went.
+    Explain(explain::ExplainArgs),
+    /// Prove the books and say what is wrong and how to mend it.
+    Doctor(doctor::DoctorArgs),
+    /// Users of the operator, of buyers and of suppliers.
+    User(people::UserArgs),
+    /// API keys of sources.
+    Key(people::KeyArgs),
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LEADYARD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::from(error)),
+    };
+    match runtime.block_on(Box::pin(run(cli))) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("leadyard: {error:#}");
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = Config::load(&cli.common)?;
+    match cli.command {
+        Command::Serve(args) => serve::run(&config, &args).await,
+        Command::Demo(args) => demo::run(&config, &args).await,
+        Command::Migrate => {
+            crate::app::open_store(&config).await?.close().await;
+            println!("The schema of {} is up to date.", crate::app::without_password(&config.database_url));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Explain(args) => explain::run(&config, &args).await,
+        Command::Doctor(args) => doctor::run(&config, &args).await,
+        Command::User(args) => people::user(&config, &args).await,
+        Command::Key(args) => people::key(&config, &args).await,
+    }
+}

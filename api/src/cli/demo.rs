@@ -1,0 +1,299 @@
+//! `leadyard demo`: a believable market in one command, with nothing else installed.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use chrono::{Duration, TimeZone, Utc};
+use indicatif::{ProgressBar, ProgressStyle};
+use leadyard_connectors::fake::FakeReceiver;
+use leadyard_connectors::{LeadSender, OutboundPolicy};
+use leadyard_entity::Store;
+use leadyard_entity::auth::NewUser;
+use leadyard_entity::reports::{ProfitBy, Totals};
+use leadyard_jobs::JobsOptions;
+use leadyard_market::doctor::{Report, examine};
+use leadyard_types::{Clock, Currency, ManualClock, Money, Principal, Role, SeededIds, SystemTask, Timestamp};
+use serde_json::{Value, json};
+
+use crate::app::{App, connectors, open_store_with};
+use crate::config::{Config, default_listen};
+use crate::demo::market::{DemoMarket, DemoSource, make};
+use crate::demo::people::{Dice, enquiry};
+use crate::http::server::Server;
+use crate::http::{HttpState, router};
+
+use super::serve::wait_for_stop;
+
+const OPERATE: Principal = Principal::System(SystemTask::Operate);
+/// The password of the demo's printed logins; the demo refuses databases that are not its own.
+const DEMO_PASSWORD: &str = "leadyard-demo";
+
+/// Arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DemoArgs {
+    /// Where to listen.
+    #[arg(long, env = "LEADYARD_LISTEN", default_value_t = default_listen())]
+    listen: SocketAddr,
+    /// How many leads to send.
+    #[arg(long, default_value_t = 300)]
+    leads: u64,
+    /// The same seed gives the same market and the same outcome.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// End when everything is delivered, instead of staying up.
+    #[arg(long)]
+    exit: bool,
+    /// Print one JSON line at the end and nothing else.
+    #[arg(long)]
+    json: bool,
+    /// Only send leads to a server that runs elsewhere, with the key of one of its sources in LEADYARD_API_KEY.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// Runs the demo.
+pub(super) async fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    if let Some(server) = &args.server {
+        return send_only(server, args).await;
+    }
+    // A Monday morning in Berlin; from here on the demo's clock moves only with its leads.
+    let start = Utc.with_ymd_and_hms(2026, 3, 2, 6, 0, 0).single().context("the demo's start")?;
+    let clock = Arc::new(ManualClock::starting_at(start));
+    let store = open_store_with(config, clock.clone(), Arc::new(SeededIds::new(args.seed))).await?;
+    refuse_foreign(&store, config).await?;
+    let receiver = FakeReceiver::start().await?;
+    let policy = OutboundPolicy::new(false).allowing(receiver.address());
+    let market = make(&store, policy.clone(), &receiver).await?;
+    // One task at a time: what happens follows from the seed alone.
+    let jobs = JobsOptions { concurrency: 1, poll: std::time::Duration::from_millis(20), ..JobsOptions::default() };
+    let app = App::start(store.clone(), connectors(config, policy)?, Some(jobs)).await?;
+    let server = Server::start(args.listen, router(HttpState { market: app.market.clone() }))
+        .await
+        .with_context(|| format!("{} cannot be listened on; choose another with --listen", args.listen))?;
+    let began = tokio::time::Instant::now();
+    send_all(&app, &clock, &market, server.address, args).await?;
+    drain(&app, &store, &clock).await?;
+    let summary = Summary::of(&store, began.elapsed()).await?;
+    summary.print(args.json)?;
+    if !args.exit {
+        leave_up(&store, &market, server.address).await?;
+        wait_for_stop().await;
+    }
+    server.shutdown().await;
+    app.stop().await;
+    Ok(if summary.report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The demo prints its logins, so it never touches a database with anything in it.
+async fn refuse_foreign(store: &Store, config: &Config) -> anyhow::Result<()> {
+    let version = store.read(OPERATE).config_version().await?;
+    if version.config > 0 {
+        let shown = crate::app::without_password(&config.database_url);
+        bail!(
+            "{shown} is not empty; the demo wants a database of its own, for example DATABASE_URL=sqlite://demo.sqlite"
+        );
+    }
+    Ok(())
+}
+
+/// Sends the leads strictly one after the other, each when everything before it is settled.
+async fn send_all(
+    app: &App,
+    clock: &ManualClock,
+    market: &DemoMarket,
+    address: SocketAddr,
+    args: &DemoArgs,
+) -> anyhow::Result<()> {
+    let mut dice = Dice::new(args.seed);
+    let base = LeadSender::new(&format!("http://{address}"), None)?;
+    let senders: Vec<(LeadSender, &DemoSource)> =
+        market.sources.iter().map(|source| (base.with_api_key(source.key.clone().into()), source)).collect();
+    let progress = progress(args);
+    for number in 0..args.leads {
+        clock.advance(Duration::seconds(i64::try_from(20 + dice.below(100)).unwrap_or(60)));
+        let (sender, source) = dice.pick(&senders).clone();
+        let body = enquiry(&mut dice, source.topic, source.quality, number, &rfc3339(clock.now()));
+        let key = format!("demo-{number}");
+        let (status, answer) = sender.send_json("/v1/leads", &body, Some(&key)).await?;
+        if status != 200 {
+            bail!("lead {number} was answered {status}: {answer}");
+        }
+        settle(app).await?;
+        if let Some(progress) = &progress {
+            progress.set_message(answer["status"].as_str().unwrap_or_default().to_owned());
+            progress.inc(1);
+        }
+    }
+    if let Some(progress) = progress {
+        progress.finish_and_clear();
+    }
+    Ok(())
+}
+
+async fn settle(app: &App) -> anyhow::Result<()> {
+    if let Some(jobs) = &app.jobs {
+        jobs.idle().await?;
+    }
+    Ok(())
+}
+
+fn rfc3339(moment: Timestamp) -> String {
+    moment.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+fn progress(args: &DemoArgs) -> Option<ProgressBar> {
+    if args.json {
+        return None;
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} leads  {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    Some(ProgressBar::new(args.leads).with_style(style))
+}
+
+/// Moves the clock to whatever is due next until every delivery and every queued lead has come to an end.
+async fn drain(app: &App, store: &Store, clock: &ManualClock) -> anyhow::Result<()> {
+    /// More steps than retries could ever take.
+    const STEPS: usize = 1_000_000;
+    for _ in 0..STEPS {
+        settle(app).await?;
+        match store.read(OPERATE).next_task_at().await? {
+            Some(due) => clock.advance_to(due),
+            None => return Ok(()),
+        }
+    }
+    bail!("the demo did not come to an end")
+}
+
+struct Summary {
+    totals: Totals,
+    report: Report,
+    profit: Vec<leadyard_entity::reports::ProfitLine>,
+    duration: std::time::Duration,
+}
+
+impl Summary {
+    async fn of(store: &Store, duration: std::time::Duration) -> anyhow::Result<Self> {
+        let read = store.read(OPERATE);
+        Ok(Self {
+            totals: read.totals().await?,
+            report: examine(store).await?,
+            profit: read.profit_and_loss("0000-00-00", "9999-99-99", ProfitBy::Campaign).await?,
+            duration,
+        })
+    }
+
+    fn print(&self, as_json: bool) -> anyhow::Result<()> {
+        if as_json {
+            println!("{}", self.json());
+            return Ok(());
+        }
+        let totals = &self.totals;
+        println!("{:<28}{:>12}{:>12}{:>12}", "campaign", "revenue", "payout", "profit");
+        for line in &self.profit {
+            let currency: Currency = line.currency.parse()?;
+            let money = |amount| Money::new(amount, currency).to_string();
+            let name = line.name.as_deref().unwrap_or("(none)");
+            println!(
+                "{name:<28}{:>12}{:>12}{:>12}",
+                money(line.revenue_minor),
+                money(line.payout_minor),
+                money(line.profit_minor())
+            );
+        }
+        let rate = |part: i64, whole: i64| format!("{:.1} %", 100.0 * as_float(part) / as_float(whole.max(1)));
+        println!(
+            "\n{} leads: {} sold, {} unsold, {} rejected, {} queued. {} sales. Sales rate {}, complaint rate {}.",
+            totals.received,
+            totals.sold,
+            totals.unsold,
+            totals.rejected,
+            totals.queued,
+            totals.sales,
+            rate(totals.sold, totals.received),
+            rate(totals.complaints, totals.sales)
+        );
+        println!("Deliveries: {} accepted, {} failed, {} pending.", totals.accepted, totals.failed, totals.pending);
+        let proven = if self.report.ok { "every proof holds" } else { "A PROOF FAILED: run leadyard doctor" };
+        println!("The books: sum of all balances {}, {proven}.", self.report.ledger_sum);
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        let totals = &self.totals;
+        let sum = |of: fn(&leadyard_entity::reports::ProfitLine) -> i64| self.profit.iter().map(of).sum::<i64>();
+        json!({
+            "received": totals.received, "rejected": totals.rejected, "quarantined": totals.quarantined,
+            "sold": totals.sold, "unsold": totals.unsold, "queued": totals.queued, "sales": totals.sales,
+            "complaints": totals.complaints,
+            "revenue_minor": sum(|line| line.revenue_minor), "payout_minor": sum(|line| line.payout_minor),
+            "profit_minor": sum(leadyard_entity::reports::ProfitLine::profit_minor),
+            "deliveries": { "accepted": totals.accepted, "failed": totals.failed, "pending": totals.pending },
+            "ledger_sum": self.report.ledger_sum, "books_ok": self.report.ok,
+            "duration_ms": u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a rate for people to read")]
+fn as_float(number: i64) -> f64 {
+    number as f64
+}
+
+/// Logins and things to try, once the server stays up.
+async fn leave_up(store: &Store, market: &DemoMarket, address: SocketAddr) -> anyhow::Result<()> {
+    let write = store.write(OPERATE).await?;
+    for (email, role, buyer_id) in [
+        ("admin@demo.example", Role::Admin, None),
+        ("analyst@demo.example", Role::Analyst, None),
+        ("buyer@demo.example", Role::BuyerAdmin, Some(market.buyer)),
+    ] {
+        let new = NewUser {
+            email: email.to_owned(),
+            name: email.split('@').next().unwrap_or_default().to_owned(),
+            role,
+            buyer_id,
+            supplier_id: None,
+            password: DEMO_PASSWORD.to_owned(),
+        };
+        write.create_user(new).await?;
+    }
+    let _ = write.commit().await?;
+    let Some(source) = market.sources.first() else { return Ok(()) };
+    println!("\nThe server stays up at http://{address} (Ctrl-C ends it).");
+    println!("Logins: admin@demo.example, analyst@demo.example, buyer@demo.example; password {DEMO_PASSWORD}");
+    println!("\nTry:\n  1. the web form of a source:   http://{address}/f/{}", source.form_key);
+    println!(
+        "  2. send a lead:\n     curl -s http://{address}/v1/leads -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\",
+        source.key
+    );
+    println!(
+        "       -d '{{\"email\":\"ada@mail.example.com\",\"phone\":\"030 1234567\",\"first_name\":\"Ada\",\"last_name\":\"L\",\"postal_code\":\"10115\",\"roof\":\"flat\",\"owner\":true,\"monthly_bill_eur\":250,\"consent\":{{\"basis\":\"asked by phone\",\"purposes\":[\"contact_by_phone\"]}}}}'"
+    );
+    println!("  3. say why it went where it went: leadyard explain LEAD_ID (with the same DATABASE_URL)");
+    Ok(())
+}
+
+/// Sends leads to a server elsewhere; counts what was acknowledged.
+async fn send_only(server: &str, args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let key = std::env::var("LEADYARD_API_KEY").context("put a source's key into LEADYARD_API_KEY")?;
+    let sender = LeadSender::new(server, Some(key.into()))?;
+    let mut dice = Dice::new(args.seed);
+    let now = rfc3339(leadyard_types::SystemClock.now());
+    let quality = crate::demo::people::Quality { broken: 2, no_consent: 1, repeated: 0 };
+    let (mut acknowledged, mut failed, mut leads) = (0_u64, 0_u64, Vec::new());
+    for number in 0..args.leads {
+        let body = enquiry(&mut dice, crate::demo::people::Topic::Solar, quality, number, &now);
+        let key = format!("demo-{}-{number}", args.seed);
+        match sender.send_json("/v1/leads", &body, Some(&key)).await {
+            Ok((200, answer)) => {
+                acknowledged += 1;
+                leads.push(answer["lead_id"].clone());
+            }
+            _ => failed += 1,
+        }
+    }
+    println!("{}", json!({ "acknowledged": acknowledged, "failed": failed, "lead_ids": leads }));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,147 @@
+//! Configuration: flags > environment > `leadyard.toml` > defaults.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+/// Where everything is unless said otherwise.
+const DEFAULT_DATABASE: &str = "sqlite://leadyard.sqlite";
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct CommonArgs {
+    /// The database: `sqlite://FILE` (created if missing) or `postgres://…`.
+    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// The file with the master keys; made beside a SQLite database if missing.
+    #[arg(long, env = "LEADYARD_MASTER_KEY_FILE", global = true, value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// The address the world knows this server by; anything but loopback makes it production.
+    #[arg(long, env = "LEADYARD_PUBLIC_URL", global = true, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// The configuration file.
+    #[arg(long, env = "LEADYARD_CONFIG", global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// The mail server, as the configuration file names it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmtpSection {
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// `starttls`, `tls`, or `plain` (loopback only).
+    pub security: String,
+    /// The user, if it asks for one.
+    pub username: Option<String>,
+    /// The password; better in the environment as `LEADYARD_SMTP_PASSWORD`.
+    pub password: Option<String>,
+    /// The sender's address.
+    pub from: String,
+}
+
+/// The configuration file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    database_url: Option<String>,
+    master_key_file: Option<PathBuf>,
+    public_url: Option<String>,
+    max_connections: Option<u32>,
+    smtp: Option<SmtpSection>,
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The database.
+    pub database_url: String,
+    /// The master key file.
+    pub master_key_file: PathBuf,
+    /// The public address.
+    pub public_url: String,
+    /// The most connections to PostgreSQL.
+    pub max_connections: u32,
+    /// The mail server.
+    pub smtp: Option<SmtpSection>,
+    /// Whether the world reaches this server: then plain http is refused.
+    pub production: bool,
+}
+
+impl Config {
+    /// Reads the configuration and checks that it fits together.
+    pub fn load(args: &CommonArgs) -> anyhow::Result<Self> {
+        let file = read_file(args.config.as_deref())?;
+        let database_url =
+            args.database_url.clone().or(file.database_url).unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
+        let master_key_file = args.master_key_file.clone().or(file.master_key_file);
+        let master_key_file = master_key_file.map_or_else(|| default_key_file(&database_url), Ok)?;
+        let public_url =
+            args.public_url.clone().or(file.public_url).unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
+        let production = !is_loopback(&public_url);
+        if production && !public_url.starts_with("https://") {
+            bail!("the public address {public_url} is not https: put a TLS proxy in front and name its https address");
+        }
+        let mut smtp = file.smtp;
+        if let (Some(smtp), Ok(password)) = (&mut smtp, std::env::var("LEADYARD_SMTP_PASSWORD")) {
+            smtp.password = Some(password);
+        }
+        let max_connections = file.max_connections.unwrap_or(20);
+        Ok(Self { database_url, master_key_file, public_url, max_connections, smtp, production })
+    }
+}
+
+fn read_file(named: Option<&Path>) -> anyhow::Result<File> {
+    let path = named.unwrap_or(Path::new("leadyard.toml"));
+    match std::fs::read_to_string(path) {
+        Ok(text) => toml::from_str(&text).with_context(|| format!("{} is not as expected", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(File::default()),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
+}
+
+/// Beside the SQLite database; with PostgreSQL in the user's configuration folder.
+fn default_key_file(database_url: &str) -> anyhow::Result<PathBuf> {
+    if let Some(path) = database_url.strip_prefix("sqlite:") {
+        let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
+        return Ok(PathBuf::from(format!("{path}.key")));
+    }
+    let folder = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
+    let folder = folder.context("no home folder: name the master key file with LEADYARD_MASTER_KEY_FILE")?;
+    Ok(folder.join("leadyard").join("master.key"))
+}
+
+fn is_loopback(url: &str) -> bool {
+    let host = url.split("://").nth(1).unwrap_or(url).split('/').next().unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Where servers listen unless told otherwise.
+#[must_use]
+pub fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Production is what the world reaches; there plain http is refused.
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for loopback in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:8080/x"] {
+            assert!(is_loopback(loopback), "{loopback}");
+        }
+        let args = CommonArgs { public_url: Some("http://leads.example".into()), ..CommonArgs::default() };
+        assert!(Config::load(&args).is_err());
+        let args = CommonArgs { public_url: Some("https://leads.example".into()), ..CommonArgs::default() };
+        assert!(Config::load(&args).unwrap().production);
+    }
+}

@@ -1,0 +1,34 @@
+//! HTTP: the doors of suppliers and visitors, health and metrics.
+
+mod body;
+mod forms;
+mod health;
+mod leads;
+mod problem;
+pub mod server;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use leadyard_market::Market;
+
+pub use problem::Problem;
+
+/// What every handler may use.
+#[derive(Debug, Clone)]
+pub struct HttpState {
+    /// The market.
+    pub market: Arc<Market>,
+}
+
+/// The whole of what is served.
+pub fn router(state: HttpState) -> Router {
+    Router::new()
+        .route("/v1/leads", post(leads::submit))
+        .route("/f/{form}", get(forms::show).post(forms::submit))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .with_state(state)
+        .fallback(problem::not_found)
+}

@@ -1,0 +1,87 @@
+//! Errors as RFC 9457 says: `application/problem+json` with a stable code, and the fields concerned.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use leadyard_market::IntakeError;
+use leadyard_types::FieldProblem;
+use serde_json::json;
+
+/// An answer that says what was wrong and what would be right. It never repeats what was sent.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    problems: Vec<FieldProblem>,
+    retry_after_seconds: Option<u64>,
+}
+
+impl Problem {
+    /// A problem.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), problems: Vec::new(), retry_after_seconds: None }
+    }
+
+    /// With the fields concerned.
+    #[must_use]
+    pub fn with(mut self, problems: Vec<FieldProblem>) -> Self {
+        self.problems = problems;
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+            "problems": self.problems,
+        });
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::UnknownSource => {
+                Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORISED", "a source's API key is expected")
+            }
+            IntakeError::KeyReused => Self::new(
+                StatusCode::CONFLICT,
+                "IDEMPOTENCY_KEY_REUSED",
+                "this Idempotency-Key was used with another body; use a new key for another lead",
+            ),
+            IntakeError::Busy { retry_after } => {
+                let mut problem =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", "too many leads are waiting; try again");
+                problem.retry_after_seconds = Some(retry_after.as_secs().max(1));
+                problem
+            }
+            IntakeError::Store(error) => {
+                tracing::error!(%error, "a lead could not be stored");
+                let mut problem = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "UNAVAILABLE",
+                    "the lead could not be stored; send it again with the same Idempotency-Key",
+                );
+                problem.retry_after_seconds = Some(2);
+                problem
+            }
+        }
+    }
+}
+
+pub(super) async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing at this address")
+}

@@ -1,0 +1,129 @@
+//! Figures derived from the ledger and the tables: profit and loss, and what became of leads.
+
+use sea_orm::FromQueryResult;
+
+use crate::error::StoreResult;
+use crate::sql::statement;
+use crate::store::Read;
+
+/// By what profit and loss is grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfitBy {
+    /// Campaigns.
+    Campaign,
+    /// Sources.
+    Source,
+    /// Buyers.
+    Buyer,
+    /// Contracts.
+    Contract,
+    /// Days of the campaigns' time zones.
+    Day,
+}
+
+impl ProfitBy {
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Campaign => "(SELECT name FROM campaign WHERE id = t.campaign_id)",
+            Self::Source => "(SELECT name FROM source WHERE id = t.source_id)",
+            Self::Buyer => "(SELECT name FROM buyer WHERE id = t.buyer_id)",
+            Self::Contract => "(SELECT name FROM contract WHERE id = t.contract_id)",
+            Self::Day => "t.day",
+        }
+    }
+}
+
+/// One line of profit and loss, minor units.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct ProfitLine {
+    /// The group's name; `None` for movements that belong to none.
+    pub name: Option<String>,
+    /// The currency.
+    pub currency: String,
+    /// What sales earned.
+    pub revenue_minor: i64,
+    /// What was credited back.
+    pub credits_minor: i64,
+    /// What suppliers earned, less what was taken back.
+    pub payout_minor: i64,
+    /// What ad platforms were paid.
+    pub ad_spend_minor: i64,
+}
+
+impl ProfitLine {
+    /// Revenue less credits, payouts and ad spend.
+    #[must_use]
+    pub const fn profit_minor(&self) -> i64 {
+        self.revenue_minor - self.credits_minor - self.payout_minor - self.ad_spend_minor
+    }
+}
+
+/// What became of leads and deliveries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromQueryResult)]
+pub struct Totals {
+    /// Every lead taken in.
+    pub received: i64,
+    /// Refused by a check.
+    pub rejected: i64,
+    /// Set aside.
+    pub quarantined: i64,
+    /// Sold at least once.
+    pub sold: i64,
+    /// Sold to nobody.
+    pub unsold: i64,
+    /// Still offered, or awaiting a buyer's answer.
+    pub queued: i64,
+    /// Final sales.
+    pub sales: i64,
+    /// Complaints opened.
+    pub complaints: i64,
+    /// Deliveries taken.
+    pub accepted: i64,
+    /// Deliveries given up or refused.
+    pub failed: i64,
+    /// Deliveries under way, or whose answer was lost.
+    pub pending: i64,
+}
+
+impl Read {
+    /// Profit and loss between two days (both included, `YYYY-MM-DD`), one grouped statement over the ledger.
+    pub async fn profit_and_loss(&self, since: &str, until: &str, by: ProfitBy) -> StoreResult<Vec<ProfitLine>> {
+        let sum =
+            |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN t.amount_minor ELSE 0 END) AS BIGINT)");
+        let sql = format!(
+            "SELECT {key} AS name, t.currency AS currency, {revenue} AS revenue_minor, {credits} AS credits_minor,
+             {payout} - {clawback} AS payout_minor, {spend} AS ad_spend_minor FROM ledger_transfer t
+             WHERE t.day >= ? AND t.day <= ? AND t.kind IN ('SALE', 'COMPLAINT_CREDIT', 'MANUAL_CREDIT', 'PAYOUT', 'CLAWBACK', 'AD_SPEND')
+             GROUP BY 1, 2 ORDER BY 1, 2",
+            key = by.key(),
+            revenue = sum("t.kind = 'SALE'"),
+            credits = sum("t.kind IN ('COMPLAINT_CREDIT', 'MANUAL_CREDIT')"),
+            payout = sum("t.kind = 'PAYOUT'"),
+            clawback = sum("t.kind = 'CLAWBACK'"),
+            spend = sum("t.kind = 'AD_SPEND'"),
+        );
+        let statement = statement(self.backend(), &sql, vec![since.into(), until.into()]);
+        Ok(ProfitLine::find_by_statement(statement).all(self.connection()).await?)
+    }
+
+    /// What became of everything.
+    pub async fn totals(&self) -> StoreResult<Totals> {
+        let leads = |state: &str| format!("(SELECT COUNT(*) FROM lead WHERE state IN ({state}))");
+        let deliveries = |state: &str| format!("(SELECT COUNT(*) FROM delivery WHERE state IN ({state}))");
+        let sql = format!(
+            "SELECT (SELECT COUNT(*) FROM lead) AS received, {} AS rejected, {} AS quarantined, {} AS sold, {} AS unsold, {} AS queued,
+             (SELECT COUNT(*) FROM sale WHERE state = 'SOLD') AS sales, (SELECT COUNT(*) FROM complaint) AS complaints,
+             {} AS accepted, {} AS failed, {} AS pending",
+            leads("'REJECTED'"),
+            leads("'QUARANTINED'"),
+            leads("'SOLD'"),
+            leads("'UNSOLD'"),
+            leads("'QUEUED', 'RECEIVED'"),
+            deliveries("'ACCEPTED'"),
+            deliveries("'DEAD', 'REJECTED'"),
+            deliveries("'PENDING', 'UNKNOWN'"),
+        );
+        let found = Totals::find_by_statement(statement(self.backend(), &sql, vec![])).one(self.connection()).await?;
+        Ok(found.unwrap_or_default())
+    }
+}

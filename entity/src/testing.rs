@@ -1,0 +1,65 @@
+//! Databases of their own for tests (feature `testing`).
+
+use leadyard_migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, Database, Statement};
+
+use crate::error::{StoreError, StoreResult};
+use crate::store::Write;
+
+/// A PostgreSQL database made for one test.
+#[derive(Debug)]
+pub struct OwnDatabase {
+    server_url: String,
+    name: String,
+}
+
+impl OwnDatabase {
+    /// Makes a database on the server that `server_url` names (an address of some database of it).
+    pub async fn create(server_url: &str) -> StoreResult<Self> {
+        let random = crate::keyring::random_bytes()?;
+        let name: String = random.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let own = Self { server_url: server_url.to_owned(), name: format!("leadyard_test_{name}") };
+        own.on_server("CREATE DATABASE").await?;
+        Ok(own)
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let server = self.server_url.rsplit_once('/').map_or(self.server_url.as_str(), |(server, _)| server);
+        format!("{server}/{}", self.name)
+    }
+
+    /// Removes it, whoever is still connected.
+    pub async fn remove(self) -> StoreResult<()> {
+        self.on_server("DROP DATABASE").await
+    }
+
+    async fn on_server(&self, verb: &str) -> StoreResult<()> {
+        let server = Database::connect(self.server_url.as_str()).await?;
+        let force = if verb.starts_with("DROP") { " WITH (FORCE)" } else { "" };
+        server.execute_unprepared(&format!("{verb} {}{force}", self.name)).await?;
+        server.close().await?;
+        Ok(())
+    }
+}
+
+/// Brings a database's schema up, down again, and up again.
+pub async fn migrate_up_down_up(url: &str) -> StoreResult<()> {
+    let database = Database::connect(url).await?;
+    Migrator::up(&database, None).await?;
+    Migrator::down(&database, None).await?;
+    Migrator::up(&database, None).await?;
+    database.close().await?;
+    Ok(())
+}
+
+impl Write {
+    /// Runs any statement, for tests that plant faults.
+    pub async fn plant(&self, sql: &str) -> StoreResult<u64> {
+        let statement = Statement::from_string(self.backend(), sql.to_owned());
+        let done =
+            sea_orm::ConnectionTrait::execute_raw(&self.transaction, statement).await.map_err(StoreError::from)?;
+        Ok(done.rows_affected())
+    }
+}

@@ -1,0 +1,224 @@
+//! Circles on the globe: which of many radii hold a point, exactly as [`distance::metres`] says.
+//!
+//! Circles are sorted into cells of one degree. A point is held against its cell's circles by the straight line through
+//! the earth, which takes three multiplications; only within a hand's breadth of an edge the distance itself is computed.
+
+use std::collections::HashMap;
+
+use super::super::distance::{self, EARTH_RADIUS_KM};
+use super::super::facts::Centre;
+use super::bits::add_position_if;
+
+/// More cells than this, and a circle is held against every point instead: some 1,000 km.
+const CELLS_MAX: usize = 1_024;
+/// Beyond this the straight line says too little about the distance, and only the distance counts.
+const CHORD_KM_MAX: u32 = 15_000;
+/// How near to an edge the distance itself decides, in metres.
+const DOUBT_METRES: f64 = 0.25;
+/// Room around a circle's cells for the last bits of sines, in degrees: a kilometre.
+const MARGIN_DEGREES: f64 = 0.01;
+
+/// A point as a unit vector, and as it was given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Point {
+    unit: [f64; 3],
+    centre: Centre,
+}
+
+impl Point {
+    pub(super) fn new(centre: Centre) -> Self {
+        let (latitude, longitude) = (centre.latitude.to_radians(), centre.longitude.to_radians());
+        let unit = [latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin(), latitude.sin()];
+        Self { unit, centre }
+    }
+}
+
+/// What decides about nearly every point, packed closely: a cell's circles are read one after the other.
+#[derive(Debug, Clone)]
+struct Circle {
+    unit: [f64; 3],
+    /// Squared straight line below which the point is inside for sure, and from which on it is outside.
+    inside: f64,
+    outside: f64,
+    position: u32,
+    km: u32,
+}
+
+impl Circle {
+    fn new(position: u32, centre: Centre, km: u32) -> Self {
+        // Distances are compared in whole metres, so the edge lies half a metre further out.
+        let edge_metres = f64::from(km) * 1000.0 + 0.5;
+        let chord = |metres: f64| 2.0 * (metres / (2000.0 * EARTH_RADIUS_KM)).sin();
+        let (inside, outside) = if km > CHORD_KM_MAX {
+            (-1.0, f64::INFINITY)
+        } else {
+            (chord(edge_metres - DOUBT_METRES).powi(2), chord(edge_metres + DOUBT_METRES).powi(2))
+        };
+        Self { unit: Point::new(centre).unit, inside, outside, position, km }
+    }
+}
+
+/// Circles side by side, their centres apart: those are only read when in doubt.
+#[derive(Debug, Clone, Default)]
+struct Group {
+    circles: Vec<Circle>,
+    centres: Vec<Centre>,
+}
+
+impl Group {
+    fn push(&mut self, circle: Circle, centre: Centre) {
+        self.circles.push(circle);
+        self.centres.push(centre);
+    }
+
+    fn remove(&mut self, position: u32) {
+        while let Some(at) = self.circles.iter().position(|circle| circle.position == position) {
+            self.circles.swap_remove(at);
+            self.centres.swap_remove(at);
+        }
+    }
+
+    fn add_to(&self, point: &Point, words: &mut [u64]) {
+        for (circle, centre) in self.circles.iter().zip(&self.centres) {
+            let [x, y, z] = [0, 1, 2].map(|axis| circle.unit[axis] - point.unit[axis]);
+            let chord = x * x + y * y + z * z;
+            let mut holds = chord < circle.inside;
+            if !holds && chord < circle.outside {
+                holds = distance::is_within(distance::metres(*centre, point.centre), circle.km);
+            }
+            add_position_if(holds, circle.position, words);
+        }
+    }
+}
+
+/// A cell of one degree: its south-west corner.
+type Cell = (i16, i16);
+
+/// Many circles.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Circles {
+    cells: HashMap<Cell, Group>,
+    /// Those too wide for cells.
+    wide: Group,
+}
+
+impl Circles {
+    pub(super) fn insert(&mut self, centre: Centre, km: u32, position: u32) {
+        let circle = Circle::new(position, centre, km);
+        match cells_of(centre, km) {
+            Some(cells) => cells.into_iter().for_each(|cell| {
+                self.cells.entry(cell).or_default().push(circle.clone(), centre);
+            }),
+            None => self.wide.push(circle, centre),
+        }
+    }
+
+    /// Takes the position's circle of this centre and radius out.
+    pub(super) fn remove(&mut self, centre: Centre, km: u32, position: u32) {
+        for cell in cells_of(centre, km).unwrap_or_default() {
+            if let Some(group) = self.cells.get_mut(&cell) {
+                group.remove(position);
+            }
+        }
+        self.wide.remove(position);
+    }
+
+    /// Adds the positions of the circles that hold the point.
+    pub(super) fn add_to(&self, point: &Point, words: &mut [u64]) {
+        if let Some(near) = self.cells.get(&cell_of(point.centre)) {
+            near.add_to(point, words);
+        }
+        self.wide.add_to(point, words);
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "degrees of the globe")]
+fn whole_degrees(degrees: f64) -> i16 {
+    degrees.floor() as i16
+}
+
+fn cell_of(centre: Centre) -> Cell {
+    (whole_degrees(centre.latitude), wrapped(whole_degrees(centre.longitude)))
+}
+
+/// The longitude's cell, once around the globe.
+fn wrapped(longitude: i16) -> i16 {
+    (longitude + 180).rem_euclid(360) - 180
+}
+
+/// The cells a circle touches (and a few around it); `None` if they are too many.
+fn cells_of(centre: Centre, km: u32) -> Option<Vec<Cell>> {
+    let angle = (f64::from(km) + 0.001) / EARTH_RADIUS_KM;
+    let reach = angle.to_degrees() + MARGIN_DEGREES;
+    let (south, north) = (centre.latitude - reach, centre.latitude + reach);
+    if south <= -90.0 || north >= 90.0 {
+        return None;
+    }
+    let east = (angle.sin() / centre.latitude.to_radians().cos()).asin().to_degrees() + MARGIN_DEGREES;
+    if !east.is_finite() || east >= 179.0 {
+        return None;
+    }
+    let rows = whole_degrees(south)..=whole_degrees(north);
+    let columns = whole_degrees(centre.longitude - east)..=whole_degrees(centre.longitude + east);
+    if rows.len() * columns.len() > CELLS_MAX {
+        return None;
+    }
+    Some(rows.flat_map(|row| columns.clone().map(move |column| (row, wrapped(column)))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_centre() -> impl Strategy<Value = Centre> {
+        prop_oneof![
+            (-90.0..90.0, -180.0..180.0),
+            (47.0..55.0, 6.0..15.0),
+            (-90i32..=90, -180i32..=180).prop_map(|(latitude, longitude)| (f64::from(latitude), f64::from(longitude))),
+        ]
+        .prop_map(|(latitude, longitude)| Centre { latitude, longitude })
+    }
+
+    proptest! {
+        /// The cells hold exactly what measuring every circle gives: poles, date line and antipodes included.
+        #[test]
+        fn cells_equal_measuring_every_circle(
+            circles in prop::collection::vec((any_centre(), prop_oneof![0u32..3, 3u32..300, 300u32..21_000]), 1..20), points in prop::collection::vec(any_centre(), 1..20),
+        ) {
+            let mut index = Circles::default();
+            for (position, (centre, km)) in (0u32..).zip(&circles) {
+                index.insert(*centre, *km, position);
+            }
+            for point in points.iter().chain(circles.iter().map(|(centre, _)| centre)) {
+                let mut words = [0];
+                index.add_to(&Point::new(*point), &mut words);
+                let holds = |(centre, km): &(Centre, u32)| distance::is_within(distance::metres(*centre, *point), *km);
+                let wanted = circles.iter().rev().fold(0, |word, circle| word << 1 | u64::from(holds(circle)));
+                prop_assert_eq!(words[0], wanted);
+            }
+            for (position, (centre, km)) in (0u32..).zip(&circles) {
+                index.remove(*centre, *km, position);
+            }
+            prop_assert!(index.wide.circles.is_empty() && index.cells.values().all(|group| group.circles.is_empty()));
+        }
+    }
+
+    /// To the metre: a point on the edge is in, a metre further is out.
+    #[test]
+    fn the_edge_is_the_distances_edge() {
+        let centre = Centre { latitude: 52.0, longitude: 13.0 };
+        let degree_metres = distance::metres(centre, Centre { latitude: 53.0, longitude: 13.0 });
+        for offset in -40..=40 {
+            let north = f64::from(offset) * 1e-6;
+            let point = Centre {
+                latitude: 52.0 + 100_000.0 / f64::from(u32::try_from(degree_metres).unwrap()) + north,
+                longitude: 13.0,
+            };
+            let (mut circles, mut words) = (Circles::default(), [0]);
+            circles.insert(centre, 100, 0);
+            circles.add_to(&Point::new(point), &mut words);
+            assert_eq!(words[0] == 1, distance::metres(centre, point) <= 100_000, "{offset}");
+        }
+    }
+}

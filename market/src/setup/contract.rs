@@ -1,0 +1,179 @@
+//! Contracts: what buyers want and pay.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use leadyard_entity::Write;
+use leadyard_entity::model::{contract, destination};
+use leadyard_entity::setup::{Noun, Revised};
+use leadyard_types::{
+    AccountKind, BuyerId, CampaignId, ContractId, ContractTerms, DestinationId, DestinationKind, FieldProblem,
+    SourceId, Status, Verdict,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{CampaignFacts, Setup, SetupError, SetupResult, check, expect_version, from_text, refuse, to_text};
+
+/// A contract to be made.
+#[derive(Debug, Clone)]
+pub struct NewContract {
+    /// Its campaign.
+    pub campaign_id: CampaignId,
+    /// Its buyer.
+    pub buyer_id: BuyerId,
+    /// What people call it.
+    pub name: String,
+    /// Its terms.
+    pub terms: ContractTerms,
+}
+
+impl Setup {
+    /// Makes contracts, all or none, in set-based statements. A buyer gets a wallet in the campaign's currency.
+    pub async fn create_contracts(&self, new: Vec<NewContract>) -> SetupResult<Vec<ContractId>> {
+        let write = self.change().await?;
+        let references = References::load(&write, &new).await?;
+        let mut problems = Vec::new();
+        for (position, contract) in new.iter().enumerate() {
+            let found = [check::name("name", &contract.name), references.problems(contract)?].concat();
+            problems.extend(found.into_iter().map(|problem| FieldProblem {
+                field: if new.len() == 1 { problem.field.clone() } else { format!("{position}.{}", problem.field) },
+                ..problem
+            }));
+        }
+        refuse(problems)?;
+        let wallets = references.wallets(&new);
+        let ids: Vec<Uuid> = new.iter().map(|_| self.store.ids().uuid()).collect();
+        let terms =
+            ids.iter().zip(&new).map(|(id, new)| Ok((*id, to_text(&new.terms)?))).collect::<SetupResult<Vec<_>>>()?;
+        write.ensure_accounts(&wallets).await?;
+        let revisions = write.add_revisions(Revised::Contract, terms).await?;
+        let now = self.store.clock().now();
+        let rows = new.into_iter().zip(&ids).zip(revisions).map(|((new, id), revision)| contract::Model {
+            id: *id,
+            campaign_id: new.campaign_id.0,
+            buyer_id: new.buyer_id.0,
+            name: new.name,
+            status: new.terms.status.as_str().to_owned(),
+            revision_id: revision.0,
+            version: 1,
+            created_at: now,
+        });
+        write.add_contracts(rows.collect()).await?;
+        write.audit("create", "contract", ids.first().copied(), &json!({ "contracts": ids.len() })).await?;
+        let _ = write.commit().await?;
+        Ok(ids.into_iter().map(ContractId).collect())
+    }
+
+    /// Makes one contract.
+    pub async fn create_contract(&self, new: NewContract) -> SetupResult<ContractId> {
+        let ids = self.create_contracts(vec![new]).await?;
+        ids.first().copied().ok_or(SetupError::NotFound("contract"))
+    }
+
+    /// Changes a contract's terms; acts with the next placement. Answers the new version.
+    pub async fn revise_contract(&self, id: ContractId, expected: i64, terms: ContractTerms) -> SetupResult<i64> {
+        let write = self.change().await?;
+        let current = self.head(&write, Revised::Contract, id.0).await?;
+        expect_version(current.version, expected)?;
+        let new = NewContract {
+            campaign_id: CampaignId(current.parent_id.unwrap_or_default()),
+            buyer_id: BuyerId(current.owner_id.unwrap_or_default()),
+            name: current.name.clone(),
+            terms,
+        };
+        refuse(References::load(&write, std::slice::from_ref(&new)).await?.problems(&new)?)?;
+        write.lock_wallets(&[new.buyer_id].into()).await?;
+        if new.terms.caps != from_text::<ContractTerms>(&current)?.caps {
+            write.forget_counters(&[id.0]).await?;
+        }
+        self.save(write, &current, Some(new.terms.status), &new.terms).await
+    }
+
+    /// Pauses, resumes or archives a contract: a new revision with another status.
+    pub async fn set_contract_status(&self, id: ContractId, expected: i64, status: Status) -> SetupResult<i64> {
+        let write = self.change().await?;
+        let current = self.head(&write, Revised::Contract, id.0).await?;
+        expect_version(current.version, expected)?;
+        let terms = ContractTerms { status, ..from_text(&current)? };
+        self.save(write, &current, Some(status), &terms).await
+    }
+}
+
+/// What contracts refer to, loaded in a fixed number of statements.
+struct References {
+    campaigns: HashMap<Uuid, CampaignFacts>,
+    buyers: HashSet<Uuid>,
+    destinations: HashMap<DestinationId, destination::Model>,
+    /// The campaign of each source named.
+    sources: HashMap<Uuid, Option<Uuid>>,
+}
+
+impl References {
+    async fn load(write: &Write, new: &[NewContract]) -> SetupResult<Self> {
+        let sources = new.iter().flat_map(|new| new.terms.sources_allowed.iter().chain(&new.terms.sources_denied));
+        let sources = write.current(Revised::Source, sources.map(|id| id.0)).await?;
+        Ok(Self {
+            campaigns: CampaignFacts::load(write, new.iter().map(|new| new.campaign_id.0)).await?,
+            buyers: write.existing(Noun::Buyer, new.iter().map(|new| new.buyer_id.0)).await?,
+            destinations: write.destinations(new.iter().flat_map(|new| new.terms.destinations.iter().copied())).await?,
+            sources: sources.into_iter().map(|(id, head)| (id, head.parent_id)).collect(),
+        })
+    }
+
+    fn wallets(&self, new: &[NewContract]) -> BTreeSet<leadyard_entity::ledger::AccountKey> {
+        let wallet = |new: &NewContract| {
+            let currency = self.campaigns.get(&new.campaign_id.0)?.currency;
+            Some((AccountKind::BuyerWallet, new.buyer_id.0, currency))
+        };
+        new.iter().filter_map(wallet).collect()
+    }
+
+    fn problems(&self, new: &NewContract) -> SetupResult<Vec<FieldProblem>> {
+        let campaign = self.campaigns.get(&new.campaign_id.0).ok_or(SetupError::NotFound("campaign"))?;
+        if !self.buyers.contains(&new.buyer_id.0) {
+            return Err(SetupError::NotFound("buyer"));
+        }
+        let terms = &new.terms;
+        let mut problems = check::contract(terms, campaign);
+        for (field, sources) in [("sources_allowed", &terms.sources_allowed), ("sources_denied", &terms.sources_denied)]
+        {
+            problems.extend(self.foreign_sources(field, sources, new.campaign_id));
+        }
+        problems.extend(self.destination_problems(terms, new.buyer_id));
+        Ok(problems)
+    }
+
+    fn foreign_sources(
+        &self,
+        field: &'static str,
+        sources: &[SourceId],
+        campaign: CampaignId,
+    ) -> impl Iterator<Item = FieldProblem> {
+        let own = move |source: &SourceId| self.sources.get(&source.0) == Some(&Some(campaign.0));
+        sources.iter().enumerate().filter(move |(_, source)| !own(source)).map(move |(position, _)| {
+            FieldProblem::new(format!("{field}.{position}"), "NOT_FOUND", "the campaign has no such source")
+        })
+    }
+
+    /// A contract delivers to its own buyer's destinations only, to each once, and asks only what can answer.
+    fn destination_problems(&self, terms: &ContractTerms, buyer: BuyerId) -> Vec<FieldProblem> {
+        let mut problems = Vec::new();
+        for (position, id) in terms.destinations.iter().enumerate() {
+            let mut problem = |code: &str, message: &str| {
+                problems.push(FieldProblem::new(format!("destinations.{position}"), code, message));
+            };
+            let known = self.destinations.get(id).filter(|row| row.buyer_id == buyer.0);
+            if known.is_none() {
+                problem("NOT_FOUND", "the buyer has no such destination");
+            }
+            if terms.destinations.iter().take(position).any(|earlier| earlier == id) {
+                problem("DUPLICATE", "a lead goes to each destination once");
+            }
+            let can_answer = known.is_none_or(|row| row.kind == DestinationKind::Webhook.as_str());
+            if position == 0 && terms.verdict == Verdict::Sync && !can_answer {
+                problem("CANNOT_ANSWER", "the first destination is asked for the verdict: only a webhook can answer");
+            }
+        }
+        problems
+    }
+}

@@ -1,0 +1,183 @@
+//! A small market for tests: one vertical, one campaign, one source, and buyers as a test asks for them.
+
+use leadyard_market::finance;
+use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
+use leadyard_types::field::UnknownFields;
+use leadyard_types::terms::{
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, Redirects,
+    UnsoldPolicy, VerticalTerms,
+};
+use leadyard_types::{
+    BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractId, ContractTerms,
+    CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Method, Money, Required, SaleMode,
+    SourceId, SourceTerms, Stage, Status, Verdict,
+};
+use serde_json::{Value, json};
+
+use crate::{OPERATE, TestApp};
+
+/// What is common to a test's market.
+#[derive(Debug, Clone)]
+pub struct TestMarket {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// The source.
+    pub source_id: SourceId,
+    /// The source's key.
+    pub key: String,
+    /// The path of the source's form.
+    pub form_key: String,
+}
+
+/// How a test's campaign sells.
+#[derive(Debug, Clone, Copy)]
+pub struct Selling {
+    /// To how many.
+    pub sale_mode: SaleMode,
+    /// By which method.
+    pub method: Method,
+    /// How long unsold leads are offered again, in minutes.
+    pub retry_minutes: u32,
+    /// What the supplier is paid.
+    pub cost: CostModel,
+}
+
+impl Default for Selling {
+    fn default() -> Self {
+        let cost = CostModel::PerSoldLead { amount_minor: 500 };
+        Self { sale_mode: SaleMode::Exclusive, method: Method::Waterfall, retry_minutes: 0, cost }
+    }
+}
+
+/// A cap on the day's sales.
+#[must_use]
+pub fn daily(count: u32) -> Cap {
+    Cap { period: CapPeriod::Day, count: Some(count), amount_minor: None }
+}
+
+/// Terms that buy everything at a price.
+#[must_use]
+pub fn terms(price_minor: i64) -> ContractTerms {
+    ContractTerms {
+        status: Status::Active,
+        stage: "main".into(),
+        priority: 1,
+        weight: 1,
+        exclusivity: Exclusivity::Any,
+        price_minor,
+        price_rules: Vec::new(),
+        filter: None,
+        sources_allowed: Vec::new(),
+        sources_denied: Vec::new(),
+        caps: Vec::new(),
+        schedule: None,
+        consent_names_buyer: false,
+        verdict: Verdict::None,
+        destinations: Vec::new(),
+        credit_frees_cap: false,
+        unknown_window_minutes: 60,
+    }
+}
+
+/// A lead that no check refuses.
+#[must_use]
+pub fn lead(number: usize) -> Value {
+    json!({ "email": format!("person{number}@mail.example.com"), "phone": format!("030 {:07}", 2_000_000 + number), "postal_code": "10115" })
+}
+
+impl TestApp {
+    /// The use cases of setting up.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        Setup::new(self.store(), OPERATE, self.policy.clone())
+    }
+
+    /// Makes the market.
+    pub async fn market(&self, selling: Selling) -> TestMarket {
+        let setup = self.setup();
+        let fields = vec![
+            FieldDefinition::new("email", FieldKind::Email, Required::Post, true),
+            FieldDefinition::new("phone", FieldKind::Phone, Required::Never, true),
+            FieldDefinition::new("postal_code", FieldKind::PostalCode, Required::Post, false),
+            FieldDefinition::new("born", FieldKind::Date, Required::Never, true),
+            FieldDefinition {
+                min: Some(0),
+                max: Some(1_000),
+                ..FieldDefinition::new("size", FieldKind::Integer, Required::Never, false)
+            },
+        ];
+        let new = NewVertical {
+            key: "test".into(),
+            name: "Test".into(),
+            terms: VerticalTerms { fields, unknown_fields: UnknownFields::Refuse },
+        };
+        let vertical_id = setup.create_vertical(new).await.unwrap();
+        let terms = CampaignTerms {
+            status: Status::Active,
+            time_zone: chrono_tz::Tz::Europe__Berlin,
+            sale_mode: selling.sale_mode,
+            stages: vec![Stage { key: "main".into(), method: selling.method }],
+            floor_minor: 100,
+            consent: ConsentPolicy { required: false, max_age_hours: None, purposes: Vec::new() },
+            duplicates: DuplicatePolicy {
+                fields: vec!["email".into(), "phone".into()],
+                matching: DuplicateMatch::Any,
+                window_days: 30,
+                scope: DuplicateScope::Campaign,
+            },
+            caps: Vec::new(),
+            unsold: UnsoldPolicy { retry_window_minutes: selling.retry_minutes, retry_every_minutes: 10 },
+            complaints: ComplaintPolicy { window_days: 14, reasons: ComplaintReason::ALL.to_vec(), clawback: true },
+            redirects: Redirects { sold_url: Some("https://thanks.example/sold".into()), other_url: None },
+        };
+        let new =
+            NewCampaign { vertical_id, name: "Test".into(), country: "DE".into(), currency: Currency::EUR, terms };
+        let campaign_id = setup.create_campaign(new).await.unwrap();
+        let supplier_id = setup.create_supplier("Supplier", None).await.unwrap();
+        let terms = SourceTerms {
+            status: Status::Active,
+            cost: selling.cost,
+            payout_rules: Vec::new(),
+            caps: Vec::new(),
+            schedule: None,
+        };
+        let source =
+            setup.create_source(NewSource { supplier_id, campaign_id, name: "Source".into(), terms }).await.unwrap();
+        let write = self.store().write(OPERATE).await.unwrap();
+        let key = write.create_key(source.id, "test").await.unwrap();
+        let _ = write.commit().await.unwrap();
+        TestMarket { campaign_id, source_id: source.id, key, form_key: source.form_key }
+    }
+
+    /// Makes a buyer with so much money and no credit.
+    pub async fn buyer(&self, name: &str, money_minor: i64, caps: Vec<Cap>) -> BuyerId {
+        let terms = BuyerTerms { status: Status::Active, time_zone: chrono_tz::Tz::Europe__Berlin, group: None, caps };
+        let new = NewBuyer { name: name.into(), email: None, terms, wallets: vec![(Currency::EUR, 0)] };
+        let id = self.setup().create_buyer(new).await.unwrap();
+        if money_minor > 0 {
+            let money = Money::new(money_minor, Currency::EUR);
+            finance::top_up(self.store(), OPERATE, id, money, name, "test").await.unwrap();
+        }
+        id
+    }
+
+    /// Makes a webhook of a buyer at the test's receiver; the receiver demands the right signature.
+    pub async fn webhook(&self, buyer_id: BuyerId, path: &str) -> DestinationId {
+        let config = json!({ "url": self.receiver.url(path) });
+        let new = NewDestination { buyer_id, name: path.into(), kind: DestinationKind::Webhook, config };
+        let made = self.setup().create_destination(new).await.unwrap();
+        self.receiver.require_signature(path, made.secret.map(Into::into).into_iter().collect());
+        made.id
+    }
+
+    /// Makes a contract.
+    pub async fn contract(
+        &self,
+        campaign_id: CampaignId,
+        buyer_id: BuyerId,
+        name: &str,
+        terms: ContractTerms,
+    ) -> ContractId {
+        self.setup().create_contract(NewContract { campaign_id, buyer_id, name: name.into(), terms }).await.unwrap()
+    }
+}
