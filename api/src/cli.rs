@@ -4,6 +4,7 @@
 mod demo;
 mod doctor;
 mod explain;
+mod import;
 mod people;
 mod serve;
 
@@ -35,6 +36,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Prove the books and say what is wrong and how to mend it.
     Doctor(doctor::DoctorArgs),
+    /// Bring in files: leads, postal codes, conversions.
+    Import(import::ImportArgs),
     /// Users of the operator, of buyers and of suppliers.
     User(people::UserArgs),
     /// API keys of sources.
@@ -75,6 +78,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Explain(args) => explain::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
+        Command::Import(args) => import::run(&config, &args).await,
         Command::User(args) => people::user(&config, &args).await,
         Command::Key(args) => people::key(&config, &args).await,
     }

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod auth;
 pub mod configuration;
+pub mod conversions;
 pub mod deliveries;
 pub mod doctor;
 pub mod error;
@@ -13,12 +14,14 @@ pub mod keyring;
 pub mod ledger;
 pub mod model;
 pub mod placement;
+pub mod postal;
 pub mod reconcile;
 pub mod reports;
 pub mod settlement;
 pub mod setup;
 mod sql;
 pub mod store;
+pub mod suppression;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod eligibility;
 pub mod explain;
 pub mod finance;
+pub mod import;
 pub mod intake;
 pub mod market;
 pub mod placement;
