@@ -84,8 +84,14 @@ async fn kill_9_loses_nothing_and_charges_nothing_twice() {
     let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
     for round in 0..KILLS {
         let (mut child, url) = serve(&config, receiver.address());
+        let before = acknowledged.lock().await.len();
+        let seen = Arc::clone(&acknowledged);
         let killer = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(60 + round * 17 % 200)).await;
+            // Some leads first, however slow the machine is; then at no moment in particular.
+            while seen.lock().await.len() < before + 8 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(round * 17 % 100)).await;
             child.kill().unwrap();
             child.wait().unwrap();
         });
