@@ -3,6 +3,7 @@
 
 mod demo;
 mod doctor;
+mod example;
 mod explain;
 mod import;
 mod people;
@@ -38,6 +39,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Bring in files: leads, postal codes, conversions.
     Import(import::ImportArgs),
+    /// Make the market of an example in an empty database.
+    Example(example::ExampleArgs),
     /// Users of the operator, of buyers and of suppliers.
     User(people::UserArgs),
     /// API keys of sources.
@@ -79,6 +82,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Import(args) => import::run(&config, &args).await,
+        Command::Example(args) => example::run(&config, &args).await,
         Command::User(args) => people::user(&config, &args).await,
         Command::Key(args) => people::key(&config, &args).await,
     }

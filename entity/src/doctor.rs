@@ -57,7 +57,7 @@ pub const FAULTS: [Fault; 13] = [
     Fault {
         name: "every sold sale was charged once, at its price",
         sql: "SELECT COUNT(*) AS figure FROM sale s WHERE s.state = 'SOLD' AND s.price_minor > 0 AND
-              COALESCE((SELECT SUM(amount_minor) FROM ledger_transfer t WHERE t.sale_id = s.id AND t.kind = 'SALE'), 0) <> s.price_minor",
+              COALESCE((SELECT SUM(amount_minor) FROM ledger_transfer t WHERE t.lead_id = s.lead_id AND t.sale_id = s.id AND t.kind = 'SALE'), 0) <> s.price_minor",
         advice: "look at the sale's transfers",
     },
     Fault {
