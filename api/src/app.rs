@@ -10,6 +10,8 @@ use leadyard_market::{Market, MarketSettings};
 use leadyard_types::{Clock, Ids, RandomIds, SystemClock};
 
 use crate::config::{Config, SmtpSection};
+use crate::graphql::{self, GraphqlState};
+use crate::http::{self, HttpState};
 
 /// Opens the store of a configuration with the machine's clock and random ids.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
@@ -76,6 +78,13 @@ impl App {
         let market = Market::start(store, MarketSettings::default()).await?;
         let jobs = jobs.map(|options| Jobs::start(Arc::clone(&market), Arc::clone(&connectors), options));
         Ok(Self { market, connectors, jobs })
+    }
+
+    /// Everything that is served: the suppliers' doors, health, and GraphQL. `development` opens GraphiQL and lets
+    /// anybody ask the schema about itself.
+    pub fn router(&self, policy: OutboundPolicy, development: bool) -> anyhow::Result<axum::Router> {
+        let graphql = GraphqlState::new(Arc::clone(&self.market), policy, development)?;
+        Ok(http::router(HttpState { market: Arc::clone(&self.market) }).merge(graphql::router(graphql)))
     }
 
     /// Lets the workers finish, then closes the store.

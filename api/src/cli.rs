@@ -45,6 +45,8 @@ enum Command {
     User(people::UserArgs),
     /// API keys of sources.
     Key(people::KeyArgs),
+    /// Print the GraphQL schema, as `schema.graphql` holds it.
+    Schema,
 }
 
 /// Runs the command line.
@@ -85,5 +87,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Example(args) => example::run(&config, &args).await,
         Command::User(args) => people::user(&config, &args).await,
         Command::Key(args) => people::key(&config, &args).await,
+        Command::Schema => {
+            print!("{}", crate::graphql::sdl());
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

@@ -215,6 +215,16 @@ impl crate::Store {
         Ok(Some(made))
     }
 
+    /// Ends the session of a token at once. Answers whether it was the caller's own and had not ended before.
+    pub async fn sign_out(&self, principal: Principal, token: &str) -> StoreResult<bool> {
+        let Some(user) = principal.user_id() else { return Ok(false) };
+        let write = self.write(principal).await?;
+        let sql = "UPDATE session SET revoked_at = ? WHERE token_hash = ? AND user_id = ? AND revoked_at IS NULL";
+        let ended = write.run(sql, vec![self.clock().now().into(), hash_token(token).into(), user.0.into()]).await?;
+        let _ = write.commit().await?;
+        Ok(ended == 1)
+    }
+
     /// Who a bearer token speaks for: a session's user or a key's source. Anything else is `None`.
     pub async fn authenticate(&self, token: &str) -> StoreResult<Option<Principal>> {
         let read = self.read(Principal::System(leadyard_types::SystemTask::Authenticate));

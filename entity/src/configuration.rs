@@ -136,28 +136,27 @@ impl Read {
         })
     }
 
-    /// The contracts of a campaign and the buyers, with the terms that held just before a decision number.
-    pub async fn terms_before(
+    /// The contracts of campaigns and all buyers, once for every revision of their terms that is older than a decision
+    /// number, oldest first: from these the terms that held before any earlier decision are picked. Two statements.
+    pub async fn terms_history(
         &self,
-        campaign: leadyard_types::CampaignId,
-        no: i64,
+        campaigns: &[leadyard_types::CampaignId],
+        before: i64,
     ) -> StoreResult<(Vec<Head>, Vec<Head>)> {
         let id = if self.store().engine() == Engine::Postgres { "CAST(NULL AS UUID)" } else { "NULL" };
-        let as_of = |table: &str, parent: &str, owner: &str, condition: &str| {
+        let history = |table: &str, parent: &str, owner: &str, condition: &str| {
             format!(
                 "SELECT h.id, h.name, {parent} AS parent_id, {owner} AS owner_id, CAST(NULL AS TEXT) AS key,
                  CAST(NULL AS TEXT) AS currency, h.created_at, r.id AS revision_id, r.no, r.terms
                  FROM {table} h JOIN revision r ON r.noun = '{table}' AND r.noun_id = h.id
-                 WHERE {condition} AND r.no = (SELECT MAX(x.no) FROM revision x WHERE x.noun = '{table}' AND x.noun_id = h.id AND x.no < ?)
-                 ORDER BY h.id"
+                 WHERE {condition} AND r.no < ? ORDER BY h.id, r.no"
             )
         };
-        let contracts = as_of("contract", "h.campaign_id", "h.buyer_id", "h.campaign_id = ?");
-        let buyers = as_of("buyer", id, id, "1 = 1");
-        Ok((
-            self.rows(&contracts, vec![campaign.0.into(), no.into()]).await?,
-            self.rows(&buyers, vec![no.into()]).await?,
-        ))
+        let of_campaigns = format!("h.campaign_id IN ({})", crate::sql::marks(campaigns.len()));
+        let contracts = history("contract", "h.campaign_id", "h.buyer_id", &of_campaigns);
+        let buyers = history("buyer", id, id, "1 = 1");
+        let values = campaigns.iter().map(|campaign| campaign.0.into()).chain([before.into()]).collect();
+        Ok((self.rows(&contracts, values).await?, self.rows(&buyers, vec![before.into()]).await?))
     }
 
     /// Every postal code known. Only for the system itself.

@@ -6,6 +6,9 @@ use crate::error::StoreResult;
 use crate::sql::statement;
 use crate::store::Read;
 
+/// The most lines of one report.
+const LINES_MAX: u32 = 10_000;
+
 /// By what profit and loss is grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProfitBy {
@@ -24,11 +27,22 @@ pub enum ProfitBy {
 impl ProfitBy {
     const fn key(self) -> &'static str {
         match self {
-            Self::Campaign => "(SELECT name FROM campaign WHERE id = t.campaign_id)",
-            Self::Source => "(SELECT name FROM source WHERE id = t.source_id)",
-            Self::Buyer => "(SELECT name FROM buyer WHERE id = t.buyer_id)",
-            Self::Contract => "(SELECT name FROM contract WHERE id = t.contract_id)",
+            Self::Campaign => "t.campaign_id",
+            Self::Source => "t.source_id",
+            Self::Buyer => "t.buyer_id",
+            Self::Contract => "t.contract_id",
             Self::Day => "t.day",
+        }
+    }
+
+    /// The table that names the group; days name themselves.
+    const fn table(self) -> Option<&'static str> {
+        match self {
+            Self::Campaign => Some("campaign"),
+            Self::Source => Some("source"),
+            Self::Buyer => Some("buyer"),
+            Self::Contract => Some("contract"),
+            Self::Day => None,
         }
     }
 }
@@ -36,6 +50,8 @@ impl ProfitBy {
 /// One line of profit and loss, minor units.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub struct ProfitLine {
+    /// The group; `None` for days and for movements that belong to none.
+    pub id: Option<uuid::Uuid>,
     /// The group's name; `None` for movements that belong to none.
     pub name: Option<String>,
     /// The currency.
@@ -90,11 +106,11 @@ impl Read {
     pub async fn profit_and_loss(&self, since: &str, until: &str, by: ProfitBy) -> StoreResult<Vec<ProfitLine>> {
         let sum =
             |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN t.amount_minor ELSE 0 END) AS BIGINT)");
-        let sql = format!(
-            "SELECT {key} AS name, t.currency AS currency, {revenue} AS revenue_minor, {credits} AS credits_minor,
+        let sums = format!(
+            "SELECT {key} AS grouped, t.currency AS currency, {revenue} AS revenue_minor, {credits} AS credits_minor,
              {payout} - {clawback} AS payout_minor, {spend} AS ad_spend_minor FROM ledger_transfer t
              WHERE t.day >= ? AND t.day <= ? AND t.kind IN ('SALE', 'COMPLAINT_CREDIT', 'MANUAL_CREDIT', 'PAYOUT', 'CLAWBACK', 'AD_SPEND')
-             GROUP BY 1, 2 ORDER BY 1, 2",
+             GROUP BY 1, 2",
             key = by.key(),
             revenue = sum("t.kind = 'SALE'"),
             credits = sum("t.kind IN ('COMPLAINT_CREDIT', 'MANUAL_CREDIT')"),
@@ -102,6 +118,19 @@ impl Read {
             clawback = sum("t.kind = 'CLAWBACK'"),
             spend = sum("t.kind = 'AD_SPEND'"),
         );
+        // Names are looked up once per group, after the sums.
+        let figures = "s.currency, s.revenue_minor, s.credits_minor, s.payout_minor, s.ad_spend_minor";
+        let no_id = if self.store.engine() == crate::Engine::Postgres { "CAST(NULL AS UUID)" } else { "NULL" };
+        let sql = match by.table() {
+            Some(table) => format!(
+                "SELECT s.grouped AS id, n.name AS name, {figures} FROM ({sums}) s
+                 LEFT JOIN {table} n ON n.id = s.grouped ORDER BY n.name, s.currency, s.grouped LIMIT {LINES_MAX}"
+            ),
+            None => format!(
+                "SELECT {no_id} AS id, s.grouped AS name, {figures} FROM ({sums}) s
+                 ORDER BY s.grouped, s.currency LIMIT {LINES_MAX}"
+            ),
+        };
         let statement = statement(self.backend(), &sql, vec![since.into(), until.into()]);
         Ok(ProfitLine::find_by_statement(statement).all(self.connection()).await?)
     }

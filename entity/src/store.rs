@@ -7,6 +7,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use leadyard_migration::{Migrator, MigratorTrait};
@@ -61,15 +62,25 @@ struct Inner {
     keyring: Keyring,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
+    statements: Arc<AtomicU64>,
 }
 
 impl Store {
     /// Opens the database, brings its schema up to date and loads its keys.
     pub async fn open(options: StoreOptions, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> StoreResult<Self> {
-        let (engine, writer, reader) = connect(&options).await?;
+        let (engine, mut writer, mut reader) = connect(&options).await?;
+        let statements = Arc::new(AtomicU64::new(0));
+        for connection in [&mut writer, &mut reader] {
+            let statements = Arc::clone(&statements);
+            connection.set_metric_callback(move |_| {
+                statements.fetch_add(1, Ordering::Relaxed);
+            });
+        }
         migrate(&writer, engine).await?;
         let keyring = Keyring::open(&writer, options.master_keys, clock.now()).await?;
-        Ok(Self { inner: Arc::new(Inner { engine, writer, reader, url: options.url, keyring, clock, ids }) })
+        Ok(Self {
+            inner: Arc::new(Inner { engine, writer, reader, url: options.url, keyring, clock, ids, statements }),
+        })
     }
 
     /// Which database it is.
@@ -100,6 +111,12 @@ impl Store {
     #[must_use]
     pub fn ids(&self) -> &Arc<dyn Ids> {
         &self.inner.ids
+    }
+
+    /// How many statements this process has sent to the database: what a request costs is counted by it.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.inner.statements.load(Ordering::Relaxed)
     }
 
     /// A reader on behalf of a principal.

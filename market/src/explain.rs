@@ -1,20 +1,25 @@
 //! Explaining: why a lead went where it went. What a decision saw of the moment is stored with it; which contracts' terms
 //! did not fit is derived again from the revisions that held then.
 
-use std::collections::HashMap;
+mod history;
+
+use std::collections::{HashMap, HashSet};
 
 use leadyard_entity::model::decision;
-use leadyard_entity::{StoreError, StoreResult};
+use leadyard_entity::placement::UnsealedLead;
+use leadyard_entity::{Read, StoreError, StoreResult};
 use leadyard_types::{
-    BuyerId, CampaignId, ContractVerdict, LeadId, LeadState, Principal, RevisionId, SourceId, SystemTask, Timestamp,
+    CampaignId, Check, ContractVerdict, DecisionId, Fields, LeadId, LeadState, Principal, SourceId, SystemTask,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::eligibility;
 use crate::market::Market;
 use crate::rules::facts::{Centre, LeadFacts, Origin, derive};
 use crate::rules::routing::{RULES_VERSION, RoutingInput, route};
-use crate::snapshot::{self, Buyer};
+use history::History;
 
 /// What a decision stored.
 #[derive(Debug, Deserialize)]
@@ -86,10 +91,10 @@ impl Market {
     pub async fn explain(&self, id: LeadId) -> StoreResult<Option<Explanation>> {
         let read = self.store.read(Principal::System(SystemTask::Place));
         let Some(lead) = read.unsealed_lead(id).await? else { return Ok(None) };
-        let mut decisions = Vec::new();
-        for decision in read.decisions_of(id).await? {
-            decisions.push(self.explain_decision(&lead, decision).await?);
-        }
+        let rows = read.decisions_of(id).await?;
+        let order: Vec<DecisionId> = rows.iter().map(|row| DecisionId(row.id)).collect();
+        let mut explained = self.explain_decisions(&read, rows).await?;
+        let decisions = order.into_iter().filter_map(|id| explained.remove(&id)).collect();
         let steps = read.events_of(id).await?.into_iter().map(|event| {
             let detail = serde_json::from_str(&event.detail).map_err(StoreError::corrupt)?;
             Ok(Step { kind: event.kind, at: event.at, detail })
@@ -103,10 +108,41 @@ impl Market {
         }))
     }
 
-    async fn explain_decision(
+    /// Explains decisions that the reader's principal has read, all together: a constant number of statements however
+    /// many there are. What depends on a person's data is masked for those who do not see it.
+    pub async fn explain_decisions(
         &self,
-        lead: &leadyard_entity::placement::UnsealedLead,
+        read: &Read,
+        decisions: Vec<decision::Model>,
+    ) -> StoreResult<HashMap<DecisionId, DecisionExplained>> {
+        let leads: HashSet<Uuid> = decisions.iter().map(|decision| decision.lead_id).collect();
+        let leads: Vec<Uuid> = leads.into_iter().collect();
+        let leads: HashMap<Uuid, UnsealedLead> =
+            read.open_leads(&leads).await?.into_iter().map(|lead| (lead.row.id, lead)).collect();
+        let campaigns: HashSet<CampaignId> = leads.values().map(|lead| CampaignId(lead.row.campaign_id)).collect();
+        let campaigns: Vec<CampaignId> = campaigns.into_iter().collect();
+        let before = decisions.iter().map(|decision| decision.no).max().unwrap_or_default();
+        let system = self.store.read(Principal::System(SystemTask::Place));
+        let mut history = History::new(system.terms_history(&campaigns, before).await?);
+        let masked = !read.principal().sees_personal_data();
+        let mut explained = HashMap::new();
+        for decision in decisions {
+            let Some(lead) = leads.get(&decision.lead_id) else { continue };
+            let id = DecisionId(decision.id);
+            let mut one = self.explain_decision(lead, decision, &mut history)?;
+            if masked {
+                mask(&mut one, lead)?;
+            }
+            explained.insert(id, one);
+        }
+        Ok(explained)
+    }
+
+    fn explain_decision(
+        &self,
+        lead: &UnsealedLead,
         decision: decision::Model,
+        history: &mut History,
     ) -> StoreResult<DecisionExplained> {
         let mut explained = DecisionExplained {
             no: decision.no,
@@ -129,33 +165,26 @@ impl Market {
         }
         let facts = self.facts_of(lead, &stored)?;
         let campaign = CampaignId(lead.row.campaign_id);
-        let read = self.store.read(Principal::System(SystemTask::Place));
-        let (contracts, buyers) = read.terms_before(campaign, decision.no).await?;
-        let buyers: HashMap<BuyerId, Buyer> = buyers
-            .into_iter()
-            .map(|head| {
-                let terms = serde_json::from_str(&head.terms).map_err(StoreError::corrupt)?;
-                Ok((BuyerId(head.id), Buyer { id: BuyerId(head.id), name: head.name, terms }))
-            })
-            .collect::<StoreResult<_>>()?;
-        let (country, postal) = (stored.country.as_str(), self.snapshot().postal.clone());
-        for head in contracts {
-            let contract = snapshot::contract(&head, country, &postal)?;
-            let Some(buyer) = buyers.get(&contract.buyer_id) else { continue };
+        let postal = self.snapshot().postal.clone();
+        for (contract, buyer) in history.before(campaign, decision.no, &stored.country, &postal)? {
             let verdict = verdicts.remove(&contract.id).unwrap_or_else(|| {
                 let (price_minor, rule) = contract.prices.price(&facts);
                 ContractVerdict {
                     contract_id: contract.id,
                     buyer_id: buyer.id,
-                    revision_id: RevisionId(head.revision_id),
+                    revision_id: contract.revision_id,
                     stage: contract.terms.stage.clone(),
                     price_minor,
                     price_rule: rule.map(str::to_owned),
                     rank: None,
-                    refusal: eligibility::refusal(&contract, buyer, &facts, decision.decided_at),
+                    refusal: eligibility::refusal(&contract, &buyer, &facts, decision.decided_at),
                 }
             });
-            explained.contracts.push(ContractExplained { contract: contract.name, buyer: buyer.name.clone(), verdict });
+            explained.contracts.push(ContractExplained {
+                contract: contract.name.clone(),
+                buyer: buyer.name.clone(),
+                verdict,
+            });
         }
         explained.contracts.sort_by_key(|entry| {
             (entry.verdict.refusal.is_some(), entry.verdict.rank.unwrap_or(u32::MAX), entry.contract.clone())
@@ -164,7 +193,7 @@ impl Market {
     }
 
     /// The facts as the decision saw them: places as stored, not as the postal codes stand today.
-    fn facts_of(&self, lead: &leadyard_entity::placement::UnsealedLead, stored: &Stored) -> StoreResult<LeadFacts> {
+    fn facts_of(&self, lead: &UnsealedLead, stored: &Stored) -> StoreResult<LeadFacts> {
         let snapshot = self.snapshot();
         let campaign = snapshot.campaigns.get(&CampaignId(lead.row.campaign_id));
         let vertical = campaign.and_then(|campaign| snapshot.verticals.get(&campaign.vertical_id));
@@ -182,3 +211,21 @@ impl Market {
         Ok(facts)
     }
 }
+
+/// Takes out of an explanation what filters saw of the person: for readers who do not see personal data.
+fn mask(explained: &mut DecisionExplained, lead: &UnsealedLead) -> StoreResult<()> {
+    // What is stored in the clear is what the vertical does not call personal.
+    let open: Fields = serde_json::from_str(&lead.row.fields).map_err(StoreError::corrupt)?;
+    let refusals = explained.contracts.iter_mut().filter_map(|entry| entry.verdict.refusal.as_mut());
+    for refusal in refusals.filter(|refusal| refusal.check == Check::Filters) {
+        for seen in &mut refusal.seen {
+            if lead.fields.contains_key(&seen.name) && !open.contains_key(&seen.name) {
+                MASK.clone_into(&mut seen.value);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What stands for a value that the reader may not see.
+pub const MASK: &str = "•••";

@@ -5,6 +5,7 @@
 
 mod dialect;
 mod m20261121_000001_first;
+mod m20261121_000002_lists;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -16,6 +17,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_first::Migration)]
+        vec![Box::new(m20261121_000001_first::Migration), Box::new(m20261121_000002_lists::Migration)]
     }
 }

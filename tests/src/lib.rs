@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use leadyard::app::App;
 use leadyard::http::server::Server;
-use leadyard::http::{HttpState, router};
 use leadyard_connectors::fake::FakeReceiver;
 use leadyard_connectors::{Connectors, LeadSender, OutboundPolicy, install_crypto};
 use leadyard_entity::testing::OwnDatabase;
@@ -103,7 +102,7 @@ impl TestApp {
         let connectors = Arc::new(Connectors::new(policy.clone(), None).unwrap());
         let jobs = JobsOptions { poll: std::time::Duration::from_millis(20), ..JobsOptions::default() };
         let app = App::start(store, connectors, Some(jobs)).await.unwrap();
-        let router = router(HttpState { market: app.market.clone() });
+        let router = app.router(policy.clone(), true).unwrap();
         let server = Server::start("127.0.0.1:0".parse().unwrap(), router).await.unwrap();
         Self { app, server: Some(server), receiver, clock, policy, database: Some(database), finished: false }
     }
@@ -114,11 +113,11 @@ impl TestApp {
         self.app.market.store()
     }
 
-    /// A client of the server, with a source's key.
+    /// A client of the server, with a source's key; without any where the key is empty.
     #[must_use]
     pub fn client(&self, key: &str) -> LeadSender {
         let address = self.server.as_ref().unwrap().address;
-        LeadSender::new(&format!("http://{address}"), Some(key.to_owned().into())).unwrap()
+        LeadSender::new(&format!("http://{address}"), (!key.is_empty()).then(|| key.to_owned().into())).unwrap()
     }
 
     /// Waits until nothing is due.

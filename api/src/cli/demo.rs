@@ -22,7 +22,6 @@ use crate::config::{Config, default_listen};
 use crate::demo::market::{DemoMarket, DemoSource, make};
 use crate::demo::people::{Dice, enquiry};
 use crate::http::server::Server;
-use crate::http::{HttpState, router};
 
 use super::serve::wait_for_stop;
 
@@ -68,8 +67,8 @@ pub(super) async fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<Exit
     let market = make(&store, policy.clone(), &receiver).await?;
     // One task at a time: what happens follows from the seed alone.
     let jobs = JobsOptions { concurrency: 1, poll: std::time::Duration::from_millis(20), ..JobsOptions::default() };
-    let app = App::start(store.clone(), connectors(config, policy)?, Some(jobs)).await?;
-    let server = Server::start(args.listen, router(HttpState { market: app.market.clone() }))
+    let app = App::start(store.clone(), connectors(config, policy.clone())?, Some(jobs)).await?;
+    let server = Server::start(args.listen, app.router(policy, true)?)
         .await
         .with_context(|| format!("{} cannot be listened on; choose another with --listen", args.listen))?;
     let began = tokio::time::Instant::now();

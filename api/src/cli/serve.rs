@@ -13,7 +13,6 @@ use leadyard_types::{Principal, SystemTask};
 use crate::app::{App, connectors, open_store};
 use crate::config::{Config, default_listen};
 use crate::http::server::Server;
-use crate::http::{HttpState, router};
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,12 +59,11 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<Exi
         .iter()
         .fold(OutboundPolicy::new(config.production), |policy, address| policy.allowing(*address));
     let jobs = (args.role != Role::Api).then(JobsOptions::default);
-    let app = App::start(store, connectors(config, policy)?, jobs).await?;
+    let app = App::start(store, connectors(config, policy.clone())?, jobs).await?;
     let server = if args.role == Role::Worker {
         None
     } else {
-        let router = router(HttpState { market: app.market.clone() });
-        let server = Server::start(args.listen, router).await;
+        let server = Server::start(args.listen, app.router(policy, !config.production)?).await;
         Some(server.with_context(|| format!("{} cannot be listened on; choose another with --listen", args.listen))?)
     };
     if let Some(server) = &server {

@@ -1,0 +1,281 @@
+//! The second pass: over the parsed document, before the engine validates or runs it. Every fragment is looked at once,
+//! so the pass is linear however often fragments spread each other.
+//!
+//! It finds out what a document may cost, refuses what costs too much, refuses pages without a size, and refuses fields
+//! that are not for the caller ([`super::policy`]).
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{
+    Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
+    SelectionSet,
+};
+use async_graphql::{Name, Positioned, Value};
+use serde_json::{Map, Value as Json};
+
+use super::policy::{Audience, Shape};
+
+/// The most fields a document has after every fragment is put in place.
+const FIELDS_MAX: u64 = 3_000;
+/// The deepest nesting, fragments included.
+const DEPTH_MAX: u32 = 40;
+/// The most directives of a document.
+const DIRECTIVES_MAX: u64 = 100;
+/// The most operations and fragments of a document.
+const DEFINITIONS_MAX: usize = 100;
+/// The most a document may cost: about the values of a hundred leads with everything that hangs on them.
+pub(crate) const COST_MAX: u64 = 50_000;
+/// How many items a list without a page size is taken to have.
+const LIST_GUESS: u64 = 5;
+/// The most items of a page.
+const PAGE_MAX: i64 = 100;
+
+/// Why a document does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Stable, for programs.
+    pub(crate) code: &'static str,
+    /// What would be right, for people.
+    pub(crate) message: &'static str,
+    /// The field of the schema it is about, if it is about one.
+    pub(crate) field: Option<String>,
+}
+
+impl Refused {
+    const fn new(code: &'static str, message: &'static str) -> Self {
+        Self { code, message, field: None }
+    }
+}
+
+/// What a part of a document amounts to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Weight {
+    cost: u64,
+    fields: u64,
+    depth: u32,
+}
+
+/// What a document is allowed and with what it runs.
+pub(crate) struct Question<'a> {
+    /// The schema and its rules.
+    pub(crate) shape: &'a Shape,
+    /// Who asks.
+    pub(crate) audience: Audience,
+    /// Whether the schema may be asked about itself.
+    pub(crate) introspection: bool,
+    /// The variables as they were sent.
+    pub(crate) variables: &'a Map<String, Json>,
+}
+
+/// Looks at a document; answers what the operation that runs may cost.
+pub(crate) fn analyse(
+    document: &ExecutableDocument,
+    operation_name: Option<&str>,
+    question: &Question<'_>,
+) -> Result<u64, Refused> {
+    let count = document.operations.iter().count();
+    if count > DEFINITIONS_MAX || document.fragments.len() > DEFINITIONS_MAX {
+        return Err(Refused::new("DOCUMENT_TOO_LARGE", "at most 100 operations and 100 fragments are expected"));
+    }
+    let mut cost = 0;
+    for (name, operation) in document.operations.iter() {
+        let runs = match (&document.operations, operation_name) {
+            (DocumentOperations::Single(_), _) => true,
+            (DocumentOperations::Multiple(_), Some(wanted)) => name.is_some_and(|name| name == wanted),
+            (DocumentOperations::Multiple(_), None) => false,
+        };
+        let mut pass = Pass::new(document, &operation.node, question, runs);
+        let weight = pass.operation()?;
+        if runs {
+            cost = weight.cost;
+        }
+    }
+    if cost > COST_MAX {
+        return Err(Refused::new("COST_TOO_HIGH", "ask for fewer items or fewer fields: this costs more than 50000"));
+    }
+    Ok(cost)
+}
+
+struct Pass<'a> {
+    document: &'a ExecutableDocument,
+    operation: &'a OperationDefinition,
+    question: &'a Question<'a>,
+    /// Whether this operation runs: rules and page sizes matter only then.
+    runs: bool,
+    /// What is known of fragments; `None` while one is being looked at.
+    fragments: HashMap<&'a Name, Option<Weight>>,
+    directives: u64,
+}
+
+impl<'a> Pass<'a> {
+    fn new(
+        document: &'a ExecutableDocument,
+        operation: &'a OperationDefinition,
+        question: &'a Question<'a>,
+        runs: bool,
+    ) -> Self {
+        Self { document, operation, question, runs, fragments: HashMap::new(), directives: 0 }
+    }
+
+    fn operation(&mut self) -> Result<Weight, Refused> {
+        let root = match self.operation.ty {
+            OperationType::Query => "Query",
+            OperationType::Mutation => "Mutation",
+            OperationType::Subscription => "Subscription",
+        };
+        self.count(&self.operation.directives)?;
+        self.set(root, &self.operation.selection_set.node, 0)
+    }
+
+    fn count(&mut self, directives: &[Positioned<Directive>]) -> Result<(), Refused> {
+        self.directives += directives.len() as u64;
+        if self.directives > DIRECTIVES_MAX {
+            return Err(Refused::new("DOCUMENT_TOO_LARGE", "at most 100 directives are expected"));
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, of: &str, set: &'a SelectionSet, depth: u32) -> Result<Weight, Refused> {
+        let mut sum = Weight::default();
+        for selection in &set.items {
+            let weight = match &selection.node {
+                Selection::Field(field) => self.field(of, &field.node, depth)?,
+                Selection::InlineFragment(inline) => {
+                    self.count(&inline.node.directives)?;
+                    let on = inline.node.type_condition.as_ref().map_or(of, |on| on.node.on.node.as_str());
+                    self.set(on, &inline.node.selection_set.node, deeper(depth)?)?
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.count(&spread.node.directives)?;
+                    self.fragment(&spread.node.fragment_name.node, depth)?
+                }
+            };
+            sum.cost = sum.cost.saturating_add(weight.cost);
+            sum.fields = sum.fields.saturating_add(weight.fields);
+            sum.depth = sum.depth.max(weight.depth);
+        }
+        if sum.fields > FIELDS_MAX {
+            return Err(Refused::new("DOCUMENT_TOO_LARGE", "at most 3000 fields are expected, fragments put in place"));
+        }
+        Ok(sum)
+    }
+
+    fn fragment(&mut self, name: &'a Name, depth: u32) -> Result<Weight, Refused> {
+        let known = match self.fragments.get(name) {
+            Some(Some(weight)) => *weight,
+            Some(None) => return Err(Refused::new("FRAGMENT_CYCLE", "a fragment does not spread itself")),
+            None => {
+                // An unknown fragment is for the engine to name.
+                let Some(fragment) = self.document.fragments.get(name) else { return Ok(Weight::default()) };
+                self.fragments.insert(name, None);
+                self.count(&fragment.node.directives)?;
+                let on = fragment.node.type_condition.node.on.node.as_str();
+                let weight = self.set(on, &fragment.node.selection_set.node, deeper(depth)?)?;
+                let weight = Weight { depth: weight.depth + 1, ..weight };
+                self.fragments.insert(name, Some(weight));
+                weight
+            }
+        };
+        if depth.saturating_add(known.depth) > DEPTH_MAX {
+            return Err(TOO_DEEP);
+        }
+        Ok(known)
+    }
+
+    fn field(&mut self, of: &str, field: &'a Field, depth: u32) -> Result<Weight, Refused> {
+        self.count(&field.directives)?;
+        let name = field.name.node.as_str();
+        let inside = deeper(depth)?;
+        if name.starts_with("__") {
+            if name != "__typename" && self.runs && !self.question.introspection {
+                return Err(Refused::new(
+                    "INTROSPECTION_DISABLED",
+                    "the schema is not asked about here; schema.graphql has it",
+                ));
+            }
+            // The engine's own types: cheap, but counted.
+            let children = self.set("__Schema", &field.selection_set.node, inside)?;
+            return Ok(weighed(children, 1));
+        }
+        let Some(shape) = self.question.shape.field(of, name) else {
+            // Not in the schema: the engine will say so. Its children are counted all the same.
+            let children = self.set("", &field.selection_set.node, inside)?;
+            return Ok(weighed(children, 1));
+        };
+        if self.runs && !shape.audience.meets(self.question.audience) {
+            return Err(self.forbidden(of, name));
+        }
+        let items = match (shape.paged, shape.list) {
+            (true, _) => self.page(of, field)?,
+            // The items of a page were counted with its size.
+            (false, true) if !of.ends_with("Connection") => LIST_GUESS,
+            _ => 1,
+        };
+        let children = self.set(&shape.leads_to, &field.selection_set.node, inside)?;
+        Ok(weighed(children, items))
+    }
+
+    fn forbidden(&self, of: &str, name: &str) -> Refused {
+        let anonymous = self.question.audience == Audience::of(None);
+        let (code, message) = if anonymous {
+            ("UNAUTHENTICATED", "sign in with sessionCreate and send its token as Authorization: Bearer …")
+        } else {
+            ("FORBIDDEN", "this field is not for your role")
+        };
+        Refused { code, message, field: Some(format!("{of}.{name}")) }
+    }
+
+    /// The page size asked for: `first` or `last`, one of them, 1 to 100.
+    fn page(&self, of: &str, field: &Field) -> Result<u64, Refused> {
+        if !self.runs {
+            return Ok(1);
+        }
+        let refused = |code, message| Refused { code, message, field: Some(format!("{of}.{}", field.name.node)) };
+        let size = match (self.number(field, "first"), self.number(field, "last")) {
+            (Some(size), None) | (None, Some(size)) => size,
+            _ => return Err(refused("PAGE_SIZE_REQUIRED", "either first or last is required, 1 to 100")),
+        };
+        match size {
+            Some(size @ 1..=PAGE_MAX) => Ok(size.unsigned_abs()),
+            _ => Err(refused("PAGE_SIZE_INVALID", "first and last take 1 to 100")),
+        }
+    }
+
+    /// An argument's number: `None` if it was not given, `Some(None)` if it is no number.
+    fn number(&self, field: &Field, argument: &str) -> Option<Option<i64>> {
+        let given = field.get_argument(argument)?.node.clone();
+        match given.into_const_with(|name| self.variable(&name).ok_or(())) {
+            Ok(Value::Null) | Err(()) => None,
+            Ok(Value::Number(number)) => Some(number.as_i64()),
+            Ok(_) => Some(None),
+        }
+    }
+
+    /// A variable as it was sent, else as the operation defines it.
+    fn variable(&self, name: &Name) -> Option<Value> {
+        if let Some(sent) = self.question.variables.get(name.as_str()) {
+            return Value::from_json(sent.clone()).ok();
+        }
+        let defined = self.operation.variable_definitions.iter().find(|defined| defined.node.name.node == *name)?;
+        defined.node.default_value.as_ref().map(|value| value.node.clone())
+    }
+}
+
+const TOO_DEEP: Refused = Refused::new("DOCUMENT_TOO_DEEP", "at most 40 levels are expected, fragments included");
+
+fn deeper(depth: u32) -> Result<u32, Refused> {
+    if depth >= DEPTH_MAX { Err(TOO_DEEP) } else { Ok(depth + 1) }
+}
+
+/// A field with so many items of these children. Nothing is free.
+fn weighed(children: Weight, items: u64) -> Weight {
+    Weight {
+        cost: children.cost.saturating_mul(items).saturating_add(1),
+        fields: children.fields.saturating_add(1),
+        depth: children.depth + 1,
+    }
+}
+
+#[cfg(test)]
+#[path = "analysis_tests.rs"]
+mod tests;

@@ -1,0 +1,60 @@
+//! What every resolver may use: the caller, the scoped reader, the loaders.
+
+use std::sync::Arc;
+
+use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, Error, Result};
+use leadyard_connectors::OutboundPolicy;
+use leadyard_entity::Read;
+use leadyard_market::Market;
+use leadyard_types::Principal;
+
+use super::errors::fixed;
+use super::loaders::Loaders;
+
+/// What the whole schema stands on.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    /// The market.
+    pub(crate) market: Arc<Market>,
+    /// Which addresses destinations may have.
+    #[allow(dead_code, reason = "the mutations of setting up check destinations by it")]
+    pub(crate) policy: OutboundPolicy,
+}
+
+/// Who is asking; `None` before signing in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller(pub(crate) Option<Principal>);
+
+/// The market.
+pub(crate) fn market<'a>(ctx: &Context<'a>) -> Result<&'a Arc<Market>> {
+    ctx.data::<Api>().map(|api| &api.market)
+}
+
+/// Who is asking, signed in.
+pub(crate) fn principal(ctx: &Context<'_>) -> Result<Principal> {
+    ctx.data::<Caller>()?.0.ok_or_else(not_signed_in)
+}
+
+/// The error of a caller who has to sign in first.
+pub(crate) fn not_signed_in() -> Error {
+    fixed("UNAUTHENTICATED", "sign in with sessionCreate and send its token as Authorization: Bearer …")
+}
+
+/// The reader of the caller's rows.
+pub(crate) fn read(ctx: &Context<'_>) -> Result<Read> {
+    Ok(market(ctx)?.store().read(principal(ctx)?))
+}
+
+/// The loaders of this request: what a level of a query needs is read together.
+pub(crate) fn loader<'a>(ctx: &Context<'a>) -> Result<&'a DataLoader<Loaders>> {
+    ctx.data::<DataLoader<Loaders>>().map_err(|_| not_signed_in())
+}
+
+/// The token of the session that asks, where a session asks.
+pub(crate) fn session_token<'a>(ctx: &Context<'a>) -> Option<&'a str> {
+    ctx.data_opt::<SessionToken>().map(|token| token.0.as_str())
+}
+
+/// A session's bearer token. Not printed.
+pub(crate) struct SessionToken(pub(crate) String);

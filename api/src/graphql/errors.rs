@@ -1,0 +1,105 @@
+//! Errors: what a caller can mend is a `UserError` in the payload; everything else is an error of the request, with a
+//! fixed text and a code. No error repeats what was sent.
+
+use async_graphql::{Error, ErrorExtensions, SimpleObject};
+use leadyard_entity::StoreError;
+use leadyard_market::finance::FinanceError;
+use leadyard_types::FieldProblem;
+
+/// Something in the input that the caller can put right. Nothing was changed.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct UserError {
+    /// What is wrong, stable, for programs: `REQUIRED`, `NOT_FOUND`, `NOT_ALLOWED`, `TOO_LONG` …
+    pub(crate) code: String,
+    /// The path to the input that is wrong, from `input` on; empty where it is not about one field.
+    pub(crate) field: Vec<String>,
+    /// What would be right, for people.
+    pub(crate) message: String,
+}
+
+impl UserError {
+    /// A problem of one input field.
+    pub(crate) fn of(field: &str, code: &str, message: impl Into<String>) -> Self {
+        let field = ["input"].into_iter().chain(field.split('.')).map(str::to_owned).collect();
+        Self { code: code.to_owned(), field, message: message.into() }
+    }
+
+    /// A problem of the whole request.
+    pub(crate) fn general(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), field: Vec::new(), message: message.into() }
+    }
+
+    /// Something referred to that does not exist, or not for the caller: the two are never told apart.
+    pub(crate) fn not_found(field: &str, noun: &str) -> Self {
+        Self::of(field, "NOT_FOUND", format!("there is no such {noun}"))
+    }
+}
+
+impl From<FieldProblem> for UserError {
+    fn from(problem: FieldProblem) -> Self {
+        let field: Vec<String> = problem.field.split('.').map(camel).collect();
+        Self::of(&field.join("."), &problem.code, problem.message)
+    }
+}
+
+/// `amount_minor` → `amountMinor`.
+fn camel(name: &str) -> String {
+    let mut parts = name.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |mut name, part| {
+        let mut letters = part.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.push_str(letters.as_str());
+        name
+    })
+}
+
+/// An error of the request, with a fixed text and a code.
+pub(crate) fn fixed(code: &'static str, message: &'static str) -> Error {
+    Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
+}
+
+/// Something that is not the caller's fault. What it was is in the log, not in the answer.
+pub(crate) fn internal(error: impl std::fmt::Display) -> Error {
+    tracing::error!(%error, "a GraphQL field failed");
+    fixed("INTERNAL", "something went wrong here; it was logged")
+}
+
+/// What the store says: busy and unavailable databases are worth another try.
+pub(crate) fn store(error: StoreError) -> Error {
+    internal(error)
+}
+
+/// What finance says.
+pub(crate) fn finance(error: FinanceError) -> Result<Vec<UserError>, Error> {
+    Ok(match error {
+        FinanceError::NotAllowed => {
+            vec![UserError::general("NOT_ALLOWED", "only finance and administrators move money")]
+        }
+        FinanceError::Amount => vec![UserError::of(
+            "amountMinor",
+            "OUT_OF_RANGE",
+            "more than zero and less than a trillion minor units are expected",
+        )],
+        FinanceError::Problems(problems) => problems.into_iter().map(UserError::from).collect(),
+        FinanceError::NotFound(noun) => vec![UserError::not_found(&camel(&format!("{noun}_id")), noun)],
+        FinanceError::KeyReused => vec![UserError::of(
+            "idempotencyKey",
+            "IDEMPOTENCY_KEY_REUSED",
+            "this key moved other money before; use a new key for another movement",
+        )],
+        FinanceError::Store(error) => return Err(store(error)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The path of a problem is spelt as the input is.
+    #[test]
+    fn paths_are_spelt_as_the_input_is() {
+        let problem = FieldProblem::new("consent.given_at", "INVALID_TIME", "…");
+        assert_eq!(UserError::from(problem).field, ["input", "consent", "givenAt"]);
+    }
+}

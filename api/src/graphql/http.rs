@@ -1,0 +1,200 @@
+//! GraphQL over HTTP: POST and `application/json` only, one document at a time, 64 KiB. A stock handler would run
+//! mutations by GET and by form, which any other site could send; it would read bodies of any size and echo what it
+//! could not parse.
+
+mod answer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::dataloader::DataLoader;
+use async_graphql::http::GraphiQLSource;
+use async_graphql::parser::parse_query;
+use async_graphql::{Request, Variables};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::any;
+use leadyard_connectors::OutboundPolicy;
+use leadyard_market::Market;
+use leadyard_types::Principal;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::GraphqlSchema;
+use super::analysis::{Question, analyse};
+use super::batches::{Batches, WithItsWave};
+use super::context::{Caller, SessionToken};
+use super::loaders::Loaders;
+use super::policy::{Audience, Shape};
+use super::scan::{Oversized, scan};
+use answer::Answer;
+
+/// The longest body taken.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The longest a document may run.
+const RUN_MAX: Duration = Duration::from_secs(30);
+
+/// What the GraphQL door stands on.
+#[derive(Clone)]
+pub struct GraphqlState {
+    schema: GraphqlSchema,
+    shape: Arc<Shape>,
+    market: Arc<Market>,
+    development: bool,
+}
+
+impl GraphqlState {
+    /// The door to a market. In development anybody may ask the schema about itself, and a browser gets GraphiQL.
+    pub fn new(market: Arc<Market>, policy: OutboundPolicy, development: bool) -> anyhow::Result<Self> {
+        let schema = super::schema(Arc::clone(&market), policy);
+        let shape = Arc::new(Shape::read(&schema.sdl())?);
+        Ok(Self { schema, shape, market, development })
+    }
+}
+
+/// The routes of the door.
+pub fn router(state: GraphqlState) -> Router {
+    Router::new().route("/graphql", any(handle)).with_state(state)
+}
+
+/// A document as it is posted.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Posted {
+    query: Option<String>,
+    operation_name: Option<String>,
+    variables: Option<Map<String, Value>>,
+    /// Extensions are taken and not used.
+    #[allow(dead_code, reason = "clients send it")]
+    extensions: Option<Map<String, Value>>,
+}
+
+async fn handle(State(state): State<GraphqlState>, method: Method, headers: HeaderMap, body: Body) -> Response {
+    let wants_html = header_text(&headers, header::ACCEPT).contains("text/html");
+    if method == Method::GET && wants_html && state.development {
+        return Html(GraphiQLSource::build().endpoint("/graphql").title("leadyard").finish()).into_response();
+    }
+    let answer = Answer::for_accept(header_text(&headers, header::ACCEPT));
+    if method != Method::POST {
+        let mut response = answer.malformed(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "POST is expected");
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return response;
+    }
+    let kind = header_text(&headers, header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        let message = "a body of application/json is expected";
+        return answer.malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message);
+    }
+    let Ok(bytes) = to_bytes(body, BODY_BYTES_MAX).await else {
+        let message = "a body of at most 64 KiB is expected, sent whole";
+        return answer.malformed(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message);
+    };
+    let posted = match read(&bytes) {
+        Ok(posted) => posted,
+        Err((code, message)) => return answer.malformed(StatusCode::BAD_REQUEST, code, message),
+    };
+    match caller(&state, &headers).await {
+        Ok((principal, token)) => run(&state, posted, principal, token, answer).await,
+        Err(refused) => answer.refused(refused),
+    }
+}
+
+fn header_text(headers: &HeaderMap, name: header::HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The shape of a body, with fixed texts: nothing that was sent is repeated.
+fn read(bytes: &[u8]) -> Result<Posted, (&'static str, &'static str)> {
+    let value: Value =
+        serde_json::from_slice(bytes).map_err(|_| ("MALFORMED_JSON", "the body is not JSON in UTF-8"))?;
+    if value.is_array() {
+        return Err(("BATCH_NOT_SUPPORTED", "one document at a time is expected, not an array"));
+    }
+    let posted: Posted = serde_json::from_value(value).map_err(|_| {
+        (
+            "INVALID_REQUEST",
+            "an object with query (a text), operationName (a text) and variables (an object) is expected",
+        )
+    })?;
+    if posted.query.as_ref().is_none_or(String::is_empty) {
+        return Err(("QUERY_MISSING", "query is expected: the GraphQL document as a text"));
+    }
+    Ok(posted)
+}
+
+/// Who asks. A token that opens nothing is refused, not taken for nobody's.
+async fn caller(
+    state: &GraphqlState,
+    headers: &HeaderMap,
+) -> Result<(Option<Principal>, Option<SessionToken>), answer::Refusal> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok((None, None)) };
+    let unauthenticated = || {
+        answer::Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            "UNAUTHENTICATED",
+            "the token opens nothing (any more): sign in again",
+        )
+    };
+    let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(unauthenticated)?;
+    let found = state.market.store().authenticate(token).await.map_err(|error| {
+        tracing::error!(%error, "a caller could not be recognised");
+        answer::Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the database is not available; try again")
+    })?;
+    let principal = found.ok_or_else(unauthenticated)?;
+    Ok((Some(principal), Some(SessionToken(token.to_owned()))))
+}
+
+async fn run(
+    state: &GraphqlState,
+    posted: Posted,
+    principal: Option<Principal>,
+    token: Option<SessionToken>,
+    answer: Answer,
+) -> Response {
+    let query = posted.query.unwrap_or_default();
+    let variables = posted.variables.unwrap_or_default();
+    if let Err(oversized) = scan(&query) {
+        let (code, message) = match oversized {
+            Oversized::Depth => ("DOCUMENT_TOO_DEEP", "brackets nest too deep: at most 48 are expected"),
+            Oversized::Tokens => ("DOCUMENT_TOO_LARGE", "at most 10000 tokens are expected"),
+        };
+        return answer.refused(answer::Refusal::request(code, message));
+    }
+    let document = match parse_query(&query) {
+        Ok(document) => document,
+        Err(error) => return answer.unparsed(&error),
+    };
+    let audience = Audience::of(principal);
+    let staff = matches!(principal, Some(Principal::Staff { .. }));
+    let question =
+        Question { shape: &state.shape, audience, introspection: state.development || staff, variables: &variables };
+    let cost = match analyse(&document, posted.operation_name.as_deref(), &question) {
+        Ok(cost) => cost,
+        Err(refused) => return answer.refused(answer::Refusal::from(refused)),
+    };
+    let mut request = Request::new(query).variables(Variables::from_json(Value::Object(variables)));
+    request.set_parsed_query(document);
+    if let Some(name) = posted.operation_name {
+        request = request.operation_name(name);
+    }
+    let mut request = request.data(Caller(principal));
+    let batches = Batches::default();
+    if let Some(principal) = principal {
+        let loaders = Loaders { read: state.market.store().read(principal), market: Arc::clone(&state.market) };
+        request = request.data(DataLoader::new(loaders, batches.clone(), WithItsWave));
+    }
+    if let Some(token) = token {
+        request = request.data(token);
+    }
+    match tokio::time::timeout(RUN_MAX, batches.drive(state.schema.execute(request))).await {
+        Ok(response) => answer.answered(response, cost),
+        Err(_) => answer.refused(answer::Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "TIMEOUT",
+            "this took longer than 30 seconds; ask for less",
+        )),
+    }
+}

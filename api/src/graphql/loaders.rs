@@ -1,0 +1,315 @@
+//! Loaders: what one level of a query needs is read together, by the caller's scoped reader. A query costs as many
+//! statements as it has levels, however many rows there are.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use async_graphql::Error;
+use async_graphql::dataloader::Loader;
+use leadyard_entity::Read;
+use leadyard_entity::model::{
+    attempt, buyer, buyer_group, campaign, complaint, contract, decision, delivery, destination, lead, lead_event,
+    ledger_account, ledger_transfer, revision, sale, source, supplier, user_account, vertical,
+};
+use leadyard_entity::read::{ByParent, LeadContents, NameOrder, Page, PageArgs, SaleOrder, TimeOrder};
+use leadyard_market::Market;
+use leadyard_market::explain::DecisionExplained;
+use leadyard_types::terms::VerticalTerms;
+use leadyard_types::{BuyerTerms, CampaignTerms, ContractTerms, RevisionId, SourceTerms};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::errors::{internal, store};
+
+/// The loaders of one request.
+#[derive(Debug)]
+pub(crate) struct Loaders {
+    pub(crate) read: Read,
+    pub(crate) market: Arc<Market>,
+}
+
+type Loaded<K, V> = Result<HashMap<K, V>, Error>;
+
+/// `By(id)` loads a row by its id.
+macro_rules! rows {
+    ($($key:ident => $table:ident),+ $(,)?) => {$(
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) struct $key(pub(crate) Uuid);
+
+        impl Loader<$key> for Loaders {
+            type Value = $table::Model;
+            type Error = Error;
+            async fn load(&self, keys: &[$key]) -> Loaded<$key, Self::Value> {
+                let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+                let rows = self.read.by_ids::<$table::Entity>(&ids).await.map_err(store)?;
+                Ok(rows.into_iter().map(|(id, row)| ($key(id), row)).collect())
+            }
+        }
+    )+};
+}
+
+rows! {
+    VerticalBy => vertical,
+    CampaignBy => campaign,
+    SupplierBy => supplier,
+    SourceBy => source,
+    BuyerBy => buyer,
+    BuyerGroupBy => buyer_group,
+    ContractBy => contract,
+    DestinationBy => destination,
+    LeadBy => lead,
+    DecisionBy => decision,
+    SaleBy => sale,
+    DeliveryBy => delivery,
+    ComplaintBy => complaint,
+    WalletBy => ledger_account,
+    TransferBy => ledger_transfer,
+    UserBy => user_account,
+}
+
+/// `Terms(revision)` loads the terms of a revision.
+macro_rules! terms {
+    ($($key:ident => $terms:ty),+ $(,)?) => {$(
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) struct $key(pub(crate) RevisionId);
+
+        impl Loader<$key> for Loaders {
+            type Value = Arc<$terms>;
+            type Error = Error;
+            async fn load(&self, keys: &[$key]) -> Loaded<$key, Self::Value> {
+                self.terms(keys, |key| key.0).await
+            }
+        }
+    )+};
+}
+
+terms! {
+    VerticalTermsOf => VerticalTerms,
+    CampaignTermsOf => CampaignTerms,
+    SourceTermsOf => SourceTerms,
+    BuyerTermsOf => BuyerTerms,
+    ContractTermsOf => ContractTerms,
+}
+
+impl Loaders {
+    async fn terms<K: Copy + Eq + Hash, T: DeserializeOwned>(
+        &self,
+        keys: &[K],
+        id: fn(&K) -> RevisionId,
+    ) -> Loaded<K, Arc<T>> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| id(key).0).collect();
+        let rows = self.read.by_ids::<revision::Entity>(&ids).await.map_err(store)?;
+        keys.iter()
+            .filter_map(|key| Some((*key, rows.get(&id(key).0)?)))
+            .map(|(key, row)| Ok((key, Arc::new(serde_json::from_str(&row.terms).map_err(internal)?))))
+            .collect()
+    }
+}
+
+/// `Of(parent)` loads the whole short list of something's parts; a part-less parent has an empty list.
+macro_rules! lists {
+    ($($key:ident => $row:ty = $method:ident),+ $(,)?) => {$(
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) struct $key(pub(crate) Uuid);
+
+        impl Loader<$key> for Loaders {
+            type Value = Vec<$row>;
+            type Error = Error;
+            async fn load(&self, keys: &[$key]) -> Loaded<$key, Self::Value> {
+                let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+                let lists: ByParent<$row> = self.read.$method(&ids).await.map_err(store)?;
+                Ok(lists.into_iter().map(|(id, rows)| ($key(id), rows)).collect())
+            }
+        }
+    )+};
+}
+
+lists! {
+    EventsOfLead => lead_event::Model = events_of_leads,
+    DecisionsOfLead => decision::Model = decisions_of_leads,
+    SalesOfLead => sale::Model = sales_of_leads,
+    DeliveriesOfSale => delivery::Model = deliveries_of_sales,
+    ComplaintsOfSale => complaint::Model = complaints_of_sales,
+    AttemptsOfDelivery => attempt::Model = attempts_of_deliveries,
+    DestinationsOfBuyer => destination::Model = destinations_of_buyers,
+    AccountsOf => ledger_account::Model = accounts_of,
+}
+
+/// What a person entered, as the caller may see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ContentsOfLead(pub(crate) Uuid);
+
+impl Loader<ContentsOfLead> for Loaders {
+    type Value = Arc<LeadContents>;
+    type Error = Error;
+    async fn load(&self, keys: &[ContentsOfLead]) -> Loaded<ContentsOfLead, Self::Value> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let contents = self.read.lead_contents(&ids).await.map_err(store)?;
+        Ok(contents.into_iter().map(|(id, contents)| (ContentsOfLead(id), Arc::new(contents))).collect())
+    }
+}
+
+/// What a decision said of every contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ExplanationOf(pub(crate) Uuid);
+
+impl Loader<ExplanationOf> for Loaders {
+    type Value = Arc<DecisionExplained>;
+    type Error = Error;
+    async fn load(&self, keys: &[ExplanationOf]) -> Loaded<ExplanationOf, Self::Value> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let rows = self.read.by_ids::<decision::Entity>(&ids).await.map_err(store)?;
+        let explained = self.market.explain_decisions(&self.read, rows.into_values().collect()).await.map_err(store)?;
+        Ok(explained.into_iter().map(|(id, explained)| (ExplanationOf(id.0), Arc::new(explained))).collect())
+    }
+}
+
+/// A list inside another thing, by whom it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Inside {
+    ContractsOfCampaign(Uuid),
+    ContractsOfBuyer(Uuid),
+    SourcesOfCampaign(Uuid),
+    SourcesOfSupplier(Uuid),
+    SalesOfBuyer(Uuid),
+    SalesOfContract(Uuid),
+    ComplaintsOfBuyer(Uuid),
+    TransfersOfWallet(Uuid),
+}
+
+impl Inside {
+    const fn parent(self) -> Uuid {
+        match self {
+            Self::ContractsOfCampaign(id)
+            | Self::ContractsOfBuyer(id)
+            | Self::SourcesOfCampaign(id)
+            | Self::SourcesOfSupplier(id)
+            | Self::SalesOfBuyer(id)
+            | Self::SalesOfContract(id)
+            | Self::ComplaintsOfBuyer(id)
+            | Self::TransfersOfWallet(id) => id,
+        }
+    }
+
+    /// Which kind of list; the same for all parents.
+    fn kind(self) -> std::mem::Discriminant<Self> {
+        std::mem::discriminant(&self)
+    }
+}
+
+/// Keys that share everything but their parent, with those parents.
+fn grouped<K: Clone, G: Eq + Hash>(keys: &[K], group: impl Fn(&K) -> G) -> Vec<Vec<K>> {
+    let mut groups: HashMap<G, Vec<K>> = HashMap::new();
+    for key in keys {
+        groups.entry(group(key)).or_default().push(key.clone());
+    }
+    groups.into_values().collect()
+}
+
+/// `Page { list, order, args }` loads a page of a list inside another thing.
+macro_rules! pages {
+    ($($key:ident => $table:ident by $order:ty { $($list:ident => $column:ident),+ $(,)? })+) => {$(
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub(crate) struct $key {
+            pub(crate) list: Inside,
+            pub(crate) order: $order,
+            pub(crate) args: PageArgs,
+        }
+
+        impl Loader<$key> for Loaders {
+            type Value = Arc<Page<$table::Model>>;
+            type Error = Error;
+            async fn load(&self, keys: &[$key]) -> Loaded<$key, Self::Value> {
+                let mut loaded = HashMap::new();
+                for group in grouped(keys, |key| (key.list.kind(), key.order, key.args.clone())) {
+                    let Some(first) = group.first() else { continue };
+                    let column = match first.list {
+                        $(Inside::$list(_) => $table::Column::$column,)+
+                        _ => return Err(internal("a list of another kind was asked for")),
+                    };
+                    let parents: Vec<Uuid> = group.iter().map(|key| key.list.parent()).collect();
+                    let pages = self
+                        .read
+                        .pages_of::<$table::Entity>((column, &parents), &Default::default(), first.order, &first.args)
+                        .await
+                        .map_err(store)?;
+                    let mut pages: HashMap<Uuid, Arc<Page<$table::Model>>> =
+                        pages.into_iter().map(|(id, page)| (id, Arc::new(page))).collect();
+                    loaded.extend(group.into_iter().filter_map(|key| Some((key.clone(), pages.remove(&key.list.parent())?))));
+                }
+                Ok(loaded)
+            }
+        }
+    )+};
+}
+
+pages! {
+    ContractsPage => contract by NameOrder { ContractsOfCampaign => CampaignId, ContractsOfBuyer => BuyerId }
+    SourcesPage => source by NameOrder { SourcesOfCampaign => CampaignId, SourcesOfSupplier => SupplierId }
+    SalesPage => sale by SaleOrder { SalesOfBuyer => BuyerId, SalesOfContract => ContractId }
+    ComplaintsPage => complaint by TimeOrder { ComplaintsOfBuyer => BuyerId }
+}
+
+/// A page of the transfers that touch a wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct TransfersPage {
+    pub(crate) list: Inside,
+    pub(crate) order: TimeOrder,
+    pub(crate) args: PageArgs,
+}
+
+impl Loader<TransfersPage> for Loaders {
+    type Value = Arc<Page<ledger_transfer::Model>>;
+    type Error = Error;
+    async fn load(&self, keys: &[TransfersPage]) -> Loaded<TransfersPage, Self::Value> {
+        let mut loaded = HashMap::new();
+        for group in grouped(keys, |key| (key.order, key.args.clone())) {
+            let Some(TransfersPage { order, args, .. }) = group.first().cloned() else { continue };
+            let wallets: Vec<Uuid> = group.iter().map(|key| key.list.parent()).collect();
+            let mut pages = self.read.transfers_of(&wallets, order, &args).await.map_err(store)?;
+            loaded.extend(group.into_iter().filter_map(|key| {
+                let page = pages.remove(&key.list.parent())?;
+                Some((key, Arc::new(page)))
+            }));
+        }
+        Ok(loaded)
+    }
+}
+
+/// How many rows a list inside another thing has.
+impl Loader<Inside> for Loaders {
+    type Value = u64;
+    type Error = Error;
+    async fn load(&self, keys: &[Inside]) -> Loaded<Inside, Self::Value> {
+        let mut loaded = HashMap::new();
+        for group in grouped(keys, |list| list.kind()) {
+            let Some(first) = group.first().copied() else { continue };
+            let parents: Vec<Uuid> = group.iter().map(|list| list.parent()).collect();
+            let read = &self.read;
+            let counts = match first {
+                Inside::ContractsOfCampaign(_) => {
+                    read.counts_of::<contract::Entity>(contract::Column::CampaignId, &parents).await
+                }
+                Inside::ContractsOfBuyer(_) => {
+                    read.counts_of::<contract::Entity>(contract::Column::BuyerId, &parents).await
+                }
+                Inside::SourcesOfCampaign(_) => {
+                    read.counts_of::<source::Entity>(source::Column::CampaignId, &parents).await
+                }
+                Inside::SourcesOfSupplier(_) => {
+                    read.counts_of::<source::Entity>(source::Column::SupplierId, &parents).await
+                }
+                Inside::SalesOfBuyer(_) => read.counts_of::<sale::Entity>(sale::Column::BuyerId, &parents).await,
+                Inside::SalesOfContract(_) => read.counts_of::<sale::Entity>(sale::Column::ContractId, &parents).await,
+                Inside::ComplaintsOfBuyer(_) => {
+                    read.counts_of::<complaint::Entity>(complaint::Column::BuyerId, &parents).await
+                }
+                Inside::TransfersOfWallet(_) => read.counts_of_transfers(&parents).await,
+            };
+            let counts = counts.map_err(store)?;
+            loaded.extend(group.into_iter().filter_map(|list| Some((list, *counts.get(&list.parent())?))));
+        }
+        Ok(loaded)
+    }
+}

@@ -1,0 +1,82 @@
+//! Relay's `Node`: anything by its global id.
+
+use async_graphql::{Context, ID, Interface, Result};
+
+use super::id::Kind;
+use super::nouns::buyer::{Buyer, BuyerGroup};
+use super::nouns::campaign::Campaign;
+use super::nouns::complaint::Complaint;
+use super::nouns::contract::Contract;
+use super::nouns::decision::Decision;
+use super::nouns::delivery::Delivery;
+use super::nouns::destination::Destination;
+use super::nouns::lead::Lead;
+use super::nouns::one;
+use super::nouns::sale::Sale;
+use super::nouns::source::Source;
+use super::nouns::supplier::Supplier;
+use super::nouns::vertical::Vertical;
+use super::nouns::viewer::User;
+use super::nouns::wallet::{Transfer, Wallet};
+
+/// Anything that has a global id.
+#[derive(Debug, Clone, Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "The global id."))]
+pub(crate) enum Node {
+    /// An industry.
+    Vertical(Vertical),
+    /// A campaign.
+    Campaign(Campaign),
+    /// A supplier.
+    Supplier(Supplier),
+    /// A source.
+    Source(Source),
+    /// A buyer.
+    Buyer(Buyer),
+    /// A group of buyers.
+    BuyerGroup(BuyerGroup),
+    /// A contract.
+    Contract(Contract),
+    /// A destination.
+    Destination(Destination),
+    /// A lead.
+    Lead(Lead),
+    /// A routing run.
+    Decision(Decision),
+    /// A sale.
+    Sale(Sale),
+    /// A delivery.
+    Delivery(Delivery),
+    /// A complaint.
+    Complaint(Complaint),
+    /// A wallet.
+    Wallet(Wallet),
+    /// A transfer.
+    Transfer(Transfer),
+    /// A user.
+    User(User),
+}
+
+/// Loads whatever an id names; what is absent or not the caller's to see is nothing.
+pub(crate) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
+    let Some((kind, id)) = Kind::of(id) else { return Ok(None) };
+    Ok(match kind {
+        Kind::Vertical => one!(ctx, VerticalBy(id) => Vertical)?.map(Node::from),
+        Kind::Campaign => one!(ctx, CampaignBy(id) => Campaign)?.map(Node::from),
+        Kind::Supplier => one!(ctx, SupplierBy(id) => Supplier)?.map(Node::from),
+        Kind::Source => one!(ctx, SourceBy(id) => Source)?.map(Node::from),
+        Kind::Buyer => one!(ctx, BuyerBy(id) => Buyer)?.map(Node::from),
+        Kind::BuyerGroup => one!(ctx, BuyerGroupBy(id) => BuyerGroup)?.map(Node::from),
+        Kind::Contract => one!(ctx, ContractBy(id) => Contract)?.map(Node::from),
+        Kind::Destination => one!(ctx, DestinationBy(id) => Destination)?.map(Node::from),
+        Kind::Lead => one!(ctx, LeadBy(id) => Lead)?.map(Node::from),
+        Kind::Decision => one!(ctx, DecisionBy(id) => Decision)?.map(Node::from),
+        Kind::Sale => one!(ctx, SaleBy(id) => Sale)?.map(Node::from),
+        Kind::Delivery => one!(ctx, DeliveryBy(id) => Delivery)?.map(Node::from),
+        Kind::Complaint => one!(ctx, ComplaintBy(id) => Complaint)?.map(Node::from),
+        // A supplier's account is no wallet.
+        Kind::Wallet => one!(ctx, WalletBy(id) => Wallet)?.filter(Wallet::is_wallet).map(Node::from),
+        Kind::Transfer => one!(ctx, TransferBy(id) => Transfer)?.map(Node::from),
+        Kind::User => one!(ctx, UserBy(id) => User)?.map(Node::from),
+    })
+}

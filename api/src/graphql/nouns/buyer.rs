@@ -1,0 +1,173 @@
+//! Buyers and the groups they count with.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use leadyard_entity::model::{buyer, buyer_group};
+use leadyard_entity::read::{self, BuyerFilter as Filter, NameOrder as Names, SaleOrder as Sales, TimeOrder as Times};
+use leadyard_types::{AccountKind, BuyerTerms, Timestamp};
+
+use super::super::connection::{Paging, connection};
+use super::super::context::loader;
+use super::super::id::Kind;
+use super::super::loaders::{AccountsOf, BuyerTermsOf, Inside};
+use super::super::order::{NameOrder, SaleOrder, TimeOrder};
+use super::super::words::Status;
+use super::complaint::ComplaintConnection;
+use super::contract::ContractConnection;
+use super::destination::Destination;
+use super::sale::SaleConnection;
+use super::wallet::Wallet;
+use super::{int, many, of_row, one, queries, there, words};
+
+of_row! {
+    /// Who pays for leads.
+    Buyer of buyer
+}
+
+of_row! {
+    /// Buyers that count as one: none of them gets a lead that another one has.
+    BuyerGroup of buyer_group
+}
+
+#[Object(use_type_description)]
+impl BuyerGroup {
+    /// The global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::BuyerGroup.id(self.0.id)
+    }
+
+    /// What people call it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
+/// Which buyers. What is left out does not restrict.
+#[derive(Debug, Default, InputObject)]
+pub(crate) struct BuyerFilter {
+    /// In one of these statuses.
+    status: Option<Vec<Status>>,
+}
+
+impl BuyerFilter {
+    pub(crate) fn read(self) -> Result<Filter> {
+        Ok(Filter { statuses: words(self.status) })
+    }
+}
+
+impl Buyer {
+    async fn terms(&self, ctx: &Context<'_>) -> Result<Arc<BuyerTerms>> {
+        there(loader(ctx)?.load_one(BuyerTermsOf(self.0.revision_id.into())).await?)
+    }
+}
+
+#[Object(use_type_description)]
+impl Buyer {
+    /// The global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::Buyer.id(self.0.id)
+    }
+
+    /// What people call it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Where it is written to.
+    async fn email(&self) -> Option<&str> {
+        self.0.email.as_deref()
+    }
+
+    /// Whether it buys.
+    async fn status(&self) -> Result<Status> {
+        Status::read(&self.0.status)
+    }
+
+    /// The IANA time zone of its caps and of its contracts' caps.
+    async fn time_zone(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.terms(ctx).await?.time_zone.to_string())
+    }
+
+    /// The group it counts with for exclusivity.
+    async fn group(&self, ctx: &Context<'_>) -> Result<Option<BuyerGroup>> {
+        match self.terms(ctx).await?.group {
+            Some(group) => one!(ctx, BuyerGroupBy(group.0) => BuyerGroup),
+            None => Ok(None),
+        }
+    }
+
+    /// Its prepaid money and credit, one wallet per currency.
+    async fn wallets(&self, ctx: &Context<'_>) -> Result<Vec<Wallet>> {
+        let accounts = loader(ctx)?.load_one(AccountsOf(self.0.id)).await?.unwrap_or_default();
+        let wallets = accounts.into_iter().filter(|account| account.kind == AccountKind::BuyerWallet.as_str());
+        Ok(wallets.map(Wallet).collect())
+    }
+
+    /// What it wants and pays, by campaign.
+    async fn contracts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "In which order.", default)] order_by: NameOrder,
+    ) -> Result<ContractConnection> {
+        let list = Inside::ContractsOfBuyer(self.0.id);
+        ContractConnection::inside(ctx, list, Names::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// Where its leads can be delivered.
+    async fn destinations(&self, ctx: &Context<'_>) -> Result<Vec<Destination>> {
+        many!(ctx, DestinationsOfBuyer(self.0.id) => Destination)
+    }
+
+    /// What it bought.
+    async fn sales(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "In which order.", default)] order_by: SaleOrder,
+    ) -> Result<SaleConnection> {
+        let list = Inside::SalesOfBuyer(self.0.id);
+        SaleConnection::inside(ctx, list, Sales::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// What it complained about.
+    async fn complaints(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "In which order.", default)] order_by: TimeOrder,
+    ) -> Result<ComplaintConnection> {
+        let list = Inside::ComplaintsOfBuyer(self.0.id);
+        ComplaintConnection::inside(ctx, list, Times::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// When it was set up.
+    async fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
+    /// How often its terms were revised; a change names the version it was made from.
+    async fn version(&self) -> i32 {
+        int(self.0.version)
+    }
+}
+
+connection!(BuyerConnection, BuyerEdge, Buyer of buyer, "A page of buyers.", "A buyer in a list.");
+
+queries! {
+    BuyerQueries, Buyer, BuyerBy => Buyer,
+    /// A buyer by its id.
+    buyer,
+    /// The buyers you may see.
+    buyers -> BuyerConnection by NameOrder of read::NameOrder, filter BuyerFilter
+}

@@ -1,0 +1,191 @@
+//! Campaigns.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use leadyard_entity::model::campaign;
+use leadyard_entity::read::{self, CampaignFilter as Filter, NameOrder as Order};
+use leadyard_types::{CampaignTerms, Currency, SaleMode, Timestamp};
+
+use super::super::connection::{Paging, connection};
+use super::super::context::loader;
+use super::super::errors::internal;
+use super::super::id::Kind;
+use super::super::loaders::{CampaignTermsOf, Inside};
+use super::super::order::NameOrder;
+use super::super::scalars::Money;
+use super::super::words::{ComplaintReason, Method, Status};
+use super::contract::ContractConnection;
+use super::source::SourceConnection;
+use super::terms::Cap;
+use super::vertical::Vertical;
+use super::{int, money, of_row, one, queries, there, words};
+
+of_row! {
+    /// The distribution pipeline inside a vertical: who may send, how leads are checked, and how they are sold.
+    Campaign of campaign
+}
+
+/// A step of a campaign: its contracts are tried together, before those of the next step.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct Stage {
+    /// The key by which contracts name it.
+    key: String,
+    /// How it chooses among its contracts.
+    method: Method,
+}
+
+/// When and why buyers may complain.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct ComplaintPolicy {
+    /// How many days after the sale a complaint may be opened.
+    window_days: i32,
+    /// The reasons that are accepted.
+    reasons: Vec<ComplaintReason>,
+    /// Whether an upheld complaint takes back the supplier's earning in the same proportion.
+    clawback: bool,
+}
+
+/// Which campaigns. What is left out does not restrict.
+#[derive(Debug, Default, InputObject)]
+pub(crate) struct CampaignFilter {
+    /// In one of these statuses.
+    status: Option<Vec<Status>>,
+}
+
+impl CampaignFilter {
+    pub(crate) fn read(self) -> Result<Filter> {
+        Ok(Filter { statuses: words(self.status) })
+    }
+}
+
+impl Campaign {
+    async fn terms(&self, ctx: &Context<'_>) -> Result<Arc<CampaignTerms>> {
+        there(loader(ctx)?.load_one(CampaignTermsOf(self.0.revision_id.into())).await?)
+    }
+
+    fn currency(&self) -> Result<Currency> {
+        self.0.currency.parse().map_err(internal)
+    }
+}
+
+#[Object(use_type_description)]
+impl Campaign {
+    /// The global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::Campaign.id(self.0.id)
+    }
+
+    /// What people call it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The industry whose fields its leads have.
+    async fn vertical(&self, ctx: &Context<'_>) -> Result<Vertical> {
+        there(one!(ctx, VerticalBy(self.0.vertical_id) => Vertical)?)
+    }
+
+    /// The country of its leads, ISO 3166: `DE`.
+    async fn country(&self) -> &str {
+        &self.0.country
+    }
+
+    /// The currency of its prices and payouts, ISO 4217: `EUR`.
+    #[graphql(name = "currency")]
+    async fn currency_code(&self) -> &str {
+        &self.0.currency
+    }
+
+    /// Whether it takes leads.
+    async fn status(&self) -> Result<Status> {
+        Status::read(&self.0.status)
+    }
+
+    /// The IANA time zone of its days and caps.
+    async fn time_zone(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.terms(ctx).await?.time_zone.to_string())
+    }
+
+    /// To how many buyers one lead is sold at most; 1 means exclusively.
+    async fn max_sales(&self, ctx: &Context<'_>) -> Result<i32> {
+        Ok(match self.terms(ctx).await?.sale_mode {
+            SaleMode::Exclusive => 1,
+            SaleMode::Shared { max } => i32::from(max),
+        })
+    }
+
+    /// The steps, in the order in which they are tried.
+    async fn stages(&self, ctx: &Context<'_>) -> Result<Vec<Stage>> {
+        let terms = self.terms(ctx).await?;
+        Ok(terms.stages.iter().map(|stage| Stage { key: stage.key.clone(), method: stage.method.into() }).collect())
+    }
+
+    /// The price below which nothing is sold.
+    async fn floor(&self, ctx: &Context<'_>) -> Result<Money> {
+        money(self.terms(ctx).await?.floor_minor, &self.0.currency)
+    }
+
+    /// Limits on its sales.
+    async fn caps(&self, ctx: &Context<'_>) -> Result<Vec<Cap>> {
+        Ok(Cap::all(&self.terms(ctx).await?.caps, self.currency()?))
+    }
+
+    /// When and why buyers may complain.
+    async fn complaint_policy(&self, ctx: &Context<'_>) -> Result<ComplaintPolicy> {
+        let policy = &self.terms(ctx).await?.complaints;
+        Ok(ComplaintPolicy {
+            window_days: int(policy.window_days),
+            reasons: policy.reasons.iter().map(|reason| (*reason).into()).collect(),
+            clawback: policy.clawback,
+        })
+    }
+
+    /// The contracts that buy in it.
+    async fn contracts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "In which order.", default)] order_by: NameOrder,
+    ) -> Result<ContractConnection> {
+        let list = Inside::ContractsOfCampaign(self.0.id);
+        ContractConnection::inside(ctx, list, Order::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// The sources that send into it.
+    async fn sources(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "In which order.", default)] order_by: NameOrder,
+    ) -> Result<SourceConnection> {
+        let list = Inside::SourcesOfCampaign(self.0.id);
+        SourceConnection::inside(ctx, list, Order::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// When it was set up.
+    async fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
+    /// How often its terms were revised; a change names the version it was made from.
+    async fn version(&self) -> i32 {
+        int(self.0.version)
+    }
+}
+
+connection!(CampaignConnection, CampaignEdge, Campaign of campaign, "A page of campaigns.", "A campaign in a list.");
+
+queries! {
+    CampaignQueries, Campaign, CampaignBy => Campaign,
+    /// A campaign by its id.
+    campaign,
+    /// The campaigns you take part in.
+    campaigns -> CampaignConnection by NameOrder of read::NameOrder, filter CampaignFilter
+}

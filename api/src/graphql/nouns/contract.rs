@@ -1,0 +1,179 @@
+//! Contracts.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use leadyard_entity::model::contract;
+use leadyard_entity::read::{self, ContractFilter as Filter, SaleOrder as Sales};
+use leadyard_types::{ContractTerms, Currency, Timestamp};
+
+use super::super::connection::{Paging, connection};
+use super::super::context::loader;
+use super::super::errors::internal;
+use super::super::id::Kind;
+use super::super::loaders::{CampaignBy, ContractTermsOf, DestinationBy, Inside};
+use super::super::order::SaleOrder;
+use super::super::scalars::Money;
+use super::super::words::{Exclusivity, Status, Verdict};
+use super::buyer::Buyer;
+use super::campaign::Campaign;
+use super::destination::Destination;
+use super::sale::SaleConnection;
+use super::terms::{Cap, PriceRule, Schedule};
+use super::{ids, int, of_row, one, queries, there, words};
+
+of_row! {
+    /// What one buyer wants and pays in one campaign.
+    Contract of contract
+}
+
+/// Which contracts. What is left out does not restrict.
+#[derive(Debug, Default, InputObject)]
+pub(crate) struct ContractFilter {
+    /// In one of these statuses.
+    status: Option<Vec<Status>>,
+    /// In one of these campaigns.
+    campaign_ids: Option<Vec<ID>>,
+    /// Of one of these buyers.
+    buyer_ids: Option<Vec<ID>>,
+}
+
+impl ContractFilter {
+    pub(crate) fn read(self) -> Result<Filter> {
+        Ok(Filter {
+            statuses: words(self.status),
+            campaigns: ids(Kind::Campaign, self.campaign_ids)?,
+            buyers: ids(Kind::Buyer, self.buyer_ids)?,
+        })
+    }
+}
+
+impl Contract {
+    async fn terms(&self, ctx: &Context<'_>) -> Result<Arc<ContractTerms>> {
+        there(loader(ctx)?.load_one(ContractTermsOf(self.0.revision_id.into())).await?)
+    }
+
+    /// The currency of its campaign.
+    async fn currency(&self, ctx: &Context<'_>) -> Result<Currency> {
+        let campaign = there(loader(ctx)?.load_one(CampaignBy(self.0.campaign_id)).await?)?;
+        campaign.currency.parse().map_err(internal)
+    }
+}
+
+#[Object(use_type_description)]
+impl Contract {
+    /// The global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::Contract.id(self.0.id)
+    }
+
+    /// What people call it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The campaign it buys in.
+    async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
+        there(one!(ctx, CampaignBy(self.0.campaign_id) => Campaign)?)
+    }
+
+    /// Who buys.
+    async fn buyer(&self, ctx: &Context<'_>) -> Result<Buyer> {
+        there(one!(ctx, BuyerBy(self.0.buyer_id) => Buyer)?)
+    }
+
+    /// Whether it buys.
+    async fn status(&self) -> Result<Status> {
+        Status::read(&self.0.status)
+    }
+
+    /// The key of the campaign's step it takes part in.
+    async fn stage(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.terms(ctx).await?.stage.clone())
+    }
+
+    /// Its place in a waterfall, 1 first.
+    async fn priority(&self, ctx: &Context<'_>) -> Result<i32> {
+        Ok(int(self.terms(ctx).await?.priority))
+    }
+
+    /// Its share in a weighted step; 0 means none.
+    async fn weight(&self, ctx: &Context<'_>) -> Result<i32> {
+        Ok(int(self.terms(ctx).await?.weight))
+    }
+
+    /// Whether it shares leads with others.
+    async fn exclusivity(&self, ctx: &Context<'_>) -> Result<Exclusivity> {
+        Ok(self.terms(ctx).await?.exclusivity.into())
+    }
+
+    /// The price where no rule matches.
+    async fn price(&self, ctx: &Context<'_>) -> Result<Money> {
+        let amount_minor = self.terms(ctx).await?.price_minor;
+        Ok(Money(leadyard_types::Money::new(amount_minor, self.currency(ctx).await?)))
+    }
+
+    /// Exceptions from the price; of several that match, the last holds.
+    async fn price_rules(&self, ctx: &Context<'_>) -> Result<Vec<PriceRule>> {
+        let currency = self.currency(ctx).await?;
+        Ok(PriceRule::all(&self.terms(ctx).await?.price_rules, currency))
+    }
+
+    /// Limits on its sales, in the buyer's time zone.
+    async fn caps(&self, ctx: &Context<'_>) -> Result<Vec<Cap>> {
+        let currency = self.currency(ctx).await?;
+        Ok(Cap::all(&self.terms(ctx).await?.caps, currency))
+    }
+
+    /// When it buys; absent means always.
+    async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Schedule>> {
+        Ok(self.terms(ctx).await?.schedule.as_ref().map(Schedule::from))
+    }
+
+    /// Whether the buyer answers when a lead is posted.
+    async fn verdict(&self, ctx: &Context<'_>) -> Result<Verdict> {
+        Ok(self.terms(ctx).await?.verdict.into())
+    }
+
+    /// Where its leads go.
+    async fn destinations(&self, ctx: &Context<'_>) -> Result<Vec<Destination>> {
+        let terms = self.terms(ctx).await?;
+        let keys = terms.destinations.iter().map(|id| DestinationBy(id.0));
+        let mut rows = loader(ctx)?.load_many(keys).await?;
+        Ok(terms.destinations.iter().filter_map(|id| rows.remove(&DestinationBy(id.0))).map(Destination).collect())
+    }
+
+    /// What it bought.
+    async fn sales(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "In which order.", default)] order_by: SaleOrder,
+    ) -> Result<SaleConnection> {
+        let list = Inside::SalesOfContract(self.0.id);
+        SaleConnection::inside(ctx, list, Sales::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// When it was set up.
+    async fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
+    /// How often its terms were revised; a change names the version it was made from.
+    async fn version(&self) -> i32 {
+        int(self.0.version)
+    }
+}
+
+connection!(ContractConnection, ContractEdge, Contract of contract, "A page of contracts.", "A contract in a list.", inside by ContractsPage);
+
+queries! {
+    ContractQueries, Contract, ContractBy => Contract,
+    /// A contract by its id.
+    contract,
+    /// The contracts you may see.
+    contracts -> ContractConnection by NameOrder of read::NameOrder, filter ContractFilter
+}

@@ -1,0 +1,205 @@
+//! Deliveries and their attempts.
+
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use leadyard_entity::model::{attempt, delivery};
+use leadyard_entity::read::{self, DeliveryFilter as Filter};
+use leadyard_types::{DeliveryId, Timestamp};
+
+use super::super::connection::connection;
+use super::super::context::{loader, market, principal};
+use super::super::errors::{UserError, store};
+use super::super::id::Kind;
+use super::super::loaders::{AttemptsOfDelivery, DeliveryBy};
+use super::super::words::{DeliveryOutcome, DeliveryState};
+use super::buyer::Buyer;
+use super::destination::Destination;
+use super::lead::Lead;
+use super::sale::Sale;
+use super::{ids, int, of_row, one, queries, there, words};
+
+of_row! {
+    /// The duty to bring one sale to one destination.
+    Delivery of delivery
+}
+
+/// One try of a delivery.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct Attempt {
+    /// Its place among the tries, 1 first.
+    number: i32,
+    /// When it began.
+    started_at: Timestamp,
+    /// When it ended; absent while it is under way, or if the process died in it.
+    finished_at: Option<Timestamp>,
+    /// What it came to.
+    outcome: Option<DeliveryOutcome>,
+    /// The status code of the destination's answer.
+    status_code: Option<i32>,
+    /// How long it took, in milliseconds.
+    duration_ms: Option<i32>,
+    /// The beginning of the destination's answer, without personal data.
+    answer: Option<String>,
+    /// What went wrong, in our words.
+    error: Option<String>,
+}
+
+impl Attempt {
+    fn of(row: attempt::Model) -> Result<Self> {
+        Ok(Self {
+            number: int(row.number),
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            outcome: row.outcome.as_deref().map(DeliveryOutcome::read).transpose()?,
+            status_code: row.status_code.map(int),
+            duration_ms: row.duration_ms.map(int),
+            answer: row.answer,
+            error: row.error,
+        })
+    }
+}
+
+/// Which deliveries. What is left out does not restrict.
+#[derive(Debug, Default, InputObject)]
+pub(crate) struct DeliveryFilter {
+    /// In one of these states.
+    state: Option<Vec<DeliveryState>>,
+    /// To one of these buyers.
+    buyer_ids: Option<Vec<ID>>,
+    /// To one of these destinations.
+    destination_ids: Option<Vec<ID>>,
+    /// Made at this moment or later.
+    created_since: Option<Timestamp>,
+    /// Made before this moment.
+    created_until: Option<Timestamp>,
+}
+
+impl DeliveryFilter {
+    pub(crate) fn read(self) -> Result<Filter> {
+        Ok(Filter {
+            states: words(self.state),
+            buyers: ids(Kind::Buyer, self.buyer_ids)?,
+            destinations: ids(Kind::Destination, self.destination_ids)?,
+            created_since: self.created_since,
+            created_until: self.created_until,
+        })
+    }
+}
+
+#[Object(use_type_description)]
+impl Delivery {
+    /// The global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::Delivery.id(self.0.id)
+    }
+
+    /// The sale it carries out.
+    async fn sale(&self, ctx: &Context<'_>) -> Result<Sale> {
+        there(one!(ctx, SaleBy(self.0.sale_id) => Sale)?)
+    }
+
+    /// The lead it brings.
+    async fn lead(&self, ctx: &Context<'_>) -> Result<Lead> {
+        there(one!(ctx, LeadBy(self.0.lead_id) => Lead)?)
+    }
+
+    /// To whom.
+    async fn buyer(&self, ctx: &Context<'_>) -> Result<Buyer> {
+        there(one!(ctx, BuyerBy(self.0.buyer_id) => Buyer)?)
+    }
+
+    /// Where to.
+    async fn destination(&self, ctx: &Context<'_>) -> Result<Destination> {
+        there(one!(ctx, DestinationBy(self.0.destination_id) => Destination)?)
+    }
+
+    /// Where it stands.
+    async fn state(&self) -> Result<DeliveryState> {
+        DeliveryState::read(&self.0.state)
+    }
+
+    /// How often it was tried.
+    async fn attempt_count(&self) -> i32 {
+        int(self.0.attempts)
+    }
+
+    /// When it is tried next, while it waits.
+    async fn next_attempt_at(&self) -> Option<Timestamp> {
+        self.0.next_attempt_at
+    }
+
+    /// The destination's own reference, from its answer.
+    async fn reference(&self) -> Option<&str> {
+        self.0.reference.as_deref()
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
+    /// When it ended.
+    async fn finished_at(&self) -> Option<Timestamp> {
+        self.0.finished_at
+    }
+
+    /// Every try, in order.
+    async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<Attempt>> {
+        let rows = loader(ctx)?.load_one(AttemptsOfDelivery(self.0.id)).await?;
+        rows.unwrap_or_default().into_iter().map(Attempt::of).collect()
+    }
+}
+
+connection!(DeliveryConnection, DeliveryEdge, Delivery of delivery, "A page of deliveries.", "A delivery in a list.");
+
+queries! {
+    DeliveryQueries, Delivery, DeliveryBy => Delivery,
+    /// A delivery by its id.
+    delivery,
+    /// The deliveries you may see; those that were given up are in state DEAD.
+    deliveries -> DeliveryConnection by TimeOrder of read::TimeOrder, filter DeliveryFilter
+}
+
+/// What is sent again.
+#[derive(Debug, InputObject)]
+pub(crate) struct DeliveryReplayInput {
+    /// The delivery.
+    delivery_id: ID,
+}
+
+/// What came of asking for a delivery to be sent again.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct DeliveryReplayPayload {
+    /// The delivery as it stands now; absent if nothing was done.
+    delivery: Option<Delivery>,
+    /// What to put right.
+    user_errors: Vec<UserError>,
+}
+
+/// Mutations of deliveries.
+#[derive(Debug, Default)]
+pub(crate) struct DeliveryMutations;
+
+#[Object]
+impl DeliveryMutations {
+    /// Sends a delivery again that had ended. The buyer is not charged again.
+    async fn delivery_replay(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is sent again.")] input: DeliveryReplayInput,
+    ) -> Result<DeliveryReplayPayload> {
+        let refused = |error| Ok(DeliveryReplayPayload { delivery: None, user_errors: vec![error] });
+        let loader = loader(ctx)?;
+        let found = match Kind::Delivery.read(&input.delivery_id) {
+            Some(id) => loader.load_one(DeliveryBy(id)).await?,
+            None => None,
+        };
+        let Some(row) = found else { return refused(UserError::not_found("deliveryId", "delivery")) };
+        let replayed = market(ctx)?.replay_delivery(principal(ctx)?, DeliveryId(row.id)).await;
+        if !replayed.map_err(store)? {
+            let message = "it is still under way, or its sale does not stand any more";
+            return refused(UserError::of("deliveryId", "NOT_POSSIBLE", message));
+        }
+        let delivery = loader.load_one(DeliveryBy(row.id)).await?.map(Delivery);
+        Ok(DeliveryReplayPayload { delivery, user_errors: Vec::new() })
+    }
+}

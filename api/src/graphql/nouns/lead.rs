@@ -1,0 +1,289 @@
+//! Leads: what arrived, where it stands, what happened to it.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use leadyard_entity::model::{lead, lead_event};
+use leadyard_entity::read::{self, LeadContents, LeadFilter as Filter};
+use leadyard_types::{Consent as Evidence, FieldDefinition, Timestamp};
+
+use super::super::connection::connection;
+use super::super::context::loader;
+use super::super::errors::internal;
+use super::super::id::Kind;
+use super::super::loaders::{CampaignBy, ContentsOfLead, VerticalBy, VerticalTermsOf};
+use super::super::scalars::NamedValue;
+use super::super::words::{Check, Door, LeadEventKind, LeadState};
+use super::campaign::Campaign;
+use super::decision::Decision;
+use super::sale::Sale;
+use super::source::Source;
+use super::supplier::Supplier;
+use super::{ids, int, many, of_row, one, queries, there, words};
+
+of_row! {
+    /// A person's enquiry.
+    Lead of lead
+}
+
+/// What a person answered to one field.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct LeadField {
+    /// The field's key.
+    key: String,
+    /// What people read as its name.
+    label: String,
+    /// The normalised value as text; absent where it is masked.
+    value: Option<String>,
+    /// Whether it says who the person is.
+    personal: bool,
+    /// Whether the value is withheld from you.
+    masked: bool,
+}
+
+/// The evidence that a lead may be passed on.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct Consent {
+    /// The text the person agreed to. Withheld from those who do not see personal data.
+    text: Option<String>,
+    /// The version of that text.
+    text_version: Option<String>,
+    /// When the person agreed.
+    given_at: Option<Timestamp>,
+    /// The page where. Withheld from those who do not see personal data.
+    page_url: Option<String>,
+    /// What for: `contact_by_phone`.
+    purposes: Vec<String>,
+    /// Recipients named in the text.
+    recipients: Vec<String>,
+    /// Certificates of the moment. Withheld from those who do not see personal data.
+    certificate_urls: Vec<String>,
+    /// A declared basis where there is no recorded moment.
+    basis: Option<String>,
+}
+
+impl From<Evidence> for Consent {
+    fn from(consent: Evidence) -> Self {
+        Self {
+            text: consent.text,
+            text_version: consent.text_version,
+            given_at: consent.given_at,
+            page_url: consent.page_url,
+            purposes: consent.purposes,
+            recipients: consent.recipients,
+            certificate_urls: consent.certificate_urls,
+            basis: consent.basis,
+        }
+    }
+}
+
+/// A step in a lead's life.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct LeadEvent {
+    /// What happened to the lead.
+    kind: LeadEventKind,
+    /// When it happened.
+    at: Timestamp,
+    /// The particulars: ids, amounts and reasons, never personal data.
+    detail: Vec<NamedValue>,
+}
+
+impl LeadEvent {
+    fn of(row: &lead_event::Model) -> Result<Self> {
+        let detail: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&row.detail).map_err(internal)?;
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let shown = detail.into_iter().filter(|(_, value)| !value.is_null());
+        let detail = shown.map(|(name, value)| NamedValue { name, value: text(value) }).collect();
+        Ok(Self { kind: LeadEventKind::read(&row.kind)?, at: row.at, detail })
+    }
+}
+
+/// Which leads. What is left out does not restrict.
+#[derive(Debug, Default, InputObject)]
+pub(crate) struct LeadFilter {
+    /// In one of these states.
+    state: Option<Vec<LeadState>>,
+    /// Of one of these campaigns.
+    campaign_ids: Option<Vec<ID>>,
+    /// From one of these sources.
+    source_ids: Option<Vec<ID>>,
+    /// From one of these suppliers.
+    supplier_ids: Option<Vec<ID>>,
+    /// Sold to one of these buyers.
+    buyer_ids: Option<Vec<ID>>,
+    /// With this id of the supplier's own.
+    external_id: Option<String>,
+    /// With this mark of the supplier's own.
+    subid: Option<String>,
+    /// Received at this moment or later.
+    received_since: Option<Timestamp>,
+    /// Received before this moment.
+    received_until: Option<Timestamp>,
+}
+
+impl LeadFilter {
+    pub(crate) fn read(self) -> Result<Filter> {
+        Ok(Filter {
+            states: words(self.state),
+            campaigns: ids(Kind::Campaign, self.campaign_ids)?,
+            sources: ids(Kind::Source, self.source_ids)?,
+            suppliers: ids(Kind::Supplier, self.supplier_ids)?,
+            buyers: ids(Kind::Buyer, self.buyer_ids)?,
+            external_id: self.external_id,
+            subid: self.subid,
+            received_since: self.received_since,
+            received_until: self.received_until,
+        })
+    }
+}
+
+impl Lead {
+    async fn contents(&self, ctx: &Context<'_>) -> Result<Arc<LeadContents>> {
+        there(loader(ctx)?.load_one(ContentsOfLead(self.0.id)).await?)
+    }
+
+    /// The fields its vertical defines now: for their names and order.
+    async fn definitions(&self, ctx: &Context<'_>) -> Result<Vec<FieldDefinition>> {
+        let loader = loader(ctx)?;
+        let campaign = there(loader.load_one(CampaignBy(self.0.campaign_id)).await?)?;
+        let vertical = there(loader.load_one(VerticalBy(campaign.vertical_id)).await?)?;
+        Ok(there(loader.load_one(VerticalTermsOf(vertical.revision_id.into())).await?)?.fields.clone())
+    }
+}
+
+#[Object(use_type_description)]
+impl Lead {
+    /// The global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::Lead.id(self.0.id)
+    }
+
+    /// The campaign it came into.
+    async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
+        there(one!(ctx, CampaignBy(self.0.campaign_id) => Campaign)?)
+    }
+
+    /// The channel it came through.
+    async fn source(&self, ctx: &Context<'_>) -> Result<Source> {
+        there(one!(ctx, SourceBy(self.0.source_id) => Source)?)
+    }
+
+    /// Who sent it.
+    async fn supplier(&self, ctx: &Context<'_>) -> Result<Supplier> {
+        there(one!(ctx, SupplierBy(self.0.supplier_id) => Supplier)?)
+    }
+
+    /// The door it came through.
+    async fn door(&self) -> Result<Door> {
+        Door::read(&self.0.door)
+    }
+
+    /// Where it stands.
+    async fn state(&self) -> Result<LeadState> {
+        LeadState::read(&self.0.state)
+    }
+
+    /// The check that refused it or set it aside, or why nobody bought it.
+    async fn reason(&self) -> Result<Option<Check>> {
+        self.0.reason.as_deref().map(Check::read).transpose()
+    }
+
+    /// What the person entered, in the order of the vertical's fields. What you may not see of the person is masked.
+    async fn fields(&self, ctx: &Context<'_>) -> Result<Vec<LeadField>> {
+        let (contents, definitions) = (self.contents(ctx).await?, self.definitions(ctx).await?);
+        let place = |key: &str| definitions.iter().position(|field| field.key == key).unwrap_or(usize::MAX);
+        let mut keys: Vec<&String> = contents.fields.keys().collect();
+        keys.sort_by_key(|key| place(key));
+        let field = |key: &String| {
+            let value = contents.fields.get(key)?;
+            let label = definitions.iter().find(|field| field.key == *key).map_or(key, |field| &field.label);
+            Some(LeadField {
+                key: key.clone(),
+                label: label.clone(),
+                value: value.value.as_ref().map(ToString::to_string),
+                personal: value.personal,
+                masked: value.value.is_none(),
+            })
+        };
+        Ok(keys.into_iter().filter_map(field).collect())
+    }
+
+    /// The evidence that it may be passed on, if the supplier sent any.
+    async fn consent(&self, ctx: &Context<'_>) -> Result<Option<Consent>> {
+        Ok(self.contents(ctx).await?.consent.clone().map(Consent::from))
+    }
+
+    /// Whether the person was erased: what said who they were is gone for everybody.
+    async fn erased(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.contents(ctx).await?.erased)
+    }
+
+    /// The supplier's own mark.
+    async fn subid(&self) -> Option<&str> {
+        self.0.subid.as_deref()
+    }
+
+    /// The supplier's own id of the lead.
+    async fn external_id(&self) -> Option<&str> {
+        self.0.external_id.as_deref()
+    }
+
+    /// Its score, if it has one.
+    async fn score(&self) -> Option<i32> {
+        self.0.score.map(int)
+    }
+
+    /// When the enquiry was made.
+    async fn enquired_at(&self) -> Timestamp {
+        self.0.enquired_at
+    }
+
+    /// When it was taken in.
+    async fn received_at(&self) -> Timestamp {
+        self.0.received_at
+    }
+
+    /// Since when it has stood where it stands.
+    async fn state_since(&self) -> Timestamp {
+        self.0.state_since
+    }
+
+    /// Until when it is offered again, while it is queued.
+    async fn retry_until(&self) -> Option<Timestamp> {
+        self.0.retry_until
+    }
+
+    /// Everything that happened to it, oldest first.
+    async fn timeline(&self, ctx: &Context<'_>) -> Result<Vec<LeadEvent>> {
+        let rows = loader(ctx)?.load_one(super::super::loaders::EventsOfLead(self.0.id)).await?;
+        rows.unwrap_or_default().iter().map(LeadEvent::of).collect()
+    }
+
+    /// The latest routing run: every contract that was considered, and why each did or did not get it.
+    async fn decision(&self, ctx: &Context<'_>) -> Result<Option<Decision>> {
+        Ok(many!(ctx, DecisionsOfLead(self.0.id) => Decision)?.pop())
+    }
+
+    /// All routing runs, oldest first.
+    async fn decisions(&self, ctx: &Context<'_>) -> Result<Vec<Decision>> {
+        many!(ctx, DecisionsOfLead(self.0.id) => Decision)
+    }
+
+    /// To whom it was sold. Buyers see their own purchase only.
+    async fn sales(&self, ctx: &Context<'_>) -> Result<Vec<Sale>> {
+        many!(ctx, SalesOfLead(self.0.id) => Sale)
+    }
+}
+
+connection!(LeadConnection, LeadEdge, Lead of lead, "A page of leads.", "A lead in a list.");
+
+queries! {
+    LeadQueries, Lead, LeadBy => Lead,
+    /// A lead by its id.
+    lead,
+    /// The leads you may see: a buyer's are those it bought, a supplier's those it sent.
+    leads -> LeadConnection by TimeOrder of read::TimeOrder, filter LeadFilter
+}

@@ -1,0 +1,161 @@
+//! Sources.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
+use leadyard_entity::model::source;
+use leadyard_entity::read::{self, SourceFilter as Filter};
+use leadyard_types::{CostModel, SourceTerms, Timestamp};
+
+use super::super::connection::connection;
+use super::super::context::loader;
+use super::super::id::Kind;
+use super::super::loaders::{CampaignBy, SourceTermsOf};
+use super::super::scalars::Money;
+use super::super::words::Status;
+use super::campaign::Campaign;
+use super::supplier::Supplier;
+use super::terms::{Cap, Schedule};
+use super::{ids, int, money, of_row, one, queries, there, words};
+
+of_row! {
+    /// One channel of a supplier into one campaign.
+    Source of source
+}
+
+/// For what a supplier is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub(crate) enum CostKind {
+    /// A fixed amount per accepted lead, sold or not.
+    PerLead,
+    /// A fixed amount per sold lead, once, however often it is sold.
+    PerSoldLead,
+    /// A share of each sale's price.
+    RevenueShare,
+    /// Nothing per lead: an ad platform is paid.
+    AdSpend,
+}
+
+/// Which sources. What is left out does not restrict.
+#[derive(Debug, Default, InputObject)]
+pub(crate) struct SourceFilter {
+    /// In one of these statuses.
+    status: Option<Vec<Status>>,
+    /// Sending into one of these campaigns.
+    campaign_ids: Option<Vec<ID>>,
+    /// Of one of these suppliers.
+    supplier_ids: Option<Vec<ID>>,
+}
+
+impl SourceFilter {
+    pub(crate) fn read(self) -> Result<Filter> {
+        Ok(Filter {
+            statuses: words(self.status),
+            campaigns: ids(Kind::Campaign, self.campaign_ids)?,
+            suppliers: ids(Kind::Supplier, self.supplier_ids)?,
+        })
+    }
+}
+
+impl Source {
+    async fn terms(&self, ctx: &Context<'_>) -> Result<Arc<SourceTerms>> {
+        there(loader(ctx)?.load_one(SourceTermsOf(self.0.revision_id.into())).await?)
+    }
+
+    /// The currency of its campaign.
+    async fn currency(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(there(loader(ctx)?.load_one(CampaignBy(self.0.campaign_id)).await?)?.currency)
+    }
+}
+
+#[Object(use_type_description)]
+impl Source {
+    /// The global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::Source.id(self.0.id)
+    }
+
+    /// What people call it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whose channel it is.
+    async fn supplier(&self, ctx: &Context<'_>) -> Result<Supplier> {
+        there(one!(ctx, SupplierBy(self.0.supplier_id) => Supplier)?)
+    }
+
+    /// The campaign it sends into.
+    async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
+        there(one!(ctx, CampaignBy(self.0.campaign_id) => Campaign)?)
+    }
+
+    /// Whether it may send.
+    async fn status(&self) -> Result<Status> {
+        Status::read(&self.0.status)
+    }
+
+    /// The last part of the path of its web form, `/f/{formKey}`.
+    async fn form_key(&self) -> &str {
+        &self.0.form_key
+    }
+
+    /// For what the supplier is paid.
+    async fn cost_kind(&self, ctx: &Context<'_>) -> Result<CostKind> {
+        Ok(match self.terms(ctx).await?.cost {
+            CostModel::PerLead { .. } => CostKind::PerLead,
+            CostModel::PerSoldLead { .. } => CostKind::PerSoldLead,
+            CostModel::RevenueShare { .. } => CostKind::RevenueShare,
+            CostModel::AdSpend => CostKind::AdSpend,
+        })
+    }
+
+    /// The fixed amount, where the supplier is paid one.
+    async fn cost_amount(&self, ctx: &Context<'_>) -> Result<Option<Money>> {
+        match self.terms(ctx).await?.cost {
+            CostModel::PerLead { amount_minor } | CostModel::PerSoldLead { amount_minor } => {
+                Ok(Some(money(amount_minor, &self.currency(ctx).await?)?))
+            }
+            CostModel::RevenueShare { .. } | CostModel::AdSpend => Ok(None),
+        }
+    }
+
+    /// The supplier's share of a price in percent, as an exact decimal, where it is paid one: `35.5`.
+    async fn cost_percent(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        Ok(match self.terms(ctx).await?.cost {
+            CostModel::RevenueShare { percent } => Some(percent.0.normalize().to_string()),
+            _ => None,
+        })
+    }
+
+    /// Limits on its accepted leads.
+    async fn caps(&self, ctx: &Context<'_>) -> Result<Vec<Cap>> {
+        let currency = self.currency(ctx).await?.parse().map_err(super::internal)?;
+        Ok(Cap::all(&self.terms(ctx).await?.caps, currency))
+    }
+
+    /// When it may send; absent means always.
+    async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Schedule>> {
+        Ok(self.terms(ctx).await?.schedule.as_ref().map(Schedule::from))
+    }
+
+    /// When it was set up.
+    async fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
+    /// How often its terms were revised; a change names the version it was made from.
+    async fn version(&self) -> i32 {
+        int(self.0.version)
+    }
+}
+
+connection!(SourceConnection, SourceEdge, Source of source, "A page of sources.", "A source in a list.", inside by SourcesPage);
+
+queries! {
+    SourceQueries, Source, SourceBy => Source,
+    /// A source by its id.
+    source,
+    /// The sources you may see.
+    sources -> SourceConnection by NameOrder of read::NameOrder, filter SourceFilter
+}

@@ -1,0 +1,80 @@
+//! Suppliers.
+
+use async_graphql::{Context, ID, Object, Result};
+use leadyard_entity::model::supplier;
+use leadyard_entity::read::{self, NameOrder as Order};
+use leadyard_types::{AccountKind, Timestamp};
+
+use super::super::connection::{Paging, connection};
+use super::super::context::loader;
+use super::super::id::Kind;
+use super::super::loaders::{AccountsOf, Inside};
+use super::super::order::NameOrder;
+use super::super::scalars::Money;
+use super::super::words::Status;
+use super::source::SourceConnection;
+use super::{money, of_row, queries};
+
+of_row! {
+    /// Who sends leads.
+    Supplier of supplier
+}
+
+#[Object(use_type_description)]
+impl Supplier {
+    /// The global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::Supplier.id(self.0.id)
+    }
+
+    /// What people call it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Where it is written to.
+    async fn email(&self) -> Option<&str> {
+        self.0.email.as_deref()
+    }
+
+    /// Whether it takes part.
+    async fn status(&self) -> Result<Status> {
+        Status::read(&self.0.status)
+    }
+
+    /// What it is owed, one amount per currency.
+    async fn owed(&self, ctx: &Context<'_>) -> Result<Vec<Money>> {
+        let accounts = loader(ctx)?.load_one(AccountsOf(self.0.id)).await?.unwrap_or_default();
+        let payable = accounts.iter().filter(|account| account.kind == AccountKind::SupplierPayable.as_str());
+        payable.map(|account| money(account.balance_minor, &account.currency)).collect()
+    }
+
+    /// Its channels.
+    async fn sources(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "In which order.", default)] order_by: NameOrder,
+    ) -> Result<SourceConnection> {
+        let list = Inside::SourcesOfSupplier(self.0.id);
+        SourceConnection::inside(ctx, list, Order::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// When it was set up.
+    async fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+}
+
+connection!(SupplierConnection, SupplierEdge, Supplier of supplier, "A page of suppliers.", "A supplier in a list.");
+
+queries! {
+    SupplierQueries, Supplier, SupplierBy => Supplier,
+    /// A supplier by its id.
+    supplier,
+    /// The suppliers you may see.
+    suppliers -> SupplierConnection by NameOrder of read::NameOrder
+}

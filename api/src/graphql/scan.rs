@@ -1,0 +1,135 @@
+//! The first pass: a scan over the bytes of a document, before anything parses it.
+//!
+//! The engine's parser calls itself for every bracket, and a 4 KB document of nothing but brackets would end the whole
+//! process. So brackets and tokens are counted first, in one pass that neither allocates nor recurses.
+
+/// How deep brackets may nest: far deeper than any screen needs, far too shallow to exhaust a stack.
+const DEPTH_MAX: u32 = 48;
+/// How many tokens a document may have.
+const TOKENS_MAX: u32 = 10_000;
+
+/// Why a document is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Oversized {
+    /// Brackets nest too deep.
+    Depth,
+    /// There are too many tokens.
+    Tokens,
+}
+
+/// Counts brackets and tokens; what stands in strings and comments does not count.
+pub(crate) fn scan(document: &str) -> Result<(), Oversized> {
+    let bytes = document.as_bytes();
+    let (mut at, mut depth, mut tokens) = (0, 0_u32, 0_u32);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'#' => at = until(bytes, at, |byte| matches!(byte, b'\n' | b'\r')),
+            b'"' => {
+                tokens += 1;
+                at = after_string(bytes, at);
+                continue;
+            }
+            b'{' | b'[' | b'(' => {
+                tokens += 1;
+                depth += 1;
+                if depth > DEPTH_MAX {
+                    return Err(Oversized::Depth);
+                }
+            }
+            b'}' | b']' | b')' => {
+                tokens += 1;
+                depth = depth.saturating_sub(1);
+            }
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => {
+                tokens += 1;
+                at = until(
+                    bytes,
+                    at,
+                    |byte| !matches!(byte, b'_' | b'.' | b'-' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'),
+                );
+                if tokens > TOKENS_MAX {
+                    return Err(Oversized::Tokens);
+                }
+                continue;
+            }
+            b' ' | b'\t' | b'\n' | b'\r' | b',' => {}
+            _ => tokens += 1,
+        }
+        if tokens > TOKENS_MAX {
+            return Err(Oversized::Tokens);
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+/// The first place from `at` on where the byte fits, or the end.
+fn until(bytes: &[u8], at: usize, fits: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().skip(at).position(|byte| fits(*byte)).map_or(bytes.len(), |found| at + found)
+}
+
+/// The place behind a string or block string that begins at `at`.
+fn after_string(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    if rest.starts_with(b"\"\"\"") {
+        let mut end = at + 3;
+        while let Some(rest) = bytes.get(end..).filter(|rest| !rest.is_empty()) {
+            if rest.starts_with(b"\\\"\"\"") {
+                end += 4;
+            } else if rest.starts_with(b"\"\"\"") {
+                return end + 3;
+            } else {
+                end += 1;
+            }
+        }
+        return end;
+    }
+    let mut end = at + 1;
+    while let Some(byte) = bytes.get(end) {
+        match byte {
+            b'\\' => end += 2,
+            // A string ends at its quote, or, broken, at the end of its line.
+            b'"' | b'\n' | b'\r' => return end + 1,
+            _ => end += 1,
+        }
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Documents that exhaust the parser are refused by their brackets alone; what a person writes passes.
+    #[test]
+    fn brackets_and_tokens_are_bounded() {
+        let nested =
+            |open: &str, close: &str, times| format!("{{a(x:{}1{})}}", open.repeat(times), close.repeat(times));
+        assert_eq!(scan(&nested("[", "]", 2_000)), Err(Oversized::Depth));
+        assert_eq!(scan(&nested("{a:", "}", 2_000)), Err(Oversized::Depth));
+        assert_eq!(scan(&"{a".repeat(60)), Err(Oversized::Depth));
+        assert_eq!(scan(&nested("[", "]", 40)), Ok(()));
+        assert_eq!(scan(&"a ".repeat(10_001)), Err(Oversized::Tokens));
+        assert_eq!(scan(&"@".repeat(10_001)), Err(Oversized::Tokens));
+        assert_eq!(scan("query { leads(first: 10) { nodes { id } } }"), Ok(()));
+    }
+
+    /// Brackets in strings and comments are text, however the string ends.
+    #[test]
+    fn strings_and_comments_are_text() {
+        let brackets = "[".repeat(500);
+        for document in [
+            format!("{{a(x:\"{brackets}\\\"{brackets}\")}}"),
+            format!("{{a(x:\"\"\"{brackets}\\\"\"\"{brackets}\"\"\")}} # {brackets}"),
+            format!("# {brackets}\n{{a}}"),
+            format!("{{a(x:\"{brackets}"),
+            format!("{{a(x:\"\"\"{brackets}"),
+            "\\".to_owned(),
+            "{a(x:\"\\".to_owned(),
+        ] {
+            assert_eq!(scan(&document), Ok(()), "{document}");
+        }
+        // A broken string ends with its line: what follows counts.
+        assert_eq!(scan(&format!("{{a(x:\"\n{brackets}")), Err(Oversized::Depth));
+    }
+}

@@ -1,0 +1,140 @@
+//! Reads for people outside: always through the scoped select of [`crate::scope`], in a constant number of statements
+//! however many rows are asked for.
+
+mod contents;
+mod lists;
+mod page;
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, EntityTrait, Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter, QueryOrder, Value};
+use uuid::Uuid;
+
+use crate::error::StoreResult;
+use crate::model::{attempt, decision, delivery, lead_event, ledger_account, sale};
+use crate::scope::Scoped;
+use crate::store::Read;
+
+pub use contents::{LeadContents, LeadFieldValue};
+pub use lists::{
+    BuyerFilter, CampaignFilter, ComplaintFilter, ContractFilter, DeliveryFilter, LeadFilter, LeadOrder, NameOrder,
+    SaleFilter, SaleOrder, SourceFilter, TimeOrder, TransferFilter,
+};
+pub use page::{Cursor, Listed, Page, PageArgs, SortValue};
+
+/// A list of lists, by whom the inner lists belong to.
+pub type ByParent<M> = HashMap<Uuid, Vec<M>>;
+
+impl Read {
+    /// Rows by their ids; what is absent or not visible is left out.
+    pub async fn by_ids<E: Scoped>(&self, ids: &[Uuid]) -> StoreResult<HashMap<Uuid, E::Model>>
+    where
+        E::Model: Send,
+    {
+        let Some(key) = E::PrimaryKey::iter().next().map(PrimaryKeyToColumn::into_column) else {
+            return Ok(HashMap::new());
+        };
+        let rows = self.select::<E>().filter(key.is_in(ids.iter().copied())).all(self.connection()).await?;
+        Ok(rows.into_iter().filter_map(|row| Some((uuid_of(row.get(key))?, row))).collect())
+    }
+
+    /// One row by its id.
+    pub async fn by_id<E: Scoped>(&self, id: Uuid) -> StoreResult<Option<E::Model>>
+    where
+        E::Model: Send,
+    {
+        Ok(self.by_ids::<E>(&[id]).await?.remove(&id))
+    }
+
+    async fn children<E: Scoped>(
+        &self,
+        parent: E::Column,
+        ids: &[Uuid],
+        order: E::Column,
+    ) -> StoreResult<ByParent<E::Model>>
+    where
+        E::Model: Send,
+    {
+        let select = self.select::<E>().filter(parent.is_in(ids.iter().copied())).order_by_asc(order);
+        let mut lists: ByParent<E::Model> = HashMap::new();
+        for row in select.all(self.connection()).await? {
+            if let Some(owner) = uuid_of(row.get(parent)) {
+                lists.entry(owner).or_default().push(row);
+            }
+        }
+        Ok(lists)
+    }
+
+    /// The steps of leads' timelines, oldest first.
+    pub async fn events_of_leads(&self, leads: &[Uuid]) -> StoreResult<ByParent<lead_event::Model>> {
+        self.children::<lead_event::Entity>(lead_event::Column::LeadId, leads, lead_event::Column::Seq).await
+    }
+
+    /// The decisions about leads, oldest first.
+    pub async fn decisions_of_leads(&self, leads: &[Uuid]) -> StoreResult<ByParent<decision::Model>> {
+        self.children::<decision::Entity>(decision::Column::LeadId, leads, decision::Column::Number).await
+    }
+
+    /// The sales of leads, by leg.
+    pub async fn sales_of_leads(&self, leads: &[Uuid]) -> StoreResult<ByParent<sale::Model>> {
+        self.children::<sale::Entity>(sale::Column::LeadId, leads, sale::Column::Leg).await
+    }
+
+    /// The deliveries of sales, oldest first.
+    pub async fn deliveries_of_sales(&self, sales: &[Uuid]) -> StoreResult<ByParent<delivery::Model>> {
+        self.children::<delivery::Entity>(delivery::Column::SaleId, sales, delivery::Column::CreatedAt).await
+    }
+
+    /// The attempts of deliveries, in order.
+    pub async fn attempts_of_deliveries(&self, deliveries: &[Uuid]) -> StoreResult<ByParent<attempt::Model>> {
+        self.children::<attempt::Entity>(attempt::Column::DeliveryId, deliveries, attempt::Column::Number).await
+    }
+
+    /// The complaints about sales, oldest first.
+    pub async fn complaints_of_sales(&self, sales: &[Uuid]) -> StoreResult<ByParent<crate::model::complaint::Model>> {
+        use crate::model::complaint::{Column, Entity};
+        self.children::<Entity>(Column::SaleId, sales, Column::OpenedAt).await
+    }
+
+    /// The destinations of buyers, oldest first.
+    pub async fn destinations_of_buyers(
+        &self,
+        buyers: &[Uuid],
+    ) -> StoreResult<ByParent<crate::model::destination::Model>> {
+        use crate::model::destination::{Column, Entity};
+        self.children::<Entity>(Column::BuyerId, buyers, Column::CreatedAt).await
+    }
+
+    /// The accounts of owners (a buyer's wallets, what a supplier is owed), by currency.
+    pub async fn accounts_of(&self, owners: &[Uuid]) -> StoreResult<ByParent<ledger_account::Model>> {
+        self.children::<ledger_account::Entity>(
+            ledger_account::Column::OwnerId,
+            owners,
+            ledger_account::Column::Currency,
+        )
+        .await
+    }
+}
+
+/// The id in a column; a column that holds none gives `None`.
+pub(crate) fn uuid_of(value: Value) -> Option<Uuid> {
+    match value {
+        Value::Uuid(id) => id.map(uuid_from),
+        _ => None,
+    }
+}
+
+fn uuid_from(id: impl Into<Uuid>) -> Uuid {
+    id.into()
+}
+
+/// What ORDER BY needs to be said twice.
+pub(crate) fn ordered<E: EntityTrait>(
+    select: sea_orm::Select<E>,
+    column: E::Column,
+    id: E::Column,
+    descending: bool,
+) -> sea_orm::Select<E> {
+    let direction = if descending { sea_orm::Order::Desc } else { sea_orm::Order::Asc };
+    select.order_by(column, direction.clone()).order_by(id, direction)
+}

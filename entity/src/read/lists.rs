@@ -1,0 +1,354 @@
+//! The lists people look through: their filters, orders and cursors.
+
+use leadyard_types::{
+    BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, SaleState,
+    SourceId, Status, SupplierId, Timestamp,
+};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
+use sea_orm::{ColumnTrait, Condition};
+use uuid::Uuid;
+
+use super::page::{Cursor, Listed, SortValue};
+use crate::model::{
+    buyer, campaign, complaint, contract, delivery, lead, ledger_transfer, sale, source, supplier, vertical,
+};
+
+/// The order of things that have a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NameOrder {
+    /// By name, A first.
+    Name,
+    /// The newest first.
+    Newest,
+}
+
+/// The order of things that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeOrder {
+    /// The newest first.
+    Newest,
+    /// The oldest first.
+    Oldest,
+}
+
+/// The order of leads.
+pub type LeadOrder = TimeOrder;
+
+/// The order of sales.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SaleOrder {
+    /// The newest first.
+    Newest,
+    /// The oldest first.
+    Oldest,
+    /// The dearest first.
+    Price,
+}
+
+/// Which leads. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct LeadFilter {
+    /// Where they stand.
+    pub states: Vec<LeadState>,
+    /// Of these campaigns.
+    pub campaigns: Vec<CampaignId>,
+    /// Of these sources.
+    pub sources: Vec<SourceId>,
+    /// Of these suppliers.
+    pub suppliers: Vec<SupplierId>,
+    /// Sold to one of these buyers.
+    pub buyers: Vec<BuyerId>,
+    /// With this id of the supplier's own.
+    pub external_id: Option<String>,
+    /// With this mark of the supplier's own.
+    pub subid: Option<String>,
+    /// Received at or after.
+    pub received_since: Option<Timestamp>,
+    /// Received before.
+    pub received_until: Option<Timestamp>,
+}
+
+/// Which campaigns. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct CampaignFilter {
+    /// In which status.
+    pub statuses: Vec<Status>,
+}
+
+/// Which sources. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct SourceFilter {
+    /// In which status.
+    pub statuses: Vec<Status>,
+    /// Into these campaigns.
+    pub campaigns: Vec<CampaignId>,
+    /// Of these suppliers.
+    pub suppliers: Vec<SupplierId>,
+}
+
+/// Which buyers. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct BuyerFilter {
+    /// In which status.
+    pub statuses: Vec<Status>,
+}
+
+/// Which contracts. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct ContractFilter {
+    /// In which status.
+    pub statuses: Vec<Status>,
+    /// In these campaigns.
+    pub campaigns: Vec<CampaignId>,
+    /// Of these buyers.
+    pub buyers: Vec<BuyerId>,
+}
+
+/// Which sales. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct SaleFilter {
+    /// Where they stand.
+    pub states: Vec<SaleState>,
+    /// Of these campaigns.
+    pub campaigns: Vec<CampaignId>,
+    /// To these buyers.
+    pub buyers: Vec<BuyerId>,
+    /// By these contracts.
+    pub contracts: Vec<ContractId>,
+    /// Of leads from these sources.
+    pub sources: Vec<SourceId>,
+    /// Of this lead.
+    pub lead: Option<LeadId>,
+    /// Sold at or after.
+    pub sold_since: Option<Timestamp>,
+    /// Sold before.
+    pub sold_until: Option<Timestamp>,
+    /// At this price or more, minor units.
+    pub price_min_minor: Option<i64>,
+    /// At this price or less, minor units.
+    pub price_max_minor: Option<i64>,
+}
+
+/// Which deliveries. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// Where they stand.
+    pub states: Vec<DeliveryState>,
+    /// To these buyers.
+    pub buyers: Vec<BuyerId>,
+    /// To these destinations.
+    pub destinations: Vec<DestinationId>,
+    /// Made at or after.
+    pub created_since: Option<Timestamp>,
+    /// Made before.
+    pub created_until: Option<Timestamp>,
+}
+
+/// Which complaints. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct ComplaintFilter {
+    /// Where they stand.
+    pub states: Vec<ComplaintState>,
+    /// Of these buyers.
+    pub buyers: Vec<BuyerId>,
+    /// About sales of these campaigns.
+    pub campaigns: Vec<CampaignId>,
+    /// Opened at or after.
+    pub opened_since: Option<Timestamp>,
+    /// Opened before.
+    pub opened_until: Option<Timestamp>,
+}
+
+/// Which transfers: those of an account are asked for as a list inside it.
+#[derive(Debug, Clone, Default)]
+pub struct TransferFilter {}
+
+/// Conditions put together: what was not asked for adds nothing.
+struct Wanted(Condition);
+
+impl Wanted {
+    fn new() -> Self {
+        Self(Condition::all())
+    }
+
+    fn one_of<C: ColumnTrait, T: Copy + Into<Uuid>>(self, column: C, ids: &[T]) -> Self {
+        if ids.is_empty() { self } else { Self(self.0.add(column.is_in(ids.iter().map(|id| (*id).into())))) }
+    }
+
+    fn word<C: ColumnTrait, T: Copy>(self, column: C, words: &[T], text: fn(T) -> &'static str) -> Self {
+        if words.is_empty() { self } else { Self(self.0.add(column.is_in(words.iter().copied().map(text)))) }
+    }
+
+    fn text<C: ColumnTrait>(self, column: C, text: Option<&String>) -> Self {
+        match text {
+            Some(text) => Self(self.0.add(column.eq(text.as_str()))),
+            None => self,
+        }
+    }
+
+    fn within<C: ColumnTrait>(self, column: C, since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
+        Self(self.0.add_option(since.map(|since| column.gte(since))).add_option(until.map(|until| column.lt(until))))
+    }
+}
+
+fn by_time(at: Timestamp, id: Uuid) -> Cursor {
+    Cursor { value: SortValue::Time(at), id }
+}
+
+/// Lists of things with a name, a status and a moment of making.
+macro_rules! named_list {
+    ($($table:ident: $filter:ty = $condition:expr;)+) => {$(
+        impl Listed for $table::Entity {
+            type Filter = $filter;
+            type Order = NameOrder;
+            fn condition(filter: &Self::Filter) -> Condition {
+                let wanted: fn(Wanted, &$filter) -> Wanted = $condition;
+                wanted(Wanted::new(), filter).0
+            }
+            fn sorting(order: NameOrder) -> (Self::Column, bool) {
+                match order {
+                    NameOrder::Name => ($table::Column::Name, false),
+                    NameOrder::Newest => ($table::Column::CreatedAt, true),
+                }
+            }
+            fn cursor(row: &Self::Model, order: NameOrder) -> Cursor {
+                match order {
+                    NameOrder::Name => Cursor { value: SortValue::Text(row.name.clone()), id: row.id },
+                    NameOrder::Newest => by_time(row.created_at, row.id),
+                }
+            }
+            fn id() -> Self::Column {
+                $table::Column::Id
+            }
+            fn fits(cursor: &Cursor, order: NameOrder) -> bool {
+                match order {
+                    NameOrder::Name => matches!(cursor.value, SortValue::Text(_)),
+                    NameOrder::Newest => matches!(cursor.value, SortValue::Time(_)),
+                }
+            }
+        }
+    )+};
+}
+
+named_list! {
+    vertical: () = |wanted, ()| wanted;
+    campaign: CampaignFilter = |wanted, filter| wanted.word(campaign::Column::Status, &filter.statuses, Status::as_str);
+    supplier: () = |wanted, ()| wanted;
+    source: SourceFilter = |wanted, filter| wanted
+        .word(source::Column::Status, &filter.statuses, Status::as_str)
+        .one_of(source::Column::CampaignId, &filter.campaigns)
+        .one_of(source::Column::SupplierId, &filter.suppliers);
+    buyer: BuyerFilter = |wanted, filter| wanted.word(buyer::Column::Status, &filter.statuses, Status::as_str);
+    contract: ContractFilter = |wanted, filter| wanted
+        .word(contract::Column::Status, &filter.statuses, Status::as_str)
+        .one_of(contract::Column::CampaignId, &filter.campaigns)
+        .one_of(contract::Column::BuyerId, &filter.buyers);
+}
+
+/// Lists of things that happened.
+macro_rules! timed_list {
+    ($($table:ident by $at:ident ($column:ident): $filter:ty = $condition:expr;)+) => {$(
+        impl Listed for $table::Entity {
+            type Filter = $filter;
+            type Order = TimeOrder;
+            fn condition(filter: &Self::Filter) -> Condition {
+                let wanted: fn(Wanted, &$filter) -> Wanted = $condition;
+                wanted(Wanted::new(), filter).0
+            }
+            fn sorting(order: TimeOrder) -> (Self::Column, bool) {
+                ($table::Column::$column, order == TimeOrder::Newest)
+            }
+            fn cursor(row: &Self::Model, _: TimeOrder) -> Cursor {
+                by_time(row.$at, row.id)
+            }
+            fn id() -> Self::Column {
+                $table::Column::Id
+            }
+            fn fits(cursor: &Cursor, _: TimeOrder) -> bool {
+                matches!(cursor.value, SortValue::Time(_))
+            }
+        }
+    )+};
+}
+
+timed_list! {
+    lead by received_at (ReceivedAt): LeadFilter = leads;
+    delivery by created_at (CreatedAt): DeliveryFilter = |wanted, filter| wanted
+        .word(delivery::Column::State, &filter.states, DeliveryState::as_str)
+        .one_of(delivery::Column::BuyerId, &filter.buyers)
+        .one_of(delivery::Column::DestinationId, &filter.destinations)
+        .within(delivery::Column::CreatedAt, filter.created_since, filter.created_until);
+    complaint by opened_at (OpenedAt): ComplaintFilter = |wanted, filter| wanted
+        .word(complaint::Column::State, &filter.states, ComplaintState::as_str)
+        .one_of(complaint::Column::BuyerId, &filter.buyers)
+        .one_of(complaint::Column::CampaignId, &filter.campaigns)
+        .within(complaint::Column::OpenedAt, filter.opened_since, filter.opened_until);
+    ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, _| wanted;
+}
+
+fn leads(wanted: Wanted, filter: &LeadFilter) -> Wanted {
+    let wanted = wanted
+        .word(lead::Column::State, &filter.states, LeadState::as_str)
+        .one_of(lead::Column::CampaignId, &filter.campaigns)
+        .one_of(lead::Column::SourceId, &filter.sources)
+        .one_of(lead::Column::SupplierId, &filter.suppliers)
+        .text(lead::Column::ExternalId, filter.external_id.as_ref())
+        .text(lead::Column::Subid, filter.subid.as_ref())
+        .within(lead::Column::ReceivedAt, filter.received_since, filter.received_until);
+    if filter.buyers.is_empty() {
+        return wanted;
+    }
+    let mut bought = Query::select();
+    bought
+        .column(Alias::new("lead_id"))
+        .from(Alias::new("sale"))
+        .and_where(Expr::col(Alias::new("buyer_id")).is_in(filter.buyers.iter().map(|id| id.0)))
+        .and_where(Expr::col(Alias::new("state")).eq(SaleState::Sold.as_str()));
+    Wanted(wanted.0.add(lead::Column::Id.in_subquery(bought)))
+}
+
+impl Listed for sale::Entity {
+    type Filter = SaleFilter;
+    type Order = SaleOrder;
+
+    fn condition(filter: &SaleFilter) -> Condition {
+        let wanted = Wanted::new()
+            .word(sale::Column::State, &filter.states, SaleState::as_str)
+            .one_of(sale::Column::CampaignId, &filter.campaigns)
+            .one_of(sale::Column::BuyerId, &filter.buyers)
+            .one_of(sale::Column::ContractId, &filter.contracts)
+            .one_of(sale::Column::SourceId, &filter.sources)
+            .one_of(sale::Column::LeadId, filter.lead.as_slice())
+            .within(sale::Column::SoldAt, filter.sold_since, filter.sold_until);
+        wanted
+            .0
+            .add_option(filter.price_min_minor.map(|least| sale::Column::PriceMinor.gte(least)))
+            .add_option(filter.price_max_minor.map(|most| sale::Column::PriceMinor.lte(most)))
+    }
+
+    fn sorting(order: SaleOrder) -> (sale::Column, bool) {
+        match order {
+            SaleOrder::Newest => (sale::Column::SoldAt, true),
+            SaleOrder::Oldest => (sale::Column::SoldAt, false),
+            SaleOrder::Price => (sale::Column::PriceMinor, true),
+        }
+    }
+
+    fn cursor(row: &sale::Model, order: SaleOrder) -> Cursor {
+        match order {
+            SaleOrder::Newest | SaleOrder::Oldest => by_time(row.sold_at, row.id),
+            SaleOrder::Price => Cursor { value: SortValue::Number(row.price_minor), id: row.id },
+        }
+    }
+
+    fn id() -> sale::Column {
+        sale::Column::Id
+    }
+
+    fn fits(cursor: &Cursor, order: SaleOrder) -> bool {
+        match order {
+            SaleOrder::Newest | SaleOrder::Oldest => matches!(cursor.value, SortValue::Time(_)),
+            SaleOrder::Price => matches!(cursor.value, SortValue::Number(_)),
+        }
+    }
+}
