@@ -122,7 +122,17 @@ impl TestApp {
 
     /// Waits until nothing is due.
     pub async fn idle(&self) {
-        self.app.jobs.as_ref().unwrap().idle().await.unwrap();
+        if let Some(jobs) = &self.app.jobs {
+            jobs.idle().await.unwrap();
+        }
+    }
+
+    /// Ends the workers once nothing is due: from here on only what the test does reaches the database.
+    pub async fn rest(&mut self) {
+        self.idle().await;
+        if let Some(jobs) = self.app.jobs.take() {
+            jobs.shutdown().await;
+        }
     }
 
     /// Ends the test: everything due is done, and every proof of the doctor holds.
