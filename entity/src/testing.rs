@@ -1,5 +1,7 @@
 //! Databases of their own for tests (feature `testing`).
 
+mod schema;
+
 use std::str::FromStr;
 
 use leadyard_migration::{Migrator, MigratorTrait};
@@ -9,6 +11,8 @@ use sqlx::{ConnectOptions, Executor};
 
 use crate::error::{StoreError, StoreResult};
 use crate::store::Write;
+
+pub use schema::differences;
 
 /// A PostgreSQL database made for one test.
 #[derive(Debug)]

@@ -430,6 +430,20 @@ async fn the_engine_keeps_order_and_omissions() {
     app.finish().await;
 }
 
+/// The questions that the demo prints are answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demos_questions_are_answered() {
+    let app = TestApp::start(TestDatabase::sqlite()).await;
+    let market = app.market(Selling::default()).await;
+    app.client(&market.key).send_json("/v1/leads", &lead(1), None).await.unwrap();
+    let staff = app.staff(Role::Admin).await;
+    for (about, question) in leadyard::demo::tour::QUESTIONS {
+        let answer = staff.ask(question, json!({})).await;
+        assert!(answer.is_object(), "{about}: {answer}");
+    }
+    app.finish().await;
+}
+
 fn submission(number: usize) -> Value {
     let fields = lead(number);
     let fields: Vec<Value> =
