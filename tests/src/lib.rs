@@ -14,8 +14,9 @@ use leadyard_connectors::fake::FakeReceiver;
 use leadyard_connectors::{Connectors, LeadSender, OutboundPolicy, install_crypto};
 use leadyard_entity::testing::OwnDatabase;
 use leadyard_entity::{MasterKeys, Store, StoreOptions};
-use leadyard_jobs::JobsOptions;
+use leadyard_jobs::{Jobs, JobsOptions};
 use leadyard_market::doctor::examine;
+use leadyard_market::{Market, MarketSettings};
 use leadyard_types::{ManualClock, Principal, RandomIds, SystemTask, Timestamp};
 
 pub mod market;
@@ -92,6 +93,22 @@ where
     }
 }
 
+/// How a test's application runs.
+#[derive(Debug, Clone)]
+pub struct TestOptions {
+    /// How the workers run.
+    pub jobs: JobsOptions,
+    /// How the market runs.
+    pub market: MarketSettings,
+}
+
+impl Default for TestOptions {
+    fn default() -> Self {
+        let jobs = JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() };
+        Self { jobs, market: MarketSettings::default() }
+    }
+}
+
 /// A running application with a database, a clock and a receiver of its own.
 pub struct TestApp {
     /// Market and workers.
@@ -104,6 +121,7 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     /// The rules of the way out.
     pub policy: OutboundPolicy,
+    jobs: JobsOptions,
     database: Option<TestDatabase>,
     finished: bool,
 }
@@ -111,24 +129,35 @@ pub struct TestApp {
 impl TestApp {
     /// Starts an application on a database. The clock stands at a Wednesday noon in Berlin.
     pub async fn start(database: TestDatabase) -> Self {
-        Self::start_with(database, JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() }).await
+        Self::start_with(database, TestOptions::default()).await
     }
 
-    /// Starts an application whose workers run like this.
-    pub async fn start_with(database: TestDatabase, jobs: JobsOptions) -> Self {
+    /// Starts an application that runs like this.
+    pub async fn start_with(database: TestDatabase, options: TestOptions) -> Self {
         install_crypto();
         let start: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::starting_at(start));
-        let options =
+        let store =
             StoreOptions { url: database.url(), max_connections: 8, master_keys: MasterKeys::generate().unwrap() };
-        let store = Store::open(options, clock.clone(), Arc::new(RandomIds)).await.unwrap();
+        let store = Store::open(store, clock.clone(), Arc::new(RandomIds)).await.unwrap();
         let receiver = FakeReceiver::start().await.unwrap();
         let policy = OutboundPolicy::new(false).allowing(receiver.address());
         let connectors = Arc::new(Connectors::new(policy.clone(), None).unwrap());
-        let app = App::start(store, connectors, Some(jobs)).await.unwrap();
+        let market = Market::start(store, options.market).await.unwrap();
+        let jobs = Jobs::start(Arc::clone(&market), Arc::clone(&connectors), options.jobs);
+        let app = App { market, connectors, jobs: Some(jobs) };
         let router = app.router(policy.clone(), true).unwrap();
         let server = Server::start("127.0.0.1:0".parse().unwrap(), router).await.unwrap();
-        Self { app, server: Some(server), receiver, clock, policy, database: Some(database), finished: false }
+        Self {
+            app,
+            server: Some(server),
+            receiver,
+            clock,
+            policy,
+            jobs: options.jobs,
+            database: Some(database),
+            finished: false,
+        }
     }
 
     /// The store.
@@ -161,9 +190,8 @@ impl TestApp {
 
     /// Starts workers again after [`Self::rest`].
     pub fn work(&mut self) {
-        let options = JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() };
         let (market, connectors) = (Arc::clone(&self.app.market), Arc::clone(&self.app.connectors));
-        self.app.jobs = Some(leadyard_jobs::Jobs::start(market, connectors, options));
+        self.app.jobs = Some(Jobs::start(market, connectors, self.jobs));
     }
 
     /// Ends the test: everything due is done, and every proof of the doctor holds.
