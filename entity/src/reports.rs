@@ -108,8 +108,8 @@ impl Read {
             |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN t.amount_minor ELSE 0 END) AS BIGINT)");
         let sums = format!(
             "SELECT {key} AS grouped, t.currency AS currency, {revenue} AS revenue_minor, {credits} AS credits_minor,
-             {payout} - {clawback} AS payout_minor, {spend} AS ad_spend_minor FROM ledger_transfer t
-             WHERE t.day >= ? AND t.day <= ? AND t.kind IN ('SALE', 'COMPLAINT_CREDIT', 'MANUAL_CREDIT', 'PAYOUT', 'CLAWBACK', 'AD_SPEND')
+             {payout} - {clawback} AS payout_minor, {spend} - {unspent} AS ad_spend_minor FROM ledger_transfer t
+             WHERE t.day >= ? AND t.day <= ? AND t.kind IN ('SALE', 'COMPLAINT_CREDIT', 'MANUAL_CREDIT', 'PAYOUT', 'CLAWBACK', 'AD_SPEND', 'REVERSAL')
              GROUP BY 1, 2",
             key = by.key(),
             revenue = sum("t.kind = 'SALE'"),
@@ -117,6 +117,10 @@ impl Read {
             payout = sum("t.kind = 'PAYOUT'"),
             clawback = sum("t.kind = 'CLAWBACK'"),
             spend = sum("t.kind = 'AD_SPEND'"),
+            // A figure corrected downwards.
+            unspent = sum(
+                "t.kind = 'REVERSAL' AND t.credit_account_id IN (SELECT id FROM ledger_account WHERE kind = 'AD_SPEND_COST')"
+            ),
         );
         // Names are looked up once per group, after the sums.
         let figures = "s.currency, s.revenue_minor, s.credits_minor, s.payout_minor, s.ad_spend_minor";
