@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use apalis::prelude::*;
 use leadyard_connectors::Connectors;
+use leadyard_entity::StoreResult;
 use leadyard_entity::tasks::{Claimed, Lease, TaskEnd};
-use leadyard_entity::{StoreError, StoreResult};
-use leadyard_market::{Courier, LaneHealth, Market};
+use leadyard_market::{Courier, Failure, LaneHealth, Market};
 use leadyard_types::{Principal, SystemTask};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -101,27 +101,6 @@ impl Shared {
         self.freed.notify_one();
         self.ended.notify_waiters();
     }
-
-    /// Runs one task. What fails by our own fault is tried again later.
-    async fn run(&self, task: &Claimed) -> LaneHealth {
-        let error = match tokio::time::timeout(TASK_TIMEOUT, self.courier.run(task)).await {
-            Ok(Ok(health)) => return health,
-            Ok(Err(error)) => error,
-            Err(_) => StoreError::Unavailable("the task took too long".to_owned()),
-        };
-        self.try_again(task, &error.to_string()).await;
-        LaneHealth::Unknown
-    }
-
-    async fn try_again(&self, task: &Claimed, error: &str) {
-        tracing::warn!(error, task = %task.id, "a task failed and will be tried again");
-        metrics::counter!("leadyard_tasks_failed_total").increment(1);
-        let run_at = self.market().clock().now() + chrono::Duration::seconds(5 * task.attempts.clamp(1, 60));
-        let again = TaskEnd::Again { run_at, error: Some(error.to_owned()) };
-        if let Err(error) = self.courier.end(task, again).await {
-            tracing::warn!(%error, task = %task.id, "its lease will run out");
-        }
-    }
 }
 
 /// The running workers of this process.
@@ -147,13 +126,20 @@ async fn handle(task: Claimed, shared: Data<Arc<Shared>>) {
     shared.lanes().began(task.held());
     let (runner, claimed) = (Arc::clone(&shared), task.clone());
     // Its own task, so that all cores work; it ends with this one when a shutdown cannot wait any longer.
-    let running = AbortOnDropHandle::new(tokio::spawn(async move { runner.run(&claimed).await }));
+    let running = AbortOnDropHandle::new(tokio::spawn(async move {
+        let run = tokio::time::timeout(TASK_TIMEOUT, runner.courier.run(&claimed));
+        run.await
+    }));
     let health = match running.await {
-        Ok(health) => health,
+        Ok(Ok(health)) => health,
+        Ok(Err(_)) => {
+            shared.courier.failed(&task, Failure::of("the task took too long")).await;
+            LaneHealth::Unknown
+        }
         Err(error) => {
             if error.is_panic() {
                 tracing::error!(task = %task.id, "a task panicked");
-                shared.try_again(&task, "the task panicked").await;
+                shared.courier.failed(&task, Failure::of("the task panicked")).await;
             }
             LaneHealth::Unknown
         }

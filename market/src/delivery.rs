@@ -4,32 +4,31 @@
 //! is committed before it is sent, nothing is sent while a transaction is open, and nothing is written without the
 //! task's lease. Beginnings and ends of many deliveries share transactions.
 
+mod failed;
 mod outcome;
 mod post;
 mod staff;
 
 use std::sync::Arc;
 
-use leadyard_connectors::{Connectors, DeliveryPackage, Named};
+use leadyard_connectors::{Attempted, Connectors, DeliveryPackage, Named};
 use leadyard_entity::deliveries::{Begin, Begun, DeliveryFacts, DestinationNews, SettledAttempt};
 use leadyard_entity::tasks::{Claimed, Lease, TaskEnd};
 use leadyard_entity::{StoreError, StoreResult};
 use leadyard_types::{
-    AttemptId, BuyerId, CampaignId, ContractId, DeliveryId, DeliveryState, DestinationId, LeadId, Money, Principal,
-    SaleId, SaleState, Status, SystemTask, TaskPayload,
+    AttemptId, BuyerId, CampaignId, ContractId, DeliveryId, DeliveryState, DestinationId, DestinationKind, LeadId,
+    Money, Principal, SaleId, SaleState, Status, SystemTask, TaskPayload,
 };
 
 use crate::batcher::Batcher;
 use crate::market::Market;
 
+pub use failed::Failure;
 pub(crate) use staff::requeue_waiting;
 pub use staff::{deliver_key, post_key};
 
 /// The most deliveries whose beginnings or ends share a transaction.
 const BATCH: usize = 256;
-
-/// How often a task other than a delivery may be claimed before it is given up; a delivery has its schedule.
-const MAX_CLAIMS: i64 = 60;
 
 pub(crate) const DELIVER: Principal = Principal::System(SystemTask::Deliver);
 
@@ -121,28 +120,34 @@ impl Courier {
         &self.market
     }
 
-    /// Runs one claimed task to its end.
-    pub async fn run(&self, task: &Claimed) -> StoreResult<LaneHealth> {
-        let Some(payload) = task.payload else {
-            let error = "this version does not know this task".to_owned();
-            return self.end(task, TaskEnd::Dead { error }).await;
-        };
-        match payload {
-            TaskPayload::Deliver { delivery_id } => self.deliver(task, delivery_id).await,
-            TaskPayload::Post { sale_id, delivery_id } => self.post(task, sale_id, delivery_id).await,
-            _ if task.attempts > MAX_CLAIMS => {
-                let error = format!("given up after {} claims", task.attempts);
-                self.end(task, TaskEnd::Dead { error }).await
+    /// Runs one claimed task to its end, whatever happens. Answers what it says about its lane.
+    pub async fn run(&self, task: &Claimed) -> LaneHealth {
+        match self.attempt(task).await {
+            Ok(health) => health,
+            Err(failure) => {
+                self.failed(task, failure).await;
+                LaneHealth::Unknown
             }
-            TaskPayload::ExpireUnknown { sale_id } => {
+        }
+    }
+
+    async fn attempt(&self, task: &Claimed) -> Result<LaneHealth, Failure> {
+        if failed::claimed_too_often(task) {
+            return Err(StoreError::Fault("its workers went away again and again".to_owned()).into());
+        }
+        match task.payload {
+            None => Err(StoreError::corrupt("this version does not know this task").into()),
+            Some(TaskPayload::Deliver { delivery_id }) => self.deliver(task, delivery_id).await,
+            Some(TaskPayload::Post { sale_id, delivery_id }) => self.post(task, sale_id, delivery_id).await,
+            Some(TaskPayload::ExpireUnknown { sale_id }) => {
                 self.market.expire_unknown(task, sale_id).await?;
                 Ok(LaneHealth::Unknown)
             }
-            TaskPayload::Place { lead_id } => {
+            Some(TaskPayload::Place { lead_id }) => {
                 match self.market.place_again(lead_id).await {
                     Ok(_) => {}
-                    Err(crate::IntakeError::Store(error)) => return Err(error),
-                    Err(error) => return Err(StoreError::Unavailable(error.to_string())),
+                    Err(crate::IntakeError::Store(error)) => return Err(error.into()),
+                    Err(error) => return Err(StoreError::Unavailable(error.to_string()).into()),
                 }
                 self.market.settled.notify_waiters();
                 self.end(task, TaskEnd::Done).await
@@ -151,12 +156,12 @@ impl Courier {
     }
 
     /// Ends a task by itself. A lost lease is somebody else's task now.
-    pub async fn end(&self, task: &Claimed, end: TaskEnd) -> StoreResult<LaneHealth> {
+    async fn end(&self, task: &Claimed, end: TaskEnd) -> Result<LaneHealth, Failure> {
         self.ending.submit((task.held(), end)).await?;
         Ok(LaneHealth::Unknown)
     }
 
-    async fn deliver(&self, task: &Claimed, id: DeliveryId) -> StoreResult<LaneHealth> {
+    async fn deliver(&self, task: &Claimed, id: DeliveryId) -> Result<LaneHealth, Failure> {
         let begin = Begin { held: task.held(), delivery_id: id, repeatable: true };
         let attempt = match self.opening.submit(begin).await? {
             Opened::Started(attempt) => attempt,
@@ -169,12 +174,11 @@ impl Courier {
         };
         let facts = &attempt.facts;
         let now = self.market.clock().now();
-        let attempted = if outcome::tried_too_often(task) {
-            leadyard_connectors::Attempted::misconfigured("its workers went away again and again")
-        } else {
-            let kind = facts.destination.kind.parse().map_err(StoreError::corrupt)?;
-            let package = package(facts, attempt.number)?;
-            self.connectors.deliver(kind, &facts.destination.config, &facts.secrets, &package, now).await
+        let attempted = match parcel(&attempt) {
+            Ok((kind, package)) => {
+                self.connectors.deliver(kind, &facts.destination.config, &facts.secrets, &package, now).await
+            }
+            Err(error) => Attempted::misconfigured(error.to_string()),
         };
         let settled = outcome::settled(task, &attempt, &attempted, self.market.clock().now());
         let health = match settled.news {
@@ -184,7 +188,7 @@ impl Courier {
                 LaneHealth::Failing { version: facts.destination.version }
             }
         };
-        self.settling.submit(settled).await?;
+        self.settling.submit(settled).await.map_err(Failure::after_sending)?;
         Ok(health)
     }
 }
@@ -258,6 +262,12 @@ fn opened(facts: Option<&DeliveryFacts>, begun: Option<&Begun>) -> Opened {
             _ => Opened::Settled,
         },
     }
+}
+
+/// What is sent, and by which connector.
+fn parcel(attempt: &Attempt) -> StoreResult<(DestinationKind, DeliveryPackage)> {
+    let kind = attempt.facts.destination.kind.parse().map_err(StoreError::corrupt)?;
+    Ok((kind, package(&attempt.facts, attempt.number)?))
 }
 
 fn package(facts: &DeliveryFacts, number: i64) -> StoreResult<DeliveryPackage> {

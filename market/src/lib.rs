@@ -22,6 +22,6 @@ pub mod settlement;
 pub mod setup;
 pub mod snapshot;
 
-pub use delivery::{Courier, LaneHealth};
+pub use delivery::{Courier, Failure, LaneHealth};
 pub use intake::IntakeError;
 pub use market::{Market, MarketSettings};

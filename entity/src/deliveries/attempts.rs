@@ -128,7 +128,8 @@ impl Write {
         let sql = format!("SELECT * FROM delivery WHERE id IN ({{}}) AND state = 'PENDING' ORDER BY id{lock}");
         let rows: Vec<delivery::Model> = self.all_in(&sql, ids).await?;
         let waiting: HashMap<Uuid, i64> = rows.into_iter().map(|row| (row.id, row.attempts)).collect();
-        let interrupted = self.end_interrupted(waiting.keys().copied().collect(), now).await?;
+        let unfinished: Vec<DeliveryId> = waiting.keys().copied().map(DeliveryId).collect();
+        let interrupted = self.end_interrupted(&unfinished).await?;
         let mut begun = Vec::with_capacity(begins.len());
         let mut attempts = Vec::with_capacity(mine.len());
         for begin in begins {
@@ -155,7 +156,8 @@ impl Write {
     }
 
     /// Ends attempts whose worker went away: what they came to is unknown. Answers their deliveries.
-    async fn end_interrupted(&self, deliveries: Vec<Uuid>, now: Timestamp) -> StoreResult<HashSet<Uuid>> {
+    pub async fn end_interrupted(&self, deliveries: &[DeliveryId]) -> StoreResult<HashSet<Uuid>> {
+        let now = self.store.clock().now();
         let mut interrupted = HashSet::new();
         for chunk in deliveries.chunks(CHUNK) {
             let sql = format!(
@@ -168,7 +170,7 @@ impl Write {
                 DeliveryOutcome::Unknown.as_str().into(),
                 "the worker went away before an answer was recorded".into(),
             ];
-            values.extend(chunk.iter().map(|id| Value::from(*id)));
+            values.extend(chunk.iter().map(|id| Value::from(id.0)));
             let rows: Vec<InterruptedRow> = self.all(&sql, values).await?;
             interrupted.extend(rows.into_iter().map(|row| row.delivery_id));
         }
