@@ -13,6 +13,7 @@ pub mod fake;
 pub mod http;
 pub mod load;
 pub mod package;
+pub mod ping;
 pub mod redact;
 pub mod schedule;
 pub mod template;
@@ -28,6 +29,7 @@ pub use email::{EmailConfig, Mailer, SmtpSecurity, SmtpSettings};
 pub use http::{GuardedClient, OutboundPolicy, SendFailure, SetupFailure};
 pub use load::LeadSender;
 pub use package::{DeliveryPackage, Named};
+pub use ping::{PingAnswered, PingPackage};
 pub use schedule::next_attempt;
 pub use webhook::WebhookConfig;
 
@@ -67,6 +69,9 @@ impl Connectors {
                 (Ok(_), None) => Attempted::misconfigured("no mail server is configured"),
                 (Err(problem), _) => Attempted::misconfigured(problem.message),
             },
+            DestinationKind::Ping => {
+                Attempted::misconfigured("a ping destination is asked, nothing is delivered there")
+            }
         }
     }
 
@@ -98,7 +103,7 @@ pub fn check_destination(
     let problems = match kind {
         DestinationKind::Webhook => read::<WebhookConfig>(config_json).map(|config| config.check(policy)),
         DestinationKind::Email => read::<EmailConfig>(config_json).map(|config| config.check()),
-        DestinationKind::Portal => read::<NoSettings>(config_json).map(|_| Vec::new()),
+        DestinationKind::Portal | DestinationKind::Ping => read::<NoSettings>(config_json).map(|_| Vec::new()),
     }
     .unwrap_or_else(|problem| vec![problem]);
     if problems.is_empty() { Ok(()) } else { Err(problems) }

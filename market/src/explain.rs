@@ -177,6 +177,9 @@ impl Market {
                     price_minor,
                     price_rule: rule.map(str::to_owned),
                     rank: None,
+                    bid: None,
+                    decided_by: None,
+                    would_win_at_minor: None,
                     refusal: eligibility::refusal(&contract, &buyer, &facts, decision.decided_at),
                 }
             });

@@ -13,7 +13,7 @@ use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{
     AccountId, AccountKind, Cap, Check, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId, LeadState, Method,
-    Money, PersonId, SaleId, SaleMode, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
+    Money, PersonId, SaleId, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ use crate::delivery::{deliver_key, post_key};
 use crate::intake::{Prepared, door_word, split_personal};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
-use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, route};
+use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, Winner, route};
 use crate::snapshot::{Campaign, Fit, Source};
 
 /// A lead that is routed.
@@ -69,16 +69,16 @@ impl Batch<'_> {
         let decision_id = self.ids.uuid();
         self.write_decision(subject, decision_id, &input, &routing, writes)?;
         let mut placed = Placed::default();
-        for (leg, position) in routing.winners.iter().enumerate() {
-            let sale = self.sale_row(subject, decision_id, &input, *position, leg, &fits[*position]);
-            self.reserve(subject, &fits[*position], &sale, writes);
+        for (leg, winner) in routing.winners.iter().enumerate() {
+            let sale = self.sale_row(subject, decision_id, &input, *winner, leg, &fits[winner.position]);
+            self.reserve(subject, &fits[winner.position], &sale, writes);
             if sale.state == SaleState::Sold.as_str() {
                 placed.sold += 1;
                 placed.payout_minor += sale.payout_minor;
             } else {
                 placed.pending += 1;
             }
-            self.write_sale(subject, &fits[*position], sale, writes);
+            self.write_sale(subject, &fits[winner.position], sale, writes);
         }
         self.turn_rotations(subject, &input, &routing, writes)?;
         Ok(placed)
@@ -92,7 +92,7 @@ impl Batch<'_> {
         routing: &Routing,
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
-        let winner_of = |position: &usize| input.candidates.get(*position).map(|candidate| candidate.verdict);
+        let winner_of = |winner: &Winner| input.candidates.get(winner.position).map(|candidate| candidate.verdict);
         let outcome = match routing.winners.first().and_then(winner_of) {
             Some(Verdict::None) => "SOLD",
             Some(Verdict::Sync) => "OFFERED",
@@ -126,12 +126,12 @@ impl Batch<'_> {
         subject: &Subject<'_>,
         decision_id: Uuid,
         input: &RoutingInput,
-        position: usize,
+        winner: Winner,
         leg: usize,
         (contract, buyer): &Fit,
     ) -> sale::Model {
-        let candidate = &input.candidates[position];
-        let price = candidate.price;
+        let candidate = &input.candidates[winner.position];
+        let price = Money::new(winner.price_minor, candidate.price.currency);
         let earlier = subject.own_sales.len();
         // A fixed amount per sold lead is earned once: with the first leg that stands.
         let paid = leg > 0 || subject.own_sales.iter().any(|sale| sale.state.occupies());
@@ -150,7 +150,7 @@ impl Batch<'_> {
             contract_revision_id: contract.revision_id.0,
             stage: candidate.stage.clone(),
             leg: i64::try_from(earlier + leg + 1).unwrap_or(i64::MAX),
-            exclusive: subject.campaign.terms.sale_mode == SaleMode::Exclusive,
+            exclusive: winner.exclusive,
             verdict: candidate.verdict.as_str().to_owned(),
             state: state.as_str().to_owned(),
             counted: true,
@@ -354,8 +354,8 @@ impl Batch<'_> {
         routing: &Routing,
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
-        for position in &routing.winners {
-            let candidate = &input.candidates[*position];
+        for winner in &routing.winners {
+            let candidate = &input.candidates[winner.position];
             let Some(stage) = input.stages.iter().find(|stage| stage.key == candidate.stage) else { continue };
             // A waterfall asks no rotation, so none is kept for it.
             if candidate.verdict == Verdict::Sync || stage.method == Method::Waterfall {

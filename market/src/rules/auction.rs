@@ -6,7 +6,7 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use leadyard_types::ContractId;
+use leadyard_types::{ContractId, DecidedBy};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -74,22 +74,6 @@ impl Bid {
         let decided = keys.into_iter().find(|(order, _)| order.is_ne());
         decided.unwrap_or((self.contract_id.cmp(&other.contract_id), DecidedBy::ContractId))
     }
-}
-
-/// What put one bid before the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum DecidedBy {
-    /// What it is expected to bring.
-    Net,
-    /// The higher price.
-    Price,
-    /// The lower complaint rate.
-    ComplaintRate,
-    /// The longest time without a sale.
-    LongestWithoutSale,
-    /// The contract's id: nothing else told them apart.
-    ContractId,
 }
 
 /// The bids that want to be the only buyer, the best first, as positions in `bids`.
