@@ -1,13 +1,13 @@
 //! Intake: every door ends here. A draft is prepared without the database, then placed in a batch with others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use leadyard_entity::{IndexHash, Keyring, StoreError};
 use leadyard_types::{
-    Check, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState, Principal, Refusal,
-    Required, SourceId, Status, Timestamp,
+    BidSeen, Check, ContractId, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState,
+    Principal, Refusal, Required, SourceId, Status, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -60,6 +60,8 @@ pub(crate) struct Prepared {
     pub(crate) scope: String,
     pub(crate) key: IndexHash,
     pub(crate) request_hash: IndexHash,
+    /// What buyers answered when they were asked about it.
+    pub(crate) bids: HashMap<ContractId, BidSeen>,
 }
 
 /// The keyed hash of a way to reach a person, as suppression lists keep it.
@@ -159,6 +161,7 @@ pub(crate) fn prepare(
         scope,
         key,
         request_hash,
+        bids: HashMap::new(),
         draft,
         source,
         campaign,

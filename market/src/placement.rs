@@ -84,6 +84,7 @@ impl Market {
     async fn place_batch(&self, work: &mut [Work]) -> StoreResult<Vec<Result<LeadAnswer, IntakeError>>> {
         for _ in 0..MAX_REFRESHES {
             let snapshot = self.snapshot();
+            let rates = self.complaint_rates(&snapshot).await?;
             let mut transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
             if transaction.config_version().await? != snapshot.version {
                 transaction.rollback().await?;
@@ -91,7 +92,7 @@ impl Market {
                 self.prepare_again(work, &fresh);
                 continue;
             }
-            let batch = Batch::load(self, &transaction, &snapshot, work).await?;
+            let batch = Batch::load(self, &transaction, &snapshot, work, rates).await?;
             let accounts = batch.accounts.clone();
             let (writes, answers) = batch.decide()?;
             transaction.apply_placement(writes).await?;

@@ -12,7 +12,7 @@ use leadyard_entity::configuration::{ConfigVersion, Configuration, Head};
 use leadyard_entity::{Store, StoreError, StoreResult};
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, CampaignTerms, ContractId, ContractTerms, Currency, Principal, RevisionId,
+    BuyerId, BuyerTerms, CampaignId, CampaignTerms, ContractId, ContractTerms, Currency, Method, Principal, RevisionId,
     SourceId, SourceTerms, SupplierId, SystemTask, Timestamp, VerticalId,
 };
 use serde::de::DeserializeOwned;
@@ -53,6 +53,14 @@ pub struct Campaign {
     pub revision_id: RevisionId,
     /// Its terms.
     pub terms: CampaignTerms,
+}
+
+impl Campaign {
+    /// Whether one of its stages is an auction.
+    #[must_use]
+    pub fn auctions(&self) -> bool {
+        self.terms.stages.iter().any(|stage| stage.method == Method::Auction)
+    }
 }
 
 /// A source with its compiled payouts.
@@ -139,6 +147,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether any campaign auctions.
+    #[must_use]
+    pub fn auctions(&self) -> bool {
+        self.campaigns.values().any(|campaign| campaign.auctions())
+    }
+
     /// Loads the whole configuration.
     pub async fn load(store: &Store) -> StoreResult<Self> {
         Self::default().refreshed(store).await

@@ -66,6 +66,9 @@ pub fn terms(price_minor: i64) -> ContractTerms {
         exclusivity: Exclusivity::Any,
         price_minor,
         price_rules: Vec::new(),
+        shared_percents: Vec::new(),
+        ping: None,
+        margin: None,
         filter: None,
         sources_allowed: Vec::new(),
         sources_denied: Vec::new(),
@@ -116,7 +119,7 @@ impl TestApp {
             status: Status::Active,
             time_zone: chrono_tz::Tz::Europe__Berlin,
             sale_mode: selling.sale_mode,
-            stages: vec![Stage { key: "main".into(), method: selling.method }],
+            stages: vec![Stage::new("main", selling.method)],
             floor_minor: 100,
             consent: ConsentPolicy { required: false, max_age_hours: None, purposes: Vec::new() },
             duplicates: DuplicatePolicy {
@@ -127,6 +130,7 @@ impl TestApp {
             },
             caps: Vec::new(),
             unsold: UnsoldPolicy { retry_window_minutes: selling.retry_minutes, retry_every_minutes: 10 },
+            margin: None,
             complaints: ComplaintPolicy {
                 window_days: 14,
                 reasons: ComplaintReason::ALL.to_vec(),
@@ -145,6 +149,8 @@ impl TestApp {
             payout_rules: Vec::new(),
             caps: Vec::new(),
             schedule: None,
+            margin: None,
+            least_payout_minor: None,
         };
         let source =
             setup.create_source(NewSource { supplier_id, campaign_id, name: "Source".into(), terms }).await.unwrap();

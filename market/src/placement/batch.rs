@@ -10,11 +10,13 @@ use leadyard_entity::placement::{
 };
 use leadyard_entity::{IndexHash, Keyring, StoreError, StoreResult, Write};
 use leadyard_types::terms::DuplicateScope;
-use leadyard_types::{AccountId, AccountKind, BuyerId, CampaignId, Cap, Currency, Ids, LeadId, Timestamp};
+use leadyard_types::{
+    AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadId, Timestamp,
+};
 use uuid::Uuid;
 
 use super::Work;
-use crate::market::Market;
+use crate::market::{ComplaintRates, Market};
 use crate::rules::cap::bucket_of;
 use crate::rules::facts::{LeadFacts, Origin, derive};
 use crate::rules::index::Scratch;
@@ -35,6 +37,7 @@ pub(super) struct Again {
     pub(super) campaign: Arc<Campaign>,
     pub(super) source: Arc<Source>,
     pub(super) fingerprints: Vec<IndexHash>,
+    pub(super) bids: HashMap<ContractId, BidSeen>,
 }
 
 /// Everything a batch's decisions depend on.
@@ -55,6 +58,7 @@ pub(crate) struct Batch<'a> {
     pub(super) counters: Counters,
     pub(super) wallets: HashMap<(BuyerId, Currency), Wallet>,
     pub(super) accounts: HashMap<AccountKey, AccountId>,
+    pub(super) complaint_rates: Arc<ComplaintRates>,
 }
 
 impl<'a> Batch<'a> {
@@ -64,6 +68,7 @@ impl<'a> Batch<'a> {
         transaction: &Write,
         snapshot: &'a Snapshot,
         work: &'a [Work],
+        complaint_rates: Arc<ComplaintRates>,
     ) -> StoreResult<Self> {
         let now = market.clock().now();
         let again = load_again(transaction, snapshot, work).await?;
@@ -85,6 +90,7 @@ impl<'a> Batch<'a> {
             rotations: load_rotations(transaction, &campaigns).await?,
             counters: transaction.counters(keys).await?,
             accounts: market.operator_accounts(transaction, work, &again).await?,
+            complaint_rates,
             hits,
             sales,
             wallets,
@@ -131,7 +137,9 @@ async fn load_again(transaction: &Write, snapshot: &Snapshot, work: &[Work]) -> 
             .map(|(field, value)| keyring.index_hash(&field, &value))
             .collect();
         let facts = derive(lead.fields.clone(), &vertical.terms, &campaign.country, snapshot.postal.as_ref(), origin);
-        let entry = Again { facts, campaign: Arc::clone(campaign), source: Arc::clone(source), fingerprints, lead };
+        let bids = HashMap::new();
+        let entry =
+            Again { bids, facts, campaign: Arc::clone(campaign), source: Arc::clone(source), fingerprints, lead };
         again.insert(LeadId(entry.lead.row.id), entry);
     }
     Ok(again)

@@ -6,18 +6,22 @@ use leadyard_entity::placement::{CapOwner, FingerprintHit, NewEvent, PlacementWr
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::{DuplicateMatch, DuplicatePolicy};
-use leadyard_types::{Cap, Check, FieldProblem, LeadAnswer, LeadId, LeadState, Money, Refusal, SaleState, Timestamp};
+use leadyard_types::{
+    BidSeen, BuyerId, Cap, Check, FieldProblem, LeadAnswer, LeadId, LeadState, Money, Refusal, SaleMode, SaleState,
+    Timestamp,
+};
 
 use super::Work;
 use super::batch::{Batch, counter_key};
 use super::rows::Subject;
 use crate::eligibility;
 use crate::intake::{IntakeError, Prepared, SAME_BODY_SECONDS, body_scope};
+use crate::rules::auction::complaint_ppm;
 use crate::rules::cap::{self, CapUse, bucket_of};
 use crate::rules::duplicate::{self, Hit};
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::routing::{Candidate, RoutingInput};
-use crate::snapshot::{Campaign, Fit};
+use crate::snapshot::{Campaign, Contract, Fit};
 
 type Answer = Result<LeadAnswer, IntakeError>;
 
@@ -144,6 +148,8 @@ impl Batch<'_> {
             fingerprints: &lead.fingerprints,
             decision_number: 1,
             own_sales: Vec::new(),
+            bids: &lead.bids,
+            promise_minor: None,
         };
         let fits = std::mem::take(&mut self.fits[index]);
         // The lead's row comes first: everything else refers to it. Its state follows from the routing.
@@ -205,6 +211,8 @@ impl Batch<'_> {
             fingerprints: &again.fingerprints,
             decision_number: again.lead.row.decisions + 1,
             own_sales: self.sales.get(&id).cloned().unwrap_or_default(),
+            bids: &again.bids,
+            promise_minor: None,
         };
         let fits = std::mem::take(&mut self.fits[index]);
         let placed = self.place(&subject, &fits, writes)?;
@@ -231,8 +239,9 @@ impl Batch<'_> {
             subject.own_sales.iter().filter(|sale| sale.state.occupies() || sale.state == SaleState::UnknownExpired);
         RoutingInput {
             sale_mode: campaign.terms.sale_mode,
-            legs_taken: u8::try_from(taken.count()).unwrap_or(u8::MAX),
+            legs_taken: legs_taken(taken),
             floor_minor: campaign.terms.floor_minor,
+            promise_minor: subject.promise_minor,
             campaign_caps: self.uses(
                 CapOwner::Campaign(campaign.id.0),
                 &campaign.terms.caps,
@@ -247,6 +256,12 @@ impl Batch<'_> {
 
     fn candidate(&self, subject: &Subject<'_>, (contract, buyer): &Fit, known: &BTreeSet<LeadId>) -> Candidate {
         let (price_minor, rule) = contract.prices.price(subject.facts);
+        let asks = contract.terms.ping.is_some();
+        let bid = subject.bids.get(&contract.id).filter(|_| asks).cloned();
+        let offered = bid.as_ref().and_then(|bid| bid.price_minor);
+        let price_minor = if asks { offered.unwrap_or(0) } else { price_minor };
+        let price_rule = rule.filter(|_| !asks).map(str::to_owned);
+        let shared_minor = shared_prices(subject.campaign, contract, price_minor, bid.as_ref());
         let (now, zone, currency) = (self.now, buyer.terms.time_zone, subject.campaign.currency);
         Candidate {
             contract_id: contract.id,
@@ -260,13 +275,25 @@ impl Batch<'_> {
             exclusivity: contract.terms.exclusivity,
             verdict: contract.terms.verdict,
             price: Money::new(price_minor, currency),
-            price_rule: rule.map(str::to_owned),
+            price_rule,
+            shared_minor,
+            asks,
+            bid,
+            complaint_ppm: self.complaint_ppm(subject.campaign, buyer.id),
             already_sold: self.already_sold(subject, contract.id, buyer.group_id(), known),
             consent: eligibility::consent_refusal(contract, buyer, subject.facts),
             contract_caps: self.uses(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone),
             buyer_caps: self.uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone),
             available_minor: self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor),
         }
+    }
+
+    /// A buyer's expected complaint rate, where the campaign auctions.
+    fn complaint_ppm(&self, campaign: &Campaign, buyer: BuyerId) -> u32 {
+        if !campaign.auctions() {
+            return 0;
+        }
+        self.complaint_rates.get(&buyer).copied().unwrap_or_else(|| complaint_ppm(0, 0))
     }
 
     /// Earlier leads of the same person, by the campaign's duplicate fields and window (decisions 11).
@@ -310,6 +337,23 @@ impl Batch<'_> {
     pub(super) fn event(writes: &mut PlacementWrites, lead_id: LeadId, kind: LeadEventKind, detail: serde_json::Value) {
         writes.events.push(NewEvent { lead_id, kind, detail });
     }
+}
+
+/// What a contract pays where a BEST sale has 2, 3 … buyers: what its buyer bid for that, or its shares of the price.
+fn shared_prices(campaign: &Campaign, contract: &Contract, price_minor: i64, bid: Option<&BidSeen>) -> Vec<i64> {
+    if !matches!(campaign.terms.sale_mode, SaleMode::Best { .. }) {
+        return Vec::new();
+    }
+    match bid {
+        Some(bid) if !bid.shared_minor.is_empty() => bid.shared_minor.clone(),
+        _ => contract.terms.shared_percents.iter().map(|share| share.of(price_minor).unwrap_or(price_minor)).collect(),
+    }
+}
+
+/// How many places of a lead are taken; an exclusive sale takes all of them.
+fn legs_taken<'a>(sales: impl Iterator<Item = &'a PriorSale>) -> u8 {
+    let (count, exclusive) = sales.fold((0_usize, false), |(count, any), sale| (count + 1, any || sale.exclusive));
+    if exclusive { u8::MAX } else { u8::try_from(count).unwrap_or(u8::MAX) }
 }
 
 /// Where a visitor is sent.

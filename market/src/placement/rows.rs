@@ -1,5 +1,6 @@
 //! The rows a decision writes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use leadyard_entity::keyring::{Place, SealKey, seal};
@@ -12,8 +13,8 @@ use leadyard_entity::tasks::NewTask;
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{
-    AccountId, AccountKind, Cap, Check, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId, LeadState, Method,
-    Money, PersonId, SaleId, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
+    AccountId, AccountKind, BidSeen, Cap, Check, ContractId, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId,
+    LeadState, Method, Money, PersonId, SaleId, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -36,6 +37,10 @@ pub(super) struct Subject<'a> {
     pub(super) fingerprints: &'a [IndexHash],
     pub(super) decision_number: i64,
     pub(super) own_sales: Vec<PriorSale>,
+    /// What buyers answered when they were asked.
+    pub(super) bids: &'a HashMap<ContractId, BidSeen>,
+    /// The least price that keeps what the supplier was promised, minor units.
+    pub(super) promise_minor: Option<i64>,
 }
 
 /// What a routing run came to.
@@ -257,6 +262,7 @@ impl Batch<'_> {
             contract_id: contract.id,
             state: if pending { SaleState::Pending } else { SaleState::Sold },
             leg: sale.leg,
+            exclusive: sale.exclusive,
         };
         self.sales.entry(subject.lead_id).or_default().push(prior);
         writes.sales.push(sale);

@@ -34,13 +34,13 @@ pub struct Best {
 #[must_use]
 pub fn best_sale(bids: &[Bid], max: usize) -> Option<Best> {
     let mut ways: Vec<Sale> = (1..=max.min(bids.len())).flat_map(|legs| two_best(bids, legs)).collect();
-    ways.sort_by(|a, b| key(bids, a).cmp(&key(bids, b)));
+    ways.sort_by_cached_key(|sale| key(bids, sale));
     let mut ways = ways.into_iter();
     Some(Best { sale: ways.next()?, runner_up: ways.next() })
 }
 
 /// The better sale first: brings more, fewer buyers, lower ids.
-fn key<'a>(bids: &'a [Bid], sale: &'a Sale) -> (Reverse<i128>, usize, Vec<Uuid>) {
+fn key(bids: &[Bid], sale: &Sale) -> (Reverse<i128>, usize, Vec<Uuid>) {
     (Reverse(sale.net), sale.legs.len(), sale.legs.iter().map(|leg| bids[*leg].contract_id.0).collect())
 }
 
@@ -63,7 +63,7 @@ fn two_best(bids: &[Bid], legs: usize) -> Vec<Sale> {
         }));
     }
     let mut sales: Vec<Sale> = others.into_iter().map(|set| sale(bids, set)).collect();
-    sales.sort_by(|a, b| key(bids, a).cmp(&key(bids, b)));
+    sales.sort_by_cached_key(|sale| key(bids, sale));
     sales.truncate(1);
     sales.insert(0, sale(bids, first));
     sales
@@ -135,7 +135,7 @@ mod tests {
                 ways.push(sale(bids, legs));
             }
         }
-        ways.sort_by(|a, b| key(bids, a).cmp(&key(bids, b)));
+        ways.sort_by_cached_key(|sale| key(bids, sale));
         ways
     }
 
