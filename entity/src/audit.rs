@@ -92,9 +92,9 @@ impl Write {
 }
 
 impl Read {
-    /// The first number whose place in the chain is wrong, if any.
-    pub async fn audit_break(&self) -> StoreResult<Option<i64>> {
-        Ok(verify_chain(self.connection()).await?.first_broken)
+    /// Walks the chain from its beginning to its end.
+    pub async fn audit_chain(&self) -> StoreResult<AuditChain> {
+        verify_chain(self.connection()).await
     }
 }
 
@@ -107,8 +107,9 @@ pub struct AuditChain {
     pub first_broken: Option<i64>,
 }
 
-/// Walks the chain from its beginning to the number taken last.
+/// Walks the chain from its beginning to the number taken last. Others may write meanwhile.
 pub(crate) async fn verify_chain<C: ConnectionTrait>(connection: &C) -> StoreResult<AuditChain> {
+    let taken_before = last_number(connection).await?;
     let (mut previous, mut rows) = (BEGINNING.to_vec(), 0);
     loop {
         let page = audit::Entity::find()
@@ -128,11 +129,18 @@ pub(crate) async fn verify_chain<C: ConnectionTrait>(connection: &C) -> StoreRes
             rows += 1;
         }
     }
+    // Rows cut off at the end leave the number behind; a number set back would let the next row take a place twice.
+    let cut_off = (rows < taken_before).then_some(rows + 1);
+    let taken_after = last_number(connection).await?;
+    let set_back = (taken_after < rows).then_some(taken_after + 1);
+    Ok(AuditChain { rows, first_broken: cut_off.or(set_back) })
+}
+
+/// The number taken last.
+async fn last_number<C: ConnectionTrait>(connection: &C) -> StoreResult<i64> {
     let sql = "SELECT value FROM market_state WHERE name = 'audit_no'";
     let statement = crate::sql::statement(connection.get_database_backend(), sql, vec![]);
-    let taken = Counter::find_by_statement(statement).one(connection).await?.map_or(0, |counter| counter.value);
-    // Rows cut off at the end leave the number behind; a number set back would let the next row take a place twice.
-    Ok(AuditChain { rows, first_broken: (taken != rows).then_some(rows.min(taken) + 1) })
+    Ok(Counter::find_by_statement(statement).one(connection).await?.map_or(0, |counter| counter.value))
 }
 
 fn chain_hash(row: &audit::Model) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! Databases of their own for tests (feature `testing`).
 
+mod schema;
+
 use std::collections::VecDeque;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -7,11 +9,14 @@ use std::sync::{Mutex, PoisonError};
 use leadyard_migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, Database, FromQueryResult, Statement};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Executor};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::error::{StoreError, StoreResult};
 use crate::sql::statement;
 use crate::store::{Engine, Read, Store, Write};
+
+pub use schema::differences;
 
 /// A PostgreSQL database made for one test.
 #[derive(Debug)]
@@ -23,29 +28,42 @@ pub struct OwnDatabase {
 impl OwnDatabase {
     /// Makes a database on the server that `server_url` names (an address of some database of it).
     pub async fn create(server_url: &str) -> StoreResult<Self> {
-        let random = crate::keyring::random_bytes()?;
-        let name: String = random.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let own = Self { server_url: server_url.to_owned(), name: format!("leadyard_test_{name}") };
-        own.on_server("CREATE DATABASE").await?;
+        let own = Self::named(server_url)?;
+        own.on_server("CREATE DATABASE", "").await?;
         Ok(own)
     }
 
-    /// Its address.
+    fn named(server_url: &str) -> StoreResult<Self> {
+        let random = crate::keyring::random_bytes()?;
+        let name: String = random.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { server_url: server_url.to_owned(), name: format!("leadyard_test_{name}") })
+    }
+
+    /// Its address. On loopback nothing is encrypted: a test makes hundreds of connections, and each would read the
+    /// machine's root certificates.
     #[must_use]
     pub fn url(&self) -> String {
         let server = self.server_url.rsplit_once('/').map_or(self.server_url.as_str(), |(server, _)| server);
-        format!("{server}/{}", self.name)
+        let is_local = ["@127.0.0.1", "@localhost", "@[::1]"].iter().any(|host| server.contains(host));
+        let mode = if is_local { "?sslmode=disable" } else { "" };
+        format!("{server}/{}{mode}", self.name)
     }
 
     /// Removes it, whoever is still connected.
     pub async fn remove(self) -> StoreResult<()> {
-        self.on_server("DROP DATABASE").await
+        self.on_server("DROP DATABASE", " WITH (FORCE)").await
     }
 
-    async fn on_server(&self, verb: &str) -> StoreResult<()> {
+    /// A copy of it as it is now. Nobody may be connected to it.
+    pub async fn copy(&self) -> StoreResult<Self> {
+        let copy = Self::named(&self.server_url)?;
+        copy.on_server("CREATE DATABASE", &format!(" TEMPLATE {}", self.name)).await?;
+        Ok(copy)
+    }
+
+    async fn on_server(&self, verb: &str, how: &str) -> StoreResult<()> {
         let server = Database::connect(self.server_url.as_str()).await?;
-        let force = if verb.starts_with("DROP") { " WITH (FORCE)" } else { "" };
-        server.execute_unprepared(&format!("{verb} {}{force}", self.name)).await?;
+        server.execute_unprepared(&format!("{verb} {}{how}", self.name)).await?;
         server.close().await?;
         Ok(())
     }
@@ -167,4 +185,57 @@ impl Write {
             sea_orm::ConnectionTrait::execute_raw(&self.transaction, statement).await.map_err(StoreError::from)?;
         Ok(done.rows_affected())
     }
+}
+
+/// Runs statements past the rules of a database, as somebody with direct access to it could: no trigger fires and no
+/// foreign key, check or unique index stands in the way that a statement does not name. Answers how many rows changed.
+pub async fn plant_faults(url: &str, statements: &[String]) -> StoreResult<u64> {
+    if url.starts_with("sqlite:") {
+        plant_in_sqlite(url, statements).await
+    } else {
+        plant_in_postgres(url, statements).await
+    }
+}
+
+async fn plant_in_sqlite(url: &str, statements: &[String]) -> StoreResult<u64> {
+    let options = SqliteConnectOptions::from_str(url)?.foreign_keys(false).pragma("ignore_check_constraints", "on");
+    let mut connection = options.connect().await?;
+    connection.execute("BEGIN IMMEDIATE").await?;
+    let triggers: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetch_all(&mut connection).await?;
+    for (name, _) in &triggers {
+        connection.execute(sqlx::AssertSqlSafe(format!("DROP TRIGGER {name}"))).await?;
+    }
+    let mut changed = 0;
+    for sql in statements {
+        changed += connection.execute(sqlx::AssertSqlSafe(sql.clone())).await?.rows_affected();
+    }
+    for (_, sql) in triggers {
+        connection.execute(sqlx::AssertSqlSafe(sql)).await?;
+    }
+    connection.execute("COMMIT").await?;
+    connection.close().await?;
+    Ok(changed)
+}
+
+async fn plant_in_postgres(url: &str, statements: &[String]) -> StoreResult<u64> {
+    let mut connection = PgConnectOptions::from_str(url)?.connect().await?;
+    // A replica applies what it is told: its triggers and foreign keys rest.
+    connection.execute("SET session_replication_role = replica; SET synchronous_commit = off; BEGIN").await?;
+    let mut changed = 0;
+    for sql in statements {
+        changed += connection.execute(sqlx::AssertSqlSafe(sql.clone())).await?.rows_affected();
+    }
+    connection.execute("COMMIT").await?;
+    connection.close().await?;
+    Ok(changed)
+}
+
+/// The id that a query answers first.
+pub async fn id_of(url: &str, sql: &str) -> StoreResult<uuid::Uuid> {
+    let database = Database::connect(url).await?;
+    let row = database.query_one_raw(Statement::from_string(database.get_database_backend(), sql.to_owned())).await?;
+    let id = row.map(|row| row.try_get_by_index(0)).transpose()?;
+    database.close().await?;
+    id.ok_or_else(|| StoreError::Fault(format!("nothing is found by: {sql}")))
 }

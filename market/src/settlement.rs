@@ -194,8 +194,7 @@ impl Market {
             Some(text) => serde_json::from_str(text).map_err(StoreError::corrupt)?,
             None => StageState::default(),
         };
-        let eligible = input.eligible_in(&stage.key, &route(&input).verdicts, &rotation);
-        rotation.on_sale(stage.method, &eligible, ContractId(sale.contract_id));
+        input.turn(stage, &route(&input).verdicts, &mut rotation, ContractId(sale.contract_id));
         let text = serde_json::to_string(&rotation).map_err(StoreError::corrupt)?;
         write.save_rotations([((campaign_id, sale.stage.clone()), text)].into()).await
     }
@@ -294,7 +293,7 @@ async fn must_cover(write: &Write, sale: &sale::Model) -> StoreResult<()> {
 }
 
 /// Whose caps a sale counts in.
-fn owners(sale: &sale::Model) -> [Uuid; 3] {
+pub(crate) fn owners(sale: &sale::Model) -> [Uuid; 3] {
     [sale.contract_id, sale.buyer_id, sale.campaign_id]
 }
 

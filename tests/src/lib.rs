@@ -66,6 +66,24 @@ impl TestDatabase {
         }
     }
 
+    /// A copy of it as it is now. Nobody may have it open.
+    pub async fn copy(&self) -> Self {
+        match self {
+            Self::Sqlite(folder) => {
+                let copy = tempfile::tempdir().unwrap();
+                std::fs::copy(folder.path().join("test.sqlite"), copy.path().join("test.sqlite")).unwrap();
+                Self::Sqlite(copy)
+            }
+            Self::Postgres(own) => Self::Postgres(own.copy().await.unwrap()),
+        }
+    }
+
+    /// Opens it as it is, with nothing running on it.
+    pub async fn open(&self, master_keys: MasterKeys, clock: Arc<ManualClock>) -> Store {
+        let options = StoreOptions { url: self.url(), max_connections: 8, master_keys };
+        Store::open(options, clock, Arc::new(RandomIds)).await.unwrap()
+    }
+
     /// Removes it.
     pub async fn remove(self) {
         if let Self::Postgres(own) = self {
@@ -121,6 +139,8 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     /// The rules of the way out.
     pub policy: OutboundPolicy,
+    /// The keys that wrap all others.
+    pub master_keys: MasterKeys,
     jobs: JobsOptions,
     database: Option<TestDatabase>,
     finished: bool,
@@ -137,9 +157,8 @@ impl TestApp {
         install_crypto();
         let start: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::starting_at(start));
-        let store =
-            StoreOptions { url: database.url(), max_connections: 8, master_keys: MasterKeys::generate().unwrap() };
-        let store = Store::open(store, clock.clone(), Arc::new(RandomIds)).await.unwrap();
+        let master_keys = MasterKeys::generate().unwrap();
+        let store = database.open(master_keys.clone(), clock.clone()).await;
         let receiver = FakeReceiver::start().await.unwrap();
         let policy = OutboundPolicy::new(false).allowing(receiver.address());
         let connectors = Arc::new(Connectors::new(policy.clone(), None).unwrap());
@@ -154,6 +173,7 @@ impl TestApp {
             receiver,
             clock,
             policy,
+            master_keys,
             jobs: options.jobs,
             database: Some(database),
             finished: false,
@@ -195,7 +215,12 @@ impl TestApp {
     }
 
     /// Ends the test: everything due is done, and every proof of the doctor holds.
-    pub async fn finish(mut self) {
+    pub async fn finish(self) {
+        self.finish_and_keep().await.remove().await;
+    }
+
+    /// Ends the test and keeps its database, closed.
+    pub async fn finish_and_keep(mut self) -> TestDatabase {
         self.finished = true;
         self.idle().await;
         let report = examine(self.store()).await.unwrap();
@@ -209,9 +234,7 @@ impl TestApp {
             jobs.shutdown().await;
         }
         self.store().close().await;
-        if let Some(database) = self.database.take() {
-            database.remove().await;
-        }
+        self.database.take().unwrap()
     }
 }
 

@@ -27,8 +27,12 @@ pub(super) async fn run(config: &Config, args: &DoctorArgs) -> anyhow::Result<Ex
             println!("{} {}", if proof.ok { "ok   " } else { "WRONG" }, proof.name);
             if let Some(advice) = &proof.advice {
                 println!("      {} found; {advice}", proof.faults);
+                for row in &proof.rows {
+                    println!("      {row}");
+                }
             }
         }
+        println!("audit: {} rows", report.audit_rows);
         for books in &report.books {
             println!("books {}: {} transfers, sum of balances {}", books.currency, books.transfers, books.sum_minor);
         }

@@ -11,7 +11,7 @@ use super::mapping::Mapping;
 use super::refused::{Refused, RefusedRow};
 use super::shape::Shape;
 use super::table::{Table, TableOptions};
-use super::{ImportError, Progress};
+use super::{ImportError, Progress, finish, refuse};
 use crate::intake::{IntakeError, Prepared, prepare};
 use crate::market::Market;
 use crate::placement::{Job, Work};
@@ -57,6 +57,9 @@ pub struct LeadSummary {
     pub rejected: u64,
     /// By which check.
     pub rejected_by: BTreeMap<String, u64>,
+    /// What was wrong with the rows that are listed as refused, rows refused before included: `CHECK field: CODE`, and
+    /// how often.
+    pub reasons: BTreeMap<String, u64>,
     /// Set aside for a person to look at.
     pub quarantined: u64,
     /// Sold.
@@ -80,6 +83,8 @@ struct UnderWay {
 
 enum Answer {
     Awaited(oneshot::Receiver<Result<LeadAnswer, IntakeError>>),
+    /// The row could not be read. It waits for its turn all the same: refused rows are listed in the file's order.
+    Broken(RefusedRow),
     /// A dry run knows what it knows at once.
     Dry(Option<(Refusal, Vec<FieldProblem>)>),
 }
@@ -112,8 +117,8 @@ pub async fn import_leads<R: Read + Seek>(
         match row {
             Ok(row) => import.begin(row.line, &row.values).await?,
             Err(broken) => {
-                import.summary.broken += 1;
-                import.refused.refuse(&broken.into())?;
+                let (line, row) = (broken.line, RefusedRow::from(broken));
+                import.queue(UnderWay { line, external_id: None, answer: Answer::Broken(row) }).await?;
             }
         }
         if import.summary.rows.is_multiple_of(PROGRESS_ROWS) {
@@ -123,8 +128,8 @@ pub async fn import_leads<R: Read + Seek>(
     while let Some(row) = import.under_way.pop_front() {
         import.end(row).await?;
     }
-    progress.at(table.facts.bytes, table.facts.bytes, import.summary.rows);
     import.record().await?;
+    finish(import.refused, progress, table.facts.bytes, import.summary.rows)?;
     Ok(import.summary)
 }
 
@@ -139,7 +144,8 @@ fn shape(plan: &LeadImport<'_>, snapshot: &Snapshot, columns: &[String]) -> Resu
     let campaign = source.and_then(|source| snapshot.campaigns.get(&source.campaign_id));
     let campaign = campaign.ok_or(ImportError::Unknown("source"))?;
     let vertical = snapshot.verticals.get(&campaign.vertical_id).ok_or(ImportError::Unknown("vertical"))?;
-    Shape::compile(plan.mapping, columns, &vertical.terms, campaign.terms.time_zone).map_err(ImportError::Mapping)
+    Shape::compile(plan.mapping, columns, &vertical.terms, campaign.terms.time_zone)
+        .map_err(|problems| ImportError::misfit(problems, columns))
 }
 
 struct Import<'a> {
@@ -151,12 +157,8 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    /// Puts a row's lead into the writer's queue, in the file's order; ends the oldest first where too many are under way.
+    /// Puts a row's lead into the writer's queue, in the file's order.
     async fn begin(&mut self, line: u64, values: &[String]) -> Result<(), ImportError> {
-        while self.under_way.len() >= ROWS_UNDER_WAY_MAX {
-            let Some(oldest) = self.under_way.pop_front() else { break };
-            self.end(oldest).await?;
-        }
         let key = format!("{}:{line}", self.summary.file_hash);
         let draft = self.shape.draft(values, self.plan.source_id, key);
         let external_id = draft.external_id.clone();
@@ -169,7 +171,17 @@ impl Import<'_> {
             self.plan.market.queue.send(job).await.map_err(|_| stopped())?;
             Answer::Awaited(answer)
         };
-        self.under_way.push_back(UnderWay { line, external_id, answer });
+        self.queue(UnderWay { line, external_id, answer }).await
+    }
+
+    /// Adds a row to those under way; ends the oldest where that makes too many.
+    async fn queue(&mut self, row: UnderWay) -> Result<(), ImportError> {
+        self.under_way.push_back(row);
+        if self.under_way.len() > ROWS_UNDER_WAY_MAX
+            && let Some(oldest) = self.under_way.pop_front()
+        {
+            self.end(oldest).await?;
+        }
         self.summary.rows_under_way_max = self.summary.rows_under_way_max.max(self.under_way.len());
         Ok(())
     }
@@ -187,31 +199,37 @@ impl Import<'_> {
     async fn end(&mut self, row: UnderWay) -> Result<(), ImportError> {
         let UnderWay { line, external_id, answer } = row;
         let answer = match answer {
+            Answer::Broken(row) => {
+                self.summary.broken += 1;
+                return self.refuse(&row);
+            }
             Answer::Dry(None) => {
                 self.summary.received += 1;
                 return Ok(());
             }
             Answer::Dry(Some((refusal, problems))) => {
                 self.summary.received += 1;
-                return self.rejected(line, external_id, None, refusal.check, refusal.message, problems);
+                self.count_rejected(refusal.check);
+                let row = refused_row(line, refusal.check, &refusal.message, problems);
+                return self.refuse(&RefusedRow { external_id, ..row });
             }
             Answer::Awaited(answer) => answer.await.map_err(|_| stopped())?,
         };
         match answer {
-            Ok(answer) if answer.repeated => self.summary.repeated += 1,
+            Ok(answer) if answer.repeated => return self.repeated(line, external_id, answer),
             Ok(answer) => return self.received(line, external_id, answer),
             Err(IntakeError::KeyReused) => {
                 self.summary.repeated += 1;
                 self.summary.changed += 1;
                 let message = "this row was imported before with another mapping; nothing was changed";
                 let problems = vec![FieldProblem::new("", "IMPORTED_BEFORE", message)];
-                self.refused.refuse(&RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
+                self.refuse(&RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
             }
             Err(IntakeError::Store(error)) if !error.is_transient() => {
                 tracing::error!(%error, line, "a row could not be stored");
                 self.summary.broken += 1;
                 let problems = vec![FieldProblem::new("", "NOT_STORED", "the row could not be stored; see the log")];
-                self.refused.refuse(&RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
+                self.refuse(&RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
             }
             Err(IntakeError::Store(error)) => return Err(error.into()),
             Err(IntakeError::UnknownSource) => return Err(ImportError::Unknown("source")),
@@ -230,31 +248,38 @@ impl Import<'_> {
             LeadState::Received => summary.pending += 1,
             LeadState::Quarantined => summary.quarantined += 1,
             LeadState::Rejected => {
-                let check = answer.check.unwrap_or(Check::Fields);
-                let message = answer.message.unwrap_or_default();
-                let lead_id = Some(answer.lead_id.to_string());
-                return self.rejected(line, external_id, lead_id, check, message, answer.problems);
+                self.count_rejected(answer.check.unwrap_or(Check::Fields));
+                return self.list(line, external_id, answer);
             }
         }
         Ok(())
     }
 
-    fn rejected(
-        &mut self,
-        line: u64,
-        external_id: Option<String>,
-        lead_id: Option<String>,
-        check: Check,
-        message: String,
-        mut problems: Vec<FieldProblem>,
-    ) -> Result<(), ImportError> {
+    /// A row taken in before is not counted again. Where it was refused it is listed again, so that the file of refused
+    /// rows is whole even if the first import was cut off.
+    fn repeated(&mut self, line: u64, external_id: Option<String>, answer: LeadAnswer) -> Result<(), ImportError> {
+        self.summary.repeated += 1;
+        if answer.state == LeadState::Rejected { self.list(line, external_id, answer) } else { Ok(()) }
+    }
+
+    fn list(&mut self, line: u64, external_id: Option<String>, answer: LeadAnswer) -> Result<(), ImportError> {
+        let lead_id = Some(answer.lead_id.to_string());
+        let message = answer.message.unwrap_or_default();
+        let row = refused_row(line, answer.check.unwrap_or(Check::Fields), &message, answer.problems);
+        self.refuse(&RefusedRow { external_id, lead_id, ..row })
+    }
+
+    fn refuse(&mut self, row: &RefusedRow) -> Result<(), ImportError> {
+        for problem in &row.problems {
+            let reason = format!("{} {}", row.check, problem.named());
+            *self.summary.reasons.entry(reason).or_insert(0) += 1;
+        }
+        refuse(self.refused, row)
+    }
+
+    fn count_rejected(&mut self, check: Check) {
         self.summary.rejected += 1;
         *self.summary.rejected_by.entry(check.as_str().to_owned()).or_insert(0) += 1;
-        if problems.is_empty() {
-            problems.push(FieldProblem::new("", check.as_str(), message));
-        }
-        let check = check.as_str().to_owned();
-        Ok(self.refused.refuse(&RefusedRow { line, check, problems, external_id, lead_id })?)
     }
 
     /// Notes in the audit that a file was imported.
@@ -271,6 +296,14 @@ impl Import<'_> {
         let _ = write.commit().await?;
         Ok(())
     }
+}
+
+/// A lead that a check refused: its problems, or what the check says where it is not about fields.
+fn refused_row(line: u64, check: Check, message: &str, mut problems: Vec<FieldProblem>) -> RefusedRow {
+    if problems.is_empty() {
+        problems.push(FieldProblem::new("", check.as_str(), message));
+    }
+    RefusedRow { line, check: check.as_str().to_owned(), problems, external_id: None, lead_id: None }
 }
 
 /// The writer is gone: the process is stopping.
