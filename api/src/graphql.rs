@@ -33,7 +33,7 @@ use leadyard_market::Market;
 use context::Api;
 use nouns::buyer::BuyerQueries;
 use nouns::campaign::CampaignQueries;
-use nouns::complaint::ComplaintQueries;
+use nouns::complaint::{ComplaintMutations, ComplaintQueries};
 use nouns::contract::ContractQueries;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
 use nouns::lead::LeadQueries;
@@ -89,7 +89,14 @@ pub(crate) struct Query(
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.
 #[derive(Debug, Default, MergedObject)]
-pub(crate) struct Mutation(SessionMutations, LeadMutations, SaleMutations, DeliveryMutations, WalletMutations);
+pub(crate) struct Mutation(
+    SessionMutations,
+    LeadMutations,
+    SaleMutations,
+    DeliveryMutations,
+    ComplaintMutations,
+    WalletMutations,
+);
 
 /// The schema.
 pub(crate) type GraphqlSchema = Schema<Query, Mutation, EmptySubscription>;

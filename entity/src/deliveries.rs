@@ -120,6 +120,21 @@ impl Read {
         Ok(DeliveryFacts { delivery, sale, lead, destination, secrets, names })
     }
 
+    /// The versions of these destinations as they are now.
+    pub async fn destination_versions(
+        &self,
+        ids: impl IntoIterator<Item = DestinationId>,
+    ) -> StoreResult<HashMap<DestinationId, i64>> {
+        #[derive(FromQueryResult)]
+        struct Versioned {
+            id: Uuid,
+            version: i64,
+        }
+        let sql = "SELECT id, version FROM destination WHERE id IN ({})";
+        let rows: Vec<Versioned> = self.all_in(sql, ids.into_iter().map(|id| id.0)).await?;
+        Ok(rows.into_iter().map(|row| (DestinationId(row.id), row.version)).collect())
+    }
+
     /// Deliveries to active destinations that should have been tried before a moment, in id order after one of them:
     /// their tasks may be missing.
     pub async fn overdue_deliveries(
@@ -166,11 +181,12 @@ impl Write {
         Ok(rows.first().map(|row| LeadId(row.lead_id)))
     }
 
-    /// Makes a delivery wait for its next attempt, now.
-    pub async fn reopen_delivery(&self, id: DeliveryId) -> StoreResult<()> {
+    /// Moves a delivery on by hand: one that waits then waits for an attempt now, one that does not has ended now.
+    pub async fn move_delivery(&self, id: DeliveryId, state: DeliveryState) -> StoreResult<()> {
         let now = self.store.clock().now();
-        let sql = "UPDATE delivery SET state = ?, next_attempt_at = ?, finished_at = NULL WHERE id = ?";
-        self.run(sql, vec![DeliveryState::Pending.as_str().into(), now.into(), id.0.into()]).await.map(|_| ())
+        let (next_at, ended_at) = if state.is_final() { (None, Some(now)) } else { (Some(now), None) };
+        let sql = "UPDATE delivery SET state = ?, next_attempt_at = ?, finished_at = ? WHERE id = ?";
+        self.run(sql, vec![state.as_str().into(), next_at.into(), ended_at.into(), id.0.into()]).await.map(|_| ())
     }
 
     /// Moves the delivery that asked for a sale's verdict on, when the verdict comes by another way.
@@ -179,6 +195,14 @@ impl Write {
         let sql = "UPDATE delivery SET state = ?, next_attempt_at = NULL, finished_at = ?
                    WHERE sale_id = ? AND state IN ('UNKNOWN', 'PENDING')";
         self.run(sql, vec![state.as_str().into(), now.into(), sale.0.into()]).await.map(|_| ())
+    }
+
+    /// A destination, locked. Whoever takes one up holds it before looking for what waits, and a worker that lets a
+    /// delivery wait looks at it first (see [`Write::settle_attempts`]): so none falls in between.
+    pub async fn lock_destination(&self, id: DestinationId) -> StoreResult<Option<destination::Model>> {
+        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
+        let rows = self.all(&format!("SELECT * FROM destination WHERE id = ?{lock}"), vec![id.0.into()]).await?;
+        Ok(rows.into_iter().next())
     }
 
     /// Takes a parked destination up again; answers false if it is not parked.

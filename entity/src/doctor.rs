@@ -42,7 +42,7 @@ pub struct Faulty {
 }
 
 /// What must not be, in the order it is looked for: money, caps, sales, what belongs to them, work.
-pub const FAULTS: [Fault; 18] = [
+pub const FAULTS: [Fault; 21] = [
     Fault {
         name: "every currency's balances sum to zero",
         sql: "SELECT currency AS what, CAST(NULL AS UUID) AS id FROM ledger_account GROUP BY currency HAVING SUM(balance_minor) <> 0",
@@ -102,6 +102,26 @@ pub const FAULTS: [Fault; 18] = [
               COALESCE((SELECT SUM(amount_minor) FROM ledger_transfer t WHERE t.lead_id = s.lead_id AND t.sale_id = s.id
                         AND t.kind = 'PAYOUT'), 0) <> s.payout_minor",
         advice: "look at the sale's transfers",
+    },
+    Fault {
+        name: "no sale is credited beyond its price",
+        sql: "SELECT 'sale' AS what, t.sale_id AS id FROM ledger_transfer t JOIN sale s ON s.id = t.sale_id
+              WHERE t.kind = 'COMPLAINT_CREDIT' GROUP BY t.sale_id, s.price_minor HAVING SUM(t.amount_minor) > s.price_minor",
+        advice: "look at the sale's complaints: take back what was credited too much",
+    },
+    Fault {
+        name: "every complaint moved the money it says",
+        sql: "SELECT 'complaint' AS what, c.id AS id FROM complaint c WHERE (c.state <> 'UPHELD' AND c.credit_minor + c.clawback_minor <> 0)
+              OR c.credit_minor <> COALESCE((SELECT SUM(t.amount_minor) FROM ledger_transfer t WHERE t.lead_id = c.lead_id AND t.complaint_id = c.id AND t.kind = 'COMPLAINT_CREDIT'), 0)
+              OR c.clawback_minor <> COALESCE((SELECT SUM(t.amount_minor) FROM ledger_transfer t WHERE t.lead_id = c.lead_id AND t.complaint_id = c.id AND t.kind = 'CLAWBACK'), 0)",
+        advice: "look at the complaint's transfers",
+    },
+    Fault {
+        name: "nothing is taken back that was not paid out",
+        sql: "SELECT 'lead' AS what, t.lead_id AS id FROM ledger_transfer t WHERE t.kind IN ('PAYOUT', 'CLAWBACK') AND t.lead_id IN
+              (SELECT c.lead_id FROM complaint c) GROUP BY t.lead_id
+              HAVING SUM(CASE WHEN t.kind = 'PAYOUT' THEN t.amount_minor ELSE -t.amount_minor END) < 0",
+        advice: "look at the lead's transfers to the supplier",
     },
     Fault {
         name: "cap counters equal the sales log",

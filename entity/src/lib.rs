@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod auth;
+pub mod complaints;
 pub mod configuration;
 pub mod conversions;
 pub mod deliveries;

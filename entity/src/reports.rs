@@ -93,6 +93,10 @@ pub struct Totals {
     pub sales: i64,
     /// Complaints opened.
     pub complaints: i64,
+    /// Complaints decided for the buyer.
+    pub upheld: i64,
+    /// Complaints decided against the buyer.
+    pub refused: i64,
     /// Deliveries taken.
     pub accepted: i64,
     /// Deliveries given up or refused.
@@ -108,8 +112,8 @@ impl Read {
             |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN t.amount_minor ELSE 0 END) AS BIGINT)");
         let sums = format!(
             "SELECT {key} AS grouped, t.currency AS currency, {revenue} AS revenue_minor, {credits} AS credits_minor,
-             {payout} - {clawback} AS payout_minor, {spend} AS ad_spend_minor FROM ledger_transfer t
-             WHERE t.day >= ? AND t.day <= ? AND t.kind IN ('SALE', 'COMPLAINT_CREDIT', 'MANUAL_CREDIT', 'PAYOUT', 'CLAWBACK', 'AD_SPEND')
+             {payout} - {clawback} AS payout_minor, {spend} - {unspent} AS ad_spend_minor FROM ledger_transfer t
+             WHERE t.day >= ? AND t.day <= ? AND t.kind IN ('SALE', 'COMPLAINT_CREDIT', 'MANUAL_CREDIT', 'PAYOUT', 'CLAWBACK', 'AD_SPEND', 'REVERSAL')
              GROUP BY 1, 2",
             key = by.key(),
             revenue = sum("t.kind = 'SALE'"),
@@ -117,6 +121,8 @@ impl Read {
             payout = sum("t.kind = 'PAYOUT'"),
             clawback = sum("t.kind = 'CLAWBACK'"),
             spend = sum("t.kind = 'AD_SPEND'"),
+            // Only ad spend is ever booked too high and reversed.
+            unspent = sum("t.kind = 'REVERSAL'"),
         );
         // Names are looked up once per group, after the sums.
         let figures = "s.currency, s.revenue_minor, s.credits_minor, s.payout_minor, s.ad_spend_minor";
@@ -142,6 +148,7 @@ impl Read {
         let sql = format!(
             "SELECT (SELECT COUNT(*) FROM lead) AS received, {} AS rejected, {} AS quarantined, {} AS sold, {} AS unsold, {} AS queued,
              (SELECT COUNT(*) FROM sale WHERE state = 'SOLD') AS sales, (SELECT COUNT(*) FROM complaint) AS complaints,
+             (SELECT COUNT(*) FROM complaint WHERE state = 'UPHELD') AS upheld, (SELECT COUNT(*) FROM complaint WHERE state = 'REFUSED') AS refused,
              {} AS accepted, {} AS failed, {} AS pending",
             leads("'REJECTED'"),
             leads("'QUARANTINED'"),

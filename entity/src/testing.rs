@@ -1,15 +1,20 @@
 //! Databases of their own for tests (feature `testing`).
 
+mod schema;
+
 use std::str::FromStr;
 
 use leadyard_migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, Database, Statement};
+use sea_orm::{ConnectionTrait, Database, FromQueryResult, Statement};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::error::{StoreError, StoreResult};
-use crate::store::Write;
+use crate::sql::statement;
+use crate::store::{Engine, Read, Write};
+
+pub use schema::differences;
 
 /// A PostgreSQL database made for one test.
 #[derive(Debug)]
@@ -64,7 +69,7 @@ impl OwnDatabase {
 
 /// Creates an empty database on a server and answers its address.
 pub async fn create_database(server_url: &str, name: &str) -> StoreResult<String> {
-    statement(server_url, &format!("CREATE DATABASE {}", plain(name)?)).await?;
+    on_server(server_url, &format!("CREATE DATABASE {}", plain(name)?)).await?;
     let (address, _) =
         server_url.rsplit_once('/').ok_or_else(|| StoreError::Fault("an address has a path".to_owned()))?;
     Ok(format!("{address}/{name}"))
@@ -72,7 +77,7 @@ pub async fn create_database(server_url: &str, name: &str) -> StoreResult<String
 
 /// Drops a database, whoever still uses it.
 pub async fn drop_database(server_url: &str, name: &str) -> StoreResult<()> {
-    statement(server_url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", plain(name)?)).await
+    on_server(server_url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", plain(name)?)).await
 }
 
 /// Names cannot be bound, so only harmless ones are taken.
@@ -81,7 +86,7 @@ fn plain(name: &str) -> StoreResult<&str> {
     if harmless { Ok(name) } else { Err(StoreError::Fault("a test database has a plain name".to_owned())) }
 }
 
-async fn statement(server_url: &str, sql: &str) -> StoreResult<()> {
+async fn on_server(server_url: &str, sql: &str) -> StoreResult<()> {
     let mut connection = PgConnectOptions::from_str(server_url)?.connect().await?;
     connection.execute(sqlx::AssertSqlSafe(sql.to_owned())).await?;
     Ok(())
@@ -95,6 +100,29 @@ pub async fn migrate_up_down_up(url: &str) -> StoreResult<()> {
     Migrator::up(&database, None).await?;
     database.close().await?;
     Ok(())
+}
+
+impl Read {
+    /// A figure that no other query gives, for tests; `sql` names it `figure`.
+    pub async fn figure(&self, sql: &str) -> StoreResult<i64> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            figure: i64,
+        }
+        let found = Row::find_by_statement(statement(self.backend(), sql, vec![])).one(self.connection()).await?;
+        Ok(found.map_or(0, |row| row.figure))
+    }
+
+    /// How many transactions of this database wait for a lock. SQLite's are not seen waiting.
+    pub async fn waiting_for_locks(&self) -> StoreResult<i64> {
+        if self.store().engine() == Engine::Sqlite {
+            return Ok(0);
+        }
+        self.figure(
+            "SELECT COUNT(*) AS figure FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        .await
+    }
 }
 
 impl Write {

@@ -67,6 +67,11 @@ async fn claim(shared: &Shared, lease_id: uuid::Uuid) -> StoreResult<Vec<Claimed
     if next.is_none_or(|due| due > now) {
         return Ok(Vec::new());
     }
+    let troubled = shared.lanes().troubled();
+    if !troubled.is_empty() {
+        let versions = store.read(DELIVER).destination_versions(troubled).await?;
+        shared.lanes().mended(&versions);
+    }
     let (parked, running) = {
         let lanes = shared.lanes();
         (lanes.parked(now), lanes.taken(now))

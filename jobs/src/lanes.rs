@@ -1,15 +1,16 @@
 //! Lanes: how much of what runs at once, and the circuit breaker of each destination. Pure bookkeeping in memory.
 //!
 //! A lane whose tasks fail again and again is *parked*: nothing of it is claimed until a pause is over. Then one task
-//! tries; if it goes well the lane is open again, if not it is parked for longer.
+//! tries; if it goes well the lane is open again, if not it is parked for longer. Whoever mends the destination opens it
+//! at once: a lane is parked because of the destination as it was set up then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::Duration;
 use leadyard_entity::tasks::{Claimed, Lease};
 use leadyard_market::LaneHealth;
 use leadyard_market::settlement::{EXPIRE_LANE, PLACE_LANE};
-use leadyard_types::Timestamp;
+use leadyard_types::{DestinationId, Timestamp};
 
 /// Lanes of our own work: no remote system, so neither limit nor breaker.
 pub(crate) const OWN_LANES: [&str; 2] = [PLACE_LANE, EXPIRE_LANE];
@@ -26,6 +27,8 @@ struct Trouble {
     failures: u32,
     parkings: u32,
     parked_until: Option<Timestamp>,
+    /// The version of the destination that failed.
+    version: i64,
 }
 
 /// A task in hand.
@@ -84,15 +87,20 @@ impl Lanes {
                 self.trouble.remove(&running.lane);
                 false
             }
-            LaneHealth::Failing => self.failed(running, now),
+            LaneHealth::Failing { version } => self.failed(running, version, now),
         }
     }
 
-    fn failed(&mut self, running: Running, now: Timestamp) -> bool {
+    fn failed(&mut self, running: Running, version: i64, now: Timestamp) -> bool {
         if OWN_LANES.contains(&running.lane.as_str()) {
             return false;
         }
         let trouble = self.trouble.entry(running.lane).or_default();
+        if version < trouble.version {
+            // It began before somebody mended the destination.
+            return false;
+        }
+        trouble.version = version;
         trouble.failures = trouble.failures.saturating_add(1);
         // What was on its way when the lane was parked says nothing new.
         let probing = trouble.parked_until.is_none_or(|until| running.claimed_at >= until);
@@ -103,6 +111,22 @@ impl Lanes {
         trouble.parkings += 1;
         trouble.parked_until = Some(now + Duration::seconds(pause));
         true
+    }
+
+    /// The destinations whose lanes are parked, or on probation after a pause.
+    pub(crate) fn troubled(&self) -> Vec<DestinationId> {
+        let parked = self.trouble.iter().filter(|(_, trouble)| trouble.parked_until.is_some());
+        parked.filter_map(|(lane, _)| lane.parse().ok()).collect()
+    }
+
+    /// Opens the lanes of destinations that were changed since they failed.
+    pub(crate) fn mended(&mut self, versions: &HashMap<DestinationId, i64>) {
+        for (destination, version) in versions {
+            let lane = destination.to_string();
+            if self.trouble.get(&lane).is_some_and(|trouble| trouble.version < *version) {
+                self.trouble.insert(lane, Trouble { version: *version, ..Trouble::default() });
+            }
+        }
     }
 
     /// The lanes that take nothing now, and until when.
@@ -144,6 +168,8 @@ mod tests {
 
     use super::*;
 
+    const FAILING: LaneHealth = LaneHealth::Failing { version: 1 };
+
     fn moment(seconds: i64) -> Timestamp {
         chrono::DateTime::from_timestamp(1_795_000_000 + seconds, 0).unwrap()
     }
@@ -170,14 +196,14 @@ mod tests {
     fn a_lane_that_keeps_failing_is_parked() {
         let mut lanes = Lanes::new(4);
         for number in 0..4 {
-            assert!(!run(&mut lanes, number, "a", LaneHealth::Failing, 0));
+            assert!(!run(&mut lanes, number, "a", FAILING, 0));
         }
         run(&mut lanes, 4, "a", LaneHealth::Well, 0);
         for number in 5..9 {
-            assert!(!run(&mut lanes, number, "a", LaneHealth::Failing, 0));
+            assert!(!run(&mut lanes, number, "a", FAILING, 0));
         }
         assert!(lanes.parked(moment(0)).is_empty());
-        assert!(run(&mut lanes, 9, "a", LaneHealth::Failing, 0));
+        assert!(run(&mut lanes, 9, "a", FAILING, 0));
         assert_eq!(lanes.parked(moment(0)), [("a".to_owned(), moment(10))]);
         assert!(lanes.parked(moment(10)).is_empty());
         assert_eq!(lanes.len(), 0);
@@ -188,17 +214,17 @@ mod tests {
     fn one_task_tries_after_the_pause() {
         let mut lanes = Lanes::new(4);
         for number in 0..5 {
-            run(&mut lanes, number, "a", LaneHealth::Failing, 0);
+            run(&mut lanes, number, "a", FAILING, 0);
         }
         assert_eq!(lanes.taken(moment(10)).get("a"), Some(&3));
         let probe = task(10, "a");
         lanes.claimed(&probe, moment(10));
         assert_eq!(lanes.taken(moment(10)).get("a"), Some(&4));
-        assert!(lanes.ended(probe.held(), LaneHealth::Failing, moment(12)));
+        assert!(lanes.ended(probe.held(), FAILING, moment(12)));
         assert_eq!(lanes.parked(moment(12)), [("a".to_owned(), moment(32))]);
         let mut at = 32;
         for number in 11..30 {
-            run(&mut lanes, number, "a", LaneHealth::Failing, at);
+            run(&mut lanes, number, "a", FAILING, at);
             let (_, until) = lanes.parked(moment(at)).pop().unwrap();
             assert!(until <= moment(at + PAUSE_SECONDS_MAX));
             at += PAUSE_SECONDS_MAX;
@@ -213,11 +239,34 @@ mod tests {
         let mut lanes = Lanes::new(16);
         let burst: Vec<Claimed> = (0..16).map(|number| task(number, "a")).collect();
         burst.iter().for_each(|task| lanes.claimed(task, moment(0)));
-        let parkings = burst.iter().filter(|task| lanes.ended(task.held(), LaneHealth::Failing, moment(15))).count();
+        let parkings = burst.iter().filter(|task| lanes.ended(task.held(), FAILING, moment(15))).count();
         assert_eq!(parkings, 1);
         assert_eq!(lanes.parked(moment(15)), [("a".to_owned(), moment(25))]);
         for number in 20..40 {
-            assert!(!run(&mut lanes, number, PLACE_LANE, LaneHealth::Failing, 0));
+            assert!(!run(&mut lanes, number, PLACE_LANE, FAILING, 0));
         }
+    }
+
+    /// A parked lane opens when its destination is changed; what began before that says nothing about it any more.
+    #[test]
+    fn a_mended_destination_opens_its_lane() {
+        let destination = DestinationId(Uuid::from_u128(7));
+        let lane = destination.to_string();
+        let mut lanes = Lanes::new(4);
+        let late = task(99, &lane);
+        lanes.claimed(&late, moment(0));
+        for number in 0..5 {
+            run(&mut lanes, number, &lane, FAILING, 0);
+        }
+        assert_eq!(lanes.troubled(), [destination]);
+        lanes.mended(&[(destination, 1)].into());
+        assert_eq!(lanes.parked(moment(0)).len(), 1);
+        lanes.mended(&[(destination, 2)].into());
+        assert!(lanes.parked(moment(0)).is_empty() && lanes.troubled().is_empty());
+        assert!(!lanes.ended(late.held(), FAILING, moment(0)));
+        for number in 10..14 {
+            assert!(!run(&mut lanes, number, &lane, LaneHealth::Failing { version: 2 }, 0));
+        }
+        assert!(run(&mut lanes, 14, &lane, LaneHealth::Failing { version: 2 }, 0));
     }
 }

@@ -40,8 +40,11 @@ pub enum LaneHealth {
     Unknown,
     /// The destination answered.
     Well,
-    /// The destination failed to answer as it should.
-    Failing,
+    /// The destination, as it was set up in this version, failed to answer as it should.
+    Failing {
+        /// The version of its settings.
+        version: i64,
+    },
 }
 
 /// What is known of a delivery once its attempt has begun, or why none has.
@@ -61,6 +64,8 @@ enum Opened {
 enum Refused {
     /// The destination is parked.
     Parked,
+    /// The destination was ended for good.
+    Ended,
     /// The person was erased.
     Erased,
     /// An earlier attempt was interrupted, and repeating it is not safe.
@@ -175,7 +180,9 @@ impl Courier {
         let health = match settled.news {
             DestinationNews::None => LaneHealth::Unknown,
             DestinationNews::Well => LaneHealth::Well,
-            DestinationNews::Failing | DestinationNews::Park(_) => LaneHealth::Failing,
+            DestinationNews::Failing | DestinationNews::Park(_) => {
+                LaneHealth::Failing { version: facts.destination.version }
+            }
         };
         self.settling.submit(settled).await?;
         Ok(health)
@@ -230,7 +237,11 @@ fn refusal(facts: &DeliveryFacts) -> Option<Option<Refused>> {
     if facts.lead.erased {
         return Some(Some(Refused::Erased));
     }
-    (facts.destination.status != Status::Active.as_str()).then_some(Some(Refused::Parked))
+    match facts.destination.status.as_str() {
+        status if status == Status::Active.as_str() => None,
+        status if status == Status::Archived.as_str() => Some(Some(Refused::Ended)),
+        _ => Some(Some(Refused::Parked)),
+    }
 }
 
 fn opened(facts: Option<&DeliveryFacts>, begun: Option<&Begun>) -> Opened {

@@ -30,14 +30,12 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
     source_refusal(contract, facts)
 }
 
-/// Whether a contract's terms fit, without the reason: what the hot path asks.
+/// What of the static checks the index of running contracts does not answer, since it changes without the contract:
+/// whether the buyer buys, and the hours.
 #[must_use]
-pub fn fits(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Timestamp) -> bool {
-    contract.terms.status == Status::Active
-        && buyer.terms.status == Status::Active
+pub fn buys_now(contract: &Contract, buyer: &Buyer, now: Timestamp) -> bool {
+    buyer.terms.status == Status::Active
         && contract.terms.schedule.as_ref().is_none_or(|hours| schedule::is_open(hours, now))
-        && contract.filter.as_ref().is_none_or(|filter| filter.matches(facts))
-        && source_refusal(contract, facts).is_none()
 }
 
 fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {

@@ -30,9 +30,12 @@ pub use table::{Table, TableOptions};
 /// Why an import ended early. What was taken before stays, and running it again does not take it twice.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The file cannot be read, or the file of refused rows cannot be written.
-    #[error("the file failed: {0}")]
+    /// The file cannot be read.
+    #[error("the file cannot be read")]
     File(#[from] std::io::Error),
+    /// The file of refused rows cannot be written.
+    #[error("the refused rows cannot be written")]
+    Refused(#[source] std::io::Error),
     /// There is nothing in the file.
     #[error("the file is empty: a line of headings is expected")]
     Empty,
@@ -40,18 +43,61 @@ pub enum ImportError {
     #[error("the headings, line {}: {}", .0.line, .0.message)]
     Headings(rows::BrokenRow),
     /// The mapping does not fit the file or the vertical.
-    #[error("the mapping does not fit: {}", listed(.0))]
-    Mapping(Vec<FieldProblem>),
+    #[error("the mapping does not fit:{}", listed(problems, columns))]
+    Mapping {
+        /// Everything that is wrong, by its place in the mapping.
+        problems: Vec<FieldProblem>,
+        /// The file's columns, where something is wrong with them.
+        columns: Vec<String>,
+    },
     /// There is no such thing.
     #[error("there is no such {0}")]
     Unknown(&'static str),
+    /// More than can be added up at once.
+    #[error("more than {0} figures: split the file")]
+    TooMany(usize),
     /// The store failed.
-    #[error("the import stopped; run it again, what was taken is not taken twice: {0}")]
+    #[error("the import stopped; run it again, what was taken is not taken twice")]
     Store(#[from] StoreError),
 }
 
-fn listed(problems: &[FieldProblem]) -> String {
-    problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect::<Vec<_>>().join("; ")
+/// The most columns a message lists.
+const LISTED_MAX: usize = 40;
+
+/// One problem a line, then the columns there are.
+fn listed(problems: &[FieldProblem], columns: &[String]) -> String {
+    let mut lines: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("\n  {}: {} ({})", problem.field, problem.message, problem.code))
+        .collect();
+    if !columns.is_empty() {
+        let names: Vec<String> = columns.iter().take(LISTED_MAX).map(|column| format!("`{column}`")).collect();
+        let more = columns.len().saturating_sub(LISTED_MAX);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        lines.push(format!("\n  the file's columns: {}{more}", names.join(", ")));
+    }
+    lines.concat()
+}
+
+impl ImportError {
+    /// A mapping or a table that does not fit; the columns are told where one of them was looked for.
+    fn misfit(problems: Vec<FieldProblem>, columns: &[String]) -> Self {
+        let is_column =
+            |problem: &FieldProblem| ["UNKNOWN_COLUMN", "AMBIGUOUS_COLUMN"].contains(&problem.code.as_str());
+        let columns = if problems.iter().any(is_column) { columns.to_vec() } else { Vec::new() };
+        Self::Mapping { problems, columns }
+    }
+}
+
+fn refuse(refused: &mut dyn Refused, row: &RefusedRow) -> Result<(), ImportError> {
+    refused.refuse(row).map_err(ImportError::Refused)
+}
+
+/// Ends an import: the last refused rows are written, and whoever watches is told that it is done.
+fn finish(refused: &mut dyn Refused, progress: &mut dyn Progress, bytes: u64, rows: u64) -> Result<(), ImportError> {
+    refused.finish().map_err(ImportError::Refused)?;
+    progress.at(bytes, bytes, rows);
+    Ok(())
 }
 
 /// Who watches an import.

@@ -294,7 +294,7 @@ async fn must_cover(write: &Write, sale: &sale::Model) -> StoreResult<()> {
 }
 
 /// Whose caps a sale counts in.
-fn owners(sale: &sale::Model) -> [Uuid; 3] {
+pub(crate) fn owners(sale: &sale::Model) -> [Uuid; 3] {
     [sale.contract_id, sale.buyer_id, sale.campaign_id]
 }
 

@@ -3,7 +3,9 @@
 //! A snapshot is never changed. When the version in a placement's transaction differs, the changed revisions are
 //! loaded, a new snapshot takes over, and the batch is decided again: so an edit acts at once in every process.
 
-use std::collections::{BTreeMap, HashMap};
+mod contracts;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use leadyard_entity::configuration::{ConfigVersion, Configuration, Head};
@@ -22,6 +24,8 @@ use crate::rules::normalise::FieldRules;
 use crate::rules::payout::CompiledPayout;
 use crate::rules::postal::PostalTable;
 use crate::rules::price::CompiledPrices;
+
+pub use contracts::{CampaignContracts, Fit};
 
 /// A vertical with its compiled field rules.
 pub struct Vertical {
@@ -106,7 +110,7 @@ pub struct Contract {
     /// Its terms.
     pub terms: ContractTerms,
     /// Its filter, compiled.
-    pub filter: Option<CompiledFilter>,
+    pub filter: Option<Arc<CompiledFilter>>,
     /// Its prices, compiled.
     pub prices: CompiledPrices,
 }
@@ -130,8 +134,8 @@ pub struct Snapshot {
     pub forms: HashMap<String, SourceId>,
     /// Buyers.
     pub buyers: HashMap<BuyerId, Arc<Buyer>>,
-    /// The contracts of each campaign, by id.
-    pub contracts: HashMap<CampaignId, Arc<BTreeMap<ContractId, Arc<Contract>>>>,
+    /// The running contracts of each campaign.
+    pub contracts: HashMap<CampaignId, Arc<CampaignContracts>>,
 }
 
 impl Snapshot {
@@ -189,8 +193,7 @@ impl Snapshot {
             let country = self.campaigns.get(&campaign_id).map(|campaign| campaign.country.clone()).unwrap_or_default();
             let mut contracts = self.contracts.get(&campaign_id).map(|known| (**known).clone()).unwrap_or_default();
             for head in heads {
-                let contract = contract(&head, &country, &self.postal)?;
-                contracts.insert(contract.id, Arc::new(contract));
+                contracts.put(contract(&head, &country, &self.postal)?);
             }
             self.contracts.insert(campaign_id, Arc::new(contracts));
         }
@@ -203,7 +206,7 @@ pub fn contract(head: &Head, country: &str, postal: &PostalTable) -> StoreResult
     let terms: ContractTerms = terms(head)?;
     let broken = |problems: Vec<leadyard_types::FieldProblem>| broken("contract", head, &problems);
     let filter = match &terms.filter {
-        Some(filter) => Some(CompiledFilter::compile(filter, country, postal).map_err(broken)?),
+        Some(filter) => Some(Arc::new(CompiledFilter::compile(filter, country, postal).map_err(broken)?)),
         None => None,
     };
     let prices = CompiledPrices::compile(terms.price_minor, &terms.price_rules, country, postal).map_err(broken)?;

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadyard::app::App;
 use leadyard::http::server::Server;
@@ -90,6 +91,25 @@ impl TestDatabase {
     }
 }
 
+/// Waits until a condition holds. It never waits for time: the bound only ends a test that would hang.
+#[track_caller]
+pub fn eventually<C, F>(what: &'static str, condition: C) -> impl Future<Output = ()>
+where
+    C: Fn() -> F,
+    F: Future<Output = bool>,
+{
+    const BOUND: Duration = Duration::from_secs(60);
+    let place = std::panic::Location::caller();
+    async move {
+        let held = async {
+            while !condition().await {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        assert!(tokio::time::timeout(BOUND, held).await.is_ok(), "{place}: it never came to this: {what}");
+    }
+}
+
 /// A running application with a database, a clock and a receiver of its own.
 pub struct TestApp {
     /// Market and workers.
@@ -111,6 +131,11 @@ pub struct TestApp {
 impl TestApp {
     /// Starts an application on a database. The clock stands at a Wednesday noon in Berlin.
     pub async fn start(database: TestDatabase) -> Self {
+        Self::start_with(database, JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() }).await
+    }
+
+    /// Starts an application whose workers run like this.
+    pub async fn start_with(database: TestDatabase, jobs: JobsOptions) -> Self {
         install_crypto();
         let start: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::starting_at(start));
@@ -119,7 +144,6 @@ impl TestApp {
         let receiver = FakeReceiver::start().await.unwrap();
         let policy = OutboundPolicy::new(false).allowing(receiver.address());
         let connectors = Arc::new(Connectors::new(policy.clone(), None).unwrap());
-        let jobs = JobsOptions { poll: std::time::Duration::from_millis(20), ..JobsOptions::default() };
         let app = App::start(store, connectors, Some(jobs)).await.unwrap();
         let router = app.router(policy.clone(), true).unwrap();
         let server = Server::start("127.0.0.1:0".parse().unwrap(), router).await.unwrap();
@@ -153,6 +177,13 @@ impl TestApp {
         if let Some(jobs) = self.app.jobs.take() {
             jobs.shutdown().await;
         }
+    }
+
+    /// Starts workers again after [`Self::rest`].
+    pub fn work(&mut self) {
+        let options = JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() };
+        let (market, connectors) = (Arc::clone(&self.app.market), Arc::clone(&self.app.connectors));
+        self.app.jobs = Some(leadyard_jobs::Jobs::start(market, connectors, options));
     }
 
     /// Ends the test: everything due is done, and every proof of the doctor holds.

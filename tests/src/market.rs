@@ -127,7 +127,12 @@ impl TestApp {
             },
             caps: Vec::new(),
             unsold: UnsoldPolicy { retry_window_minutes: selling.retry_minutes, retry_every_minutes: 10 },
-            complaints: ComplaintPolicy { window_days: 14, reasons: ComplaintReason::ALL.to_vec(), clawback: true },
+            complaints: ComplaintPolicy {
+                window_days: 14,
+                reasons: ComplaintReason::ALL.to_vec(),
+                clawback: true,
+                clawback_days: None,
+            },
             redirects: Redirects { sold_url: Some("https://thanks.example/sold".into()), other_url: None },
         };
         let new =

@@ -9,16 +9,20 @@ use leadyard::demo::people::Dice;
 use leadyard_connectors::fake::Behaviour;
 use leadyard_entity::MasterKeys;
 use leadyard_entity::testing::{id_of, plant_faults};
+use leadyard_market::complaints::{ComplaintDecision, NewComplaint};
 use leadyard_market::doctor::{Report, examine};
 use leadyard_tests::market::{Selling, daily, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
-use leadyard_types::{ContractTerms, Ids, ManualClock, RandomIds, SaleMode, SourceTerms, Status, Verdict};
+use leadyard_types::{
+    ComplaintReason, ContractTerms, Ids, ManualClock, RandomIds, SaleId, SaleMode, SourceTerms, Status, Verdict,
+};
 use serde_json::json;
 use uuid::Uuid;
 
 /// A market with one of everything: `a` bought with caps and a webhook, `b` without either, `c` lost its answer; one
-/// lead was shared, one awaits an answer, one was rejected.
+/// lead was shared and complained about, one awaits an answer, one was rejected.
 async fn market(database: TestDatabase) -> (TestDatabase, MasterKeys, Arc<ManualClock>) {
+    let url = database.url();
     let app = TestApp::start(database).await;
     let selling = Selling { sale_mode: SaleMode::Shared { max: 2 }, ..Selling::default() };
     let market = app.market(selling).await;
@@ -49,6 +53,11 @@ async fn market(database: TestDatabase) -> (TestDatabase, MasterKeys, Arc<Manual
     assert_eq!(answer["status"], "sold", "{answer}");
     let (_, answer) = client.send_json("/v1/leads", &json!({ "email": "nobody" }), None).await.unwrap();
     assert_eq!(answer["status"], "rejected", "{answer}");
+    let sale = id_of(&url, SOLD_TO_A).await.unwrap();
+    let complaint = NewComplaint { sale_id: SaleId(sale), reason: ComplaintReason::Duplicate, evidence: None };
+    let complaint_id = app.app.market.open_complaint(OPERATE, complaint).await.unwrap();
+    let decision = ComplaintDecision { complaint_id, upheld: true, credit_minor: Some(400), note: None };
+    app.app.market.decide_complaint(OPERATE, decision).await.unwrap();
     let (keys, clock) = (app.master_keys.clone(), app.clock.clone());
     (app.finish_and_keep().await, keys, clock)
 }
@@ -82,6 +91,33 @@ fn faults() -> Vec<Planted> {
 
 fn money() -> Vec<Planted> {
     vec![
+        Planted {
+            proof: "no sale is credited beyond its price",
+            row: Row::Id("SELECT sale_id FROM complaint"),
+            sql: vec![
+                "UPDATE complaint SET credit_minor = 1001",
+                "UPDATE ledger_transfer SET amount_minor = 1001 WHERE kind = 'COMPLAINT_CREDIT'",
+                "UPDATE ledger_account SET balance_minor = balance_minor - 601 WHERE kind = 'CREDITS'",
+                "UPDATE ledger_account SET balance_minor = balance_minor + 601 WHERE kind = 'BUYER_WALLET'
+                 AND owner_id = (SELECT id FROM buyer WHERE name = 'a')",
+            ],
+        },
+        Planted {
+            proof: "every complaint moved the money it says",
+            row: Row::Id("SELECT id FROM complaint"),
+            sql: vec!["UPDATE complaint SET credit_minor = credit_minor - 1"],
+        },
+        Planted {
+            proof: "nothing is taken back that was not paid out",
+            row: Row::Id("SELECT lead_id FROM complaint"),
+            sql: vec![
+                "UPDATE ledger_account SET balance_minor = balance_minor + (SELECT 501 - amount_minor FROM ledger_transfer
+                 WHERE kind = 'CLAWBACK') * CASE kind WHEN 'PAYOUT_COST' THEN 1 ELSE -1 END
+                 WHERE kind IN ('PAYOUT_COST', 'SUPPLIER_PAYABLE')",
+                "UPDATE complaint SET clawback_minor = 501",
+                "UPDATE ledger_transfer SET amount_minor = 501 WHERE kind = 'CLAWBACK'",
+            ],
+        },
         Planted {
             // Money leaves one currency for another: every account still agrees with its transfers.
             proof: "every currency's balances sum to zero",

@@ -1,7 +1,7 @@
 //! The schema on both databases: migrations go up, down and up again, and what is append-only stays.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-use leadyard_entity::testing::migrate_up_down_up;
+use leadyard_entity::testing::{differences, migrate_up_down_up};
 use leadyard_tests::market::{Selling, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
 
@@ -11,6 +11,17 @@ async fn migrations_go_up_down_and_up() {
     for database in TestDatabase::both().await {
         let mode = if matches!(database, TestDatabase::Sqlite(_)) { "?mode=rwc" } else { "" };
         migrate_up_down_up(&format!("{}{mode}", database.url())).await.unwrap();
+        database.remove().await;
+    }
+}
+
+/// What the entities say of every table, its columns, their types, keys and nulls is what the migrations make.
+#[tokio::test(flavor = "multi_thread")]
+async fn entities_and_schema_agree() {
+    for database in TestDatabase::both().await {
+        let mode = if matches!(database, TestDatabase::Sqlite(_)) { "?mode=rwc" } else { "" };
+        let found = differences(&format!("{}{mode}", database.url())).await.unwrap();
+        assert!(found.is_empty(), "{found:#?}");
         database.remove().await;
     }
 }

@@ -21,11 +21,14 @@ use crate::app::{App, connectors, open_store_with};
 use crate::config::{Config, default_listen};
 use crate::demo::market::{DemoMarket, DemoSource, make};
 use crate::demo::people::{Dice, enquiry};
+use crate::demo::tour;
 use crate::http::server::Server;
 
 use super::serve::wait_for_stop;
 
 const OPERATE: Principal = Principal::System(SystemTask::Operate);
+/// The login of the demo's administrator.
+const ADMIN: &str = "admin@demo.example";
 /// The password of the demo's printed logins; the demo refuses databases that are not its own.
 const DEMO_PASSWORD: &str = "leadyard-demo";
 
@@ -74,10 +77,13 @@ pub(super) async fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<Exit
     let began = tokio::time::Instant::now();
     send_all(&app, &clock, &market, server.address, args).await?;
     drain(&app, &store, &clock).await?;
+    create_logins(&store, &market).await?;
+    complaints(&clock, server.address, args).await?;
+    drain(&app, &store, &clock).await?;
     let summary = Summary::of(&store, began.elapsed()).await?;
     summary.print(args.json)?;
     if !args.exit {
-        leave_up(&store, &market, server.address).await?;
+        leave_up(&store, &market, server.address, &clock).await?;
         wait_for_stop().await;
     }
     server.shutdown().await;
@@ -189,14 +195,15 @@ impl Summary {
             return Ok(());
         }
         let totals = &self.totals;
-        println!("{:<28}{:>12}{:>12}{:>12}", "campaign", "revenue", "payout", "profit");
+        println!("{:<28}{:>14}{:>14}{:>14}{:>14}", "campaign", "revenue", "credits", "payout", "profit");
         for line in &self.profit {
             let currency: Currency = line.currency.parse()?;
             let money = |amount| Money::new(amount, currency).to_string();
             let name = line.name.as_deref().unwrap_or("(none)");
             println!(
-                "{name:<28}{:>12}{:>12}{:>12}",
+                "{name:<28}{:>14}{:>14}{:>14}{:>14}",
                 money(line.revenue_minor),
+                money(line.credits_minor),
                 money(line.payout_minor),
                 money(line.profit_minor())
             );
@@ -225,7 +232,9 @@ impl Summary {
         json!({
             "received": totals.received, "rejected": totals.rejected, "quarantined": totals.quarantined,
             "sold": totals.sold, "unsold": totals.unsold, "queued": totals.queued, "sales": totals.sales,
-            "complaints": totals.complaints,
+            "complaints": { "opened": totals.complaints, "upheld": totals.upheld, "refused": totals.refused,
+                "open": totals.complaints - totals.upheld - totals.refused },
+            "credits_minor": sum(|line| line.credits_minor),
             "revenue_minor": sum(|line| line.revenue_minor), "payout_minor": sum(|line| line.payout_minor),
             "profit_minor": sum(leadyard_entity::reports::ProfitLine::profit_minor),
             "deliveries": { "accepted": totals.accepted, "failed": totals.failed, "pending": totals.pending },
@@ -240,11 +249,11 @@ fn as_float(number: i64) -> f64 {
     number as f64
 }
 
-/// Logins and things to try, once the server stays up.
-async fn leave_up(store: &Store, market: &DemoMarket, address: SocketAddr) -> anyhow::Result<()> {
+/// The printed logins.
+async fn create_logins(store: &Store, market: &DemoMarket) -> anyhow::Result<()> {
     let write = store.write(OPERATE).await?;
     for (email, role, buyer_id) in [
-        ("admin@demo.example", Role::Admin, None),
+        (ADMIN, Role::Admin, None),
         ("analyst@demo.example", Role::Analyst, None),
         ("buyer@demo.example", Role::BuyerAdmin, Some(market.buyer)),
     ] {
@@ -259,18 +268,43 @@ async fn leave_up(store: &Store, market: &DemoMarket, address: SocketAddr) -> an
         write.create_user(new).await?;
     }
     let _ = write.commit().await?;
-    let Some(source) = market.sources.first() else { return Ok(()) };
-    println!("\nThe server stays up at http://{address} (Ctrl-C ends it).");
-    println!("Logins: admin@demo.example, analyst@demo.example, buyer@demo.example; password {DEMO_PASSWORD}");
-    println!("\nTry:\n  1. the web form of a source:   http://{address}/f/{}", source.form_key);
-    println!(
-        "  2. send a lead:\n     curl -s http://{address}/v1/leads -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\",
-        source.key
-    );
-    println!(
-        "       -d '{{\"email\":\"ada@mail.example.com\",\"phone\":\"030 1234567\",\"first_name\":\"Ada\",\"last_name\":\"L\",\"postal_code\":\"10115\",\"roof\":\"flat\",\"owner\":true,\"monthly_bill_eur\":250,\"consent\":{{\"basis\":\"asked by phone\",\"purposes\":[\"contact_by_phone\"]}}}}'"
-    );
-    println!("  3. say why it went where it went: leadyard explain LEAD_ID (with the same DATABASE_URL)");
+    Ok(())
+}
+
+/// A day later the buyers have called their leads, and some complain.
+async fn complaints(clock: &ManualClock, address: SocketAddr, args: &DemoArgs) -> anyhow::Result<()> {
+    clock.advance(Duration::days(1));
+    let sender = LeadSender::new(&format!("http://{address}"), None)?;
+    let question = "mutation($input: SessionCreateInput!) { sessionCreate(input: $input) { session { token } } }";
+    let input = json!({ "input": { "email": ADMIN, "password": DEMO_PASSWORD } });
+    let (status, answer) = sender.graphql(question, input, None).await?;
+    let Some(token) = answer["data"]["sessionCreate"]["session"]["token"].as_str() else {
+        bail!("the demo's administrator could not sign in: {status}");
+    };
+    crate::demo::complaints::complain(&sender, token, clock, args.seed).await
+}
+
+/// Prints what to try, and lets the demo's clock go on from now.
+async fn leave_up(
+    store: &Store,
+    market: &DemoMarket,
+    address: SocketAddr,
+    clock: &Arc<ManualClock>,
+) -> anyhow::Result<()> {
+    /// Nothing that is waited for needs to be met more exactly.
+    const STEP: std::time::Duration = std::time::Duration::from_millis(100);
+    clock.advance_to(leadyard_types::SystemClock.now());
+    let running = Arc::clone(clock);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(STEP).await;
+            running.advance_to(leadyard_types::SystemClock.now());
+        }
+    });
+    let session = store.sign_in(ADMIN, DEMO_PASSWORD).await?.context("the demo's administrator cannot sign in")?;
+    if let Some(source) = market.sources.first() {
+        println!("{}", tour::text(address, source, &session.token, DEMO_PASSWORD));
+    }
     Ok(())
 }
 

@@ -152,7 +152,12 @@ fn bank_terms() -> CampaignTerms {
         },
         caps: Vec::new(),
         unsold: UnsoldPolicy { retry_window_minutes: 0, retry_every_minutes: 0 },
-        complaints: ComplaintPolicy { window_days: 14, reasons: ComplaintReason::ALL.to_vec(), clawback: true },
+        complaints: ComplaintPolicy {
+            window_days: 14,
+            reasons: ComplaintReason::ALL.to_vec(),
+            clawback: true,
+            clawback_days: None,
+        },
         redirects: Redirects::default(),
     }
 }

@@ -1,125 +1,192 @@
 //! `leadyard import`.
 
+mod report;
+
 use std::fs::File;
-use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
+use clap::{Args, Subcommand};
 use leadyard_market::import::{
-    LeadImport, Mapping, Progress, Refused, RefusedFile, import_conversions, import_leads, import_postal_codes,
+    LeadImport, Mapping, Refused, RefusedFile, SuppressionImport, import_ad_spend, import_conversions, import_leads,
+    import_postal_codes, import_suppression,
 };
 use leadyard_market::{Market, MarketSettings};
-use leadyard_types::{Principal, SourceId, SystemTask};
+use leadyard_types::{CampaignId, Principal, SourceId, SystemTask};
 
 use crate::app::open_store;
 use crate::config::Config;
 
+use report::{Bar, Figures};
+
 const OPERATE: Principal = Principal::System(SystemTask::Operate);
 
 /// Arguments of `import`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Args)]
 pub(super) struct ImportArgs {
     #[command(subcommand)]
     what: What,
 }
 
+/// What every import takes.
+#[derive(Debug, Args)]
+struct FileArgs {
+    /// The file: comma, semicolon, tab or pipe; UTF-8, UTF-16 or Windows-1252.
+    file: PathBuf,
+    /// Write refused rows with line number, check, codes and reasons to this CSV file.
+    #[arg(long, value_name = "FILE")]
+    refused: Option<PathBuf>,
+    /// Answer as JSON on one line.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum What {
     /// Leads from a CSV file; running it again is safe.
-    Leads {
-        /// The file: comma, semicolon, tab or pipe; UTF-8, UTF-16 or Windows-1252.
-        file: PathBuf,
-        /// The source they count as: its id or its name.
-        #[arg(long)]
-        source: String,
-        /// Which column is which field (TOML).
-        #[arg(long)]
-        mapping: PathBuf,
-        /// Write refused rows with line numbers and reasons to this CSV file.
-        #[arg(long)]
-        refused: Option<PathBuf>,
-        /// Check as far as possible and store nothing.
-        #[arg(long)]
-        dry_run: bool,
-        /// Answer as JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    Leads(LeadArgs),
     /// Postal codes with their places: GeoNames' own format, or its seven columns with headings.
-    PostalCodes {
-        /// The file.
-        file: PathBuf,
-    },
+    #[command(visible_alias = "postal")]
+    PostalCodes(FileArgs),
+    /// People who must not be taken in: columns headed `email` or `phone`, or one column without a heading.
+    Suppression(SuppressionArgs),
+    /// What ads cost: headings `day`, `amount` and `source`; a corrected figure books the difference.
+    AdSpend(AdSpendArgs),
     /// What buyers report about leads they bought.
-    Conversions {
-        /// The file.
-        file: PathBuf,
-        /// The source whose external ids the file names.
-        #[arg(long)]
-        source: Option<String>,
-        /// Where kind, value and date stand (TOML, `[conversion]`).
-        #[arg(long)]
-        mapping: Option<PathBuf>,
-        /// Answer as JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    Conversions(ConversionArgs),
+}
+
+#[derive(Debug, Args)]
+struct LeadArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// The source they count as: its id or its name.
+    #[arg(long)]
+    source: String,
+    /// Which column is which field (TOML).
+    #[arg(long, value_name = "FILE")]
+    mapping: PathBuf,
+    /// Check as far as possible and store nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+struct SuppressionArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// Only for this campaign, by its id or its name; everywhere where not given.
+    #[arg(long)]
+    campaign: Option<String>,
+    /// The country of phone numbers without a country code, such as DE; the campaign's where not given.
+    #[arg(long)]
+    country: Option<String>,
+    /// Why they are on the list, for the record.
+    #[arg(long, default_value = "imported")]
+    reason: String,
+}
+
+#[derive(Debug, Args)]
+struct AdSpendArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// The source that all figures are of, by its id or its name; without it the file has a column `source`.
+    #[arg(long)]
+    source: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ConversionArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// The source whose external ids the file names.
+    #[arg(long)]
+    source: Option<String>,
+    /// Where kind, value and date stand (TOML, `[conversion]`).
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
 }
 
 /// Runs `import`.
 pub(super) async fn run(config: &Config, args: &ImportArgs) -> anyhow::Result<ExitCode> {
+    // What can be wrong with the command itself is said before the database is touched.
+    let (file, mapping) = match &args.what {
+        What::Leads(args) => (&args.file, Some(args.mapping.as_path())),
+        What::PostalCodes(file) => (file, None),
+        What::Suppression(args) => (&args.file, None),
+        What::AdSpend(args) => (&args.file, None),
+        What::Conversions(args) => (&args.file, args.mapping.as_deref()),
+    };
+    let mapping = mapping.map(read_mapping).transpose()?;
+    let opened = open(&file.file)?;
     let market = Market::start(open_store(config).await?, MarketSettings::default()).await?;
-    match &args.what {
-        What::Leads { file, source, mapping, refused, dry_run, json } => {
-            let mapping = read_mapping(mapping)?;
-            let plan = LeadImport {
-                market: &market,
-                principal: OPERATE,
-                source_id: source_named(&market, source)?,
-                mapping: &mapping,
-                dry_run: *dry_run,
-            };
-            let mut sink = refused_file(refused.as_deref())?;
-            let mut bar = Bar::new();
-            let summary = import_leads(&plan, open(file)?, sink.as_mut(), &mut bar).await?;
-            bar.finish();
-            print(*json, &summary)?;
-        }
-        What::PostalCodes { file } => {
-            let mut bar = Bar::new();
-            let summary = import_postal_codes(
-                market.store(),
-                OPERATE,
-                open(file)?,
-                &mut RefusedFile::begin(io::sink())?,
-                &mut bar,
-            )
-            .await?;
-            bar.finish();
-            print(false, &summary)?;
-        }
-        What::Conversions { file, source, mapping, json } => {
-            let mapping = mapping.as_deref().map(read_mapping).transpose()?;
-            let source = source.as_deref().map(|named| source_named(&market, named)).transpose()?;
-            let mut bar = Bar::new();
-            let mut sink = RefusedFile::begin(io::sink())?;
-            let summary =
-                import_conversions(&market, OPERATE, source, mapping.as_ref(), open(file)?, &mut sink, &mut bar)
-                    .await?;
-            bar.finish();
-            print(*json, &summary)?;
-        }
-    }
+    let done = import(&market, &args.what, file, opened, mapping.as_ref()).await;
     market.store().close().await;
+    done?;
     Ok(ExitCode::SUCCESS)
 }
 
+async fn import(
+    market: &Arc<Market>,
+    what: &What,
+    file: &FileArgs,
+    opened: File,
+    mapping: Option<&Mapping>,
+) -> anyhow::Result<()> {
+    let plain = Mapping::default();
+    let mut bar = Bar::new();
+    let named = |source: &Option<String>| source.as_deref().map(|named| source_named(market, named)).transpose();
+    match what {
+        What::Leads(args) => {
+            let source_id = source_named(market, &args.source)?;
+            let mapping = mapping.unwrap_or(&plain);
+            let plan = LeadImport { market, principal: OPERATE, source_id, mapping, dry_run: args.dry_run };
+            let mut refused = refused_file(file)?;
+            let figures = Figures::begin();
+            let summary = import_leads(&plan, opened, refused.as_mut(), &mut bar).await?;
+            report::leads(file, &summary, &figures.end(), &bar)
+        }
+        What::PostalCodes(_) => {
+            let mut refused = refused_file(file)?;
+            let figures = Figures::begin();
+            let summary = import_postal_codes(market.store(), OPERATE, opened, refused.as_mut(), &mut bar).await?;
+            report::others(file, &summary, &figures.end(), &bar)
+        }
+        What::Suppression(args) => {
+            let campaign_id = args.campaign.as_deref().map(|named| campaign_named(market, named)).transpose()?;
+            let (country, reason) = (args.country.as_ref().map(|it| it.to_uppercase()), args.reason.clone());
+            let plan = SuppressionImport { market, principal: OPERATE, campaign_id, country, reason };
+            let mut refused = refused_file(file)?;
+            let figures = Figures::begin();
+            let summary = import_suppression(&plan, opened, refused.as_mut(), &mut bar).await?;
+            report::others(file, &summary, &figures.end(), &bar)
+        }
+        What::AdSpend(args) => {
+            let source_id = named(&args.source)?;
+            let mut refused = refused_file(file)?;
+            let figures = Figures::begin();
+            let summary = import_ad_spend(market, OPERATE, source_id, opened, refused.as_mut(), &mut bar).await?;
+            report::others(file, &summary, &figures.end(), &bar)
+        }
+        What::Conversions(args) => {
+            let source_id = named(&args.source)?;
+            let mut refused = refused_file(file)?;
+            let figures = Figures::begin();
+            let summary =
+                import_conversions(market, OPERATE, source_id, mapping, opened, refused.as_mut(), &mut bar).await?;
+            report::others(file, &summary, &figures.end(), &bar)
+        }
+    }
+}
+
 fn open(path: &Path) -> anyhow::Result<File> {
-    File::open(path).with_context(|| format!("{} cannot be read", path.display()))
+    let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    if file.metadata().is_ok_and(|facts| facts.is_dir()) {
+        bail!("{} is a folder; a file is expected", path.display());
+    }
+    Ok(file)
 }
 
 fn read_mapping(path: &Path) -> anyhow::Result<Mapping> {
@@ -127,62 +194,47 @@ fn read_mapping(path: &Path) -> anyhow::Result<Mapping> {
     toml::from_str(&text).with_context(|| format!("{} is not as expected", path.display()))
 }
 
-fn source_named(market: &Arc<Market>, named: &str) -> anyhow::Result<SourceId> {
-    let snapshot = market.snapshot();
-    if let Ok(id) = named.parse::<SourceId>()
-        && snapshot.sources.contains_key(&id)
-    {
+/// A source by its id, or by its name where only one has it.
+fn source_named(market: &Market, named: &str) -> anyhow::Result<SourceId> {
+    let sources = &market.snapshot().sources;
+    if let Some(id) = named.parse::<SourceId>().ok().filter(|id| sources.contains_key(id)) {
         return Ok(id);
     }
-    let found: Vec<SourceId> =
-        snapshot.sources.values().filter(|source| source.name == named).map(|source| source.id).collect();
-    match found.as_slice() {
+    let found: Vec<SourceId> = sources.values().filter(|source| source.name == named).map(|source| source.id).collect();
+    let mut names: Vec<&str> = sources.values().map(|source| source.name.as_str()).collect();
+    only("source", named, &found, &mut names)
+}
+
+/// A campaign by its id, or by its name where only one has it.
+fn campaign_named(market: &Market, named: &str) -> anyhow::Result<CampaignId> {
+    let campaigns = &market.snapshot().campaigns;
+    if let Some(id) = named.parse::<CampaignId>().ok().filter(|id| campaigns.contains_key(id)) {
+        return Ok(id);
+    }
+    let found: Vec<CampaignId> = campaigns.values().filter(|it| it.name == named).map(|it| it.id).collect();
+    let mut names: Vec<&str> = campaigns.values().map(|campaign| campaign.name.as_str()).collect();
+    only("campaign", named, &found, &mut names)
+}
+
+/// The one thing of a name; otherwise what there is.
+fn only<T: Copy>(noun: &str, named: &str, found: &[T], names: &mut Vec<&str>) -> anyhow::Result<T> {
+    /// The most names an error lists.
+    const LISTED_MAX: usize = 20;
+    match found {
         [id] => Ok(*id),
-        [] => bail!("there is no source `{named}`"),
-        _ => bail!("several sources are called `{named}`: name one by its id"),
-    }
-}
-
-fn refused_file(path: Option<&Path>) -> anyhow::Result<Box<dyn Refused>> {
-    Ok(match path {
-        Some(path) => {
-            let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
-            Box::new(RefusedFile::begin(file)?)
+        [] if names.is_empty() => bail!("there is no {noun} `{named}`; there is none at all yet"),
+        [] => {
+            names.sort_unstable();
+            names.dedup();
+            names.truncate(LISTED_MAX);
+            bail!("there is no {noun} `{named}`; there are: {}", names.join(", "))
         }
-        None => Box::new(RefusedFile::begin(io::sink())?),
-    })
-}
-
-/// JSON on one line for machines, spread out for people.
-fn print<T: serde::Serialize>(json: bool, summary: &T) -> anyhow::Result<()> {
-    let text = if json { serde_json::to_string(summary)? } else { serde_json::to_string_pretty(summary)? };
-    println!("{text}");
-    Ok(())
-}
-
-/// A progress bar on a terminal, nothing elsewhere.
-struct Bar(Option<ProgressBar>);
-
-impl Bar {
-    fn new() -> Self {
-        let style =
-            ProgressStyle::with_template("{bar:40} {percent}%  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self(io::stderr().is_terminal().then(|| ProgressBar::new(100).with_style(style)))
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
+        _ => bail!("several are called `{named}`: name the {noun} by its id"),
     }
 }
 
-impl Progress for Bar {
-    fn at(&mut self, read_bytes: u64, all_bytes: u64, rows: u64) {
-        if let Some(bar) = &self.0 {
-            bar.set_length(all_bytes.max(1));
-            bar.set_position(read_bytes);
-            bar.set_message(format!("{rows} rows"));
-        }
-    }
+fn refused_file(args: &FileArgs) -> anyhow::Result<Box<dyn Refused>> {
+    let Some(path) = &args.refused else { return Ok(Box::new(())) };
+    let begin = || RefusedFile::begin(File::create(path)?);
+    Ok(Box::new(begin().with_context(|| format!("{} cannot be written", path.display()))?))
 }

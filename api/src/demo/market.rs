@@ -167,7 +167,12 @@ impl Maker<'_> {
             },
             caps: Vec::new(),
             unsold: UnsoldPolicy { retry_window_minutes, retry_every_minutes: 30 },
-            complaints: ComplaintPolicy { window_days: 14, reasons: ComplaintReason::ALL.to_vec(), clawback: true },
+            complaints: ComplaintPolicy {
+                window_days: 14,
+                reasons: ComplaintReason::ALL.to_vec(),
+                clawback: true,
+                clawback_days: None,
+            },
             redirects: Redirects::default(),
         };
         let new = NewCampaign { vertical_id, name: name.into(), country: country.into(), currency, terms };

@@ -3,6 +3,7 @@
 
 use async_graphql::{Error, ErrorExtensions, SimpleObject};
 use leadyard_entity::StoreError;
+use leadyard_market::complaints::ComplaintError;
 use leadyard_market::finance::FinanceError;
 use leadyard_types::FieldProblem;
 
@@ -89,6 +90,16 @@ pub(crate) fn finance(error: FinanceError) -> Result<Vec<UserError>, Error> {
             "this key moved other money before; use a new key for another movement",
         )],
         FinanceError::Store(error) => return Err(store(error)),
+    })
+}
+
+/// What complaints say.
+pub(crate) fn complaint(error: ComplaintError) -> Result<Vec<UserError>, Error> {
+    Ok(match error {
+        ComplaintError::NotAllowed(message) => vec![UserError::general("NOT_ALLOWED", message)],
+        ComplaintError::NotFound(noun) => vec![UserError::not_found(&format!("{noun}Id"), noun)],
+        ComplaintError::Problems(problems) => problems.into_iter().map(UserError::from).collect(),
+        ComplaintError::Store(error) => return Err(store(error)),
     })
 }
 

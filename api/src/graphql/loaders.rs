@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_graphql::Error;
 use async_graphql::dataloader::Loader;
 use leadyard_entity::Read;
+use leadyard_entity::complaints::ComplaintTexts;
 use leadyard_entity::model::{
     attempt, buyer, buyer_group, campaign, complaint, contract, decision, delivery, destination, lead, lead_event,
     ledger_account, ledger_transfer, revision, sale, source, supplier, user_account, vertical,
@@ -147,6 +148,20 @@ impl Loader<ContentsOfLead> for Loaders {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let contents = self.read.lead_contents(&ids).await.map_err(store)?;
         Ok(contents.into_iter().map(|(id, contents)| (ContentsOfLead(id), Arc::new(contents))).collect())
+    }
+}
+
+/// What was written in a complaint, for those who see personal data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TextsOfComplaint(pub(crate) Uuid);
+
+impl Loader<TextsOfComplaint> for Loaders {
+    type Value = ComplaintTexts;
+    type Error = Error;
+    async fn load(&self, keys: &[TextsOfComplaint]) -> Loaded<TextsOfComplaint, Self::Value> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let texts = self.read.complaint_texts(&ids).await.map_err(store)?;
+        Ok(texts.into_iter().map(|(id, texts)| (TextsOfComplaint(id), texts)).collect())
     }
 }
 

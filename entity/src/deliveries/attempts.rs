@@ -189,13 +189,31 @@ impl Write {
             self.move_deliveries(chunk).await?;
         }
         self.note_destinations(&mine).await?;
+        let taken_up = self.taken_up(&mine).await?;
         let events: Vec<NewEvent> = mine.iter().filter_map(|one| one.event.clone()).collect();
         if !events.is_empty() {
             self.add_events(&events).await?;
         }
-        let ends: Vec<(Lease, TaskEnd)> = mine.into_iter().map(|one| (one.held, one.task_end)).collect();
-        self.end_tasks(&ends).await?;
+        let now = self.store.clock().now();
+        let ends = mine.into_iter().map(|one| match one.task_end {
+            TaskEnd::Parked if taken_up.contains(&one.destination_id.0) => {
+                (one.held, TaskEnd::Postponed { run_at: now, error: None })
+            }
+            end => (one.held, end),
+        });
+        self.end_tasks(&ends.collect::<Vec<_>>()).await?;
         Ok(held)
+    }
+
+    /// Which of the destinations that deliveries are about to wait for are not parked any more. The others stay parked
+    /// until this transaction ends: whoever takes one up finds the delivery waiting, so none falls in between.
+    async fn taken_up(&self, settled: &[SettledAttempt]) -> StoreResult<HashSet<Uuid>> {
+        let waits = settled.iter().filter(|one| matches!(one.task_end, TaskEnd::Parked));
+        let waits: BTreeSet<Uuid> = waits.map(|one| one.destination_id.0).collect();
+        let lock = if self.is_postgres() { " FOR SHARE" } else { "" };
+        let sql = format!("SELECT id, status, failing_since FROM destination WHERE id IN ({{}}) ORDER BY id{lock}");
+        let rows: Vec<DestinationRow> = self.all_in(&sql, waits.into_iter().map(Value::from).collect()).await?;
+        Ok(rows.into_iter().filter(|row| row.status != Status::Paused.as_str()).map(|row| row.id).collect())
     }
 
     async fn end_attempts(&self, settled: &[SettledAttempt]) -> StoreResult<()> {

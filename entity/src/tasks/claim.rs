@@ -87,11 +87,29 @@ pub enum TaskEnd {
     },
     /// Given back without having begun: the attempt does not count.
     Released,
+    /// To be tried again, though nothing was done yet: the attempt does not count.
+    Postponed {
+        /// Not before.
+        run_at: Timestamp,
+        /// Why; never personal data.
+        error: Option<String>,
+    },
+    /// It waits for its destination: gone while that is parked, since taking it up again gives what waits a new task.
+    Parked,
     /// Given up; kept for people to look at.
     Dead {
         /// Why; never personal data.
         error: String,
     },
+}
+
+/// A task that is to be tried again.
+struct Retry<'a> {
+    lease: Lease,
+    run_at: Timestamp,
+    error: Option<&'a str>,
+    /// 1 where the attempt does not count.
+    uncounted: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -203,9 +221,14 @@ impl Write {
         let (mut done, mut released, mut retried, mut buried) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (lease, end) in ended {
             match end {
-                TaskEnd::Done => done.push(*lease),
+                TaskEnd::Done | TaskEnd::Parked => done.push(*lease),
                 TaskEnd::Released => released.push(*lease),
-                TaskEnd::Again { run_at, error } => retried.push((*lease, *run_at, error.as_deref())),
+                TaskEnd::Again { run_at, error } => {
+                    retried.push(Retry { lease: *lease, run_at: *run_at, error: error.as_deref(), uncounted: 0 });
+                }
+                TaskEnd::Postponed { run_at, error } => {
+                    retried.push(Retry { lease: *lease, run_at: *run_at, error: error.as_deref(), uncounted: 1 });
+                }
                 TaskEnd::Dead { error } => buried.push((*lease, error.as_str())),
             }
         }
@@ -237,23 +260,25 @@ impl Write {
         Ok(count)
     }
 
-    async fn retry(&self, retries: &[(Lease, Timestamp, Option<&str>)]) -> StoreResult<u64> {
+    async fn retry(&self, retries: &[Retry<'_>]) -> StoreResult<u64> {
         let mut count = 0;
         for chunk in retries.chunks(CHUNK) {
-            let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 4);
-            for (lease, run_at, error) in chunk {
+            let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 5);
+            for retry in chunk {
                 values.extend([
-                    Value::from(lease.task_id.0),
-                    lease.lease_id.into(),
-                    (*run_at).into(),
-                    error.map(shortened).into(),
+                    Value::from(retry.lease.task_id.0),
+                    retry.lease.lease_id.into(),
+                    retry.run_at.into(),
+                    retry.error.map(shortened).into(),
+                    retry.uncounted.into(),
                 ]);
             }
             let sql = format!(
-                "WITH again(id, lease_id, run_at, error) AS (VALUES {})
-                 UPDATE task SET lease_id = NULL, leased_until = NULL, run_at = again.run_at, last_error = again.error
+                "WITH again(id, lease_id, run_at, error, uncounted) AS (VALUES {})
+                 UPDATE task SET lease_id = NULL, leased_until = NULL, run_at = again.run_at, last_error = again.error,
+                   attempts = attempts - again.uncounted
                  FROM again WHERE task.id = again.id AND task.lease_id = again.lease_id",
-                vec!["(?,?,?,?)"; chunk.len()].join(",")
+                vec!["(?,?,?,?,?)"; chunk.len()].join(",")
             );
             count += self.run(&sql, values).await?;
         }
@@ -336,6 +361,18 @@ impl Write {
             lock = if self.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" },
         );
         self.run(&sql, values).await
+    }
+
+    /// Locks the task with a key, if there is one: whether somebody works on it.
+    pub async fn lock_task(&self, dedupe_key: &str) -> StoreResult<Option<bool>> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            lease_id: Option<Uuid>,
+        }
+        let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
+        let sql = format!("SELECT lease_id FROM task WHERE dedupe_key = ?{lock}");
+        let rows: Vec<Row> = self.all(&sql, vec![dedupe_key.into()]).await?;
+        Ok(rows.first().map(|row| row.lease_id.is_some()))
     }
 
     /// Removes tasks with these keys that nobody works on, dead ones included, so that they can be added anew.

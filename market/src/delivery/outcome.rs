@@ -36,6 +36,7 @@ pub(super) fn refused(task: &Claimed, facts: &DeliveryFacts, refused: Refused) -
     let (delivery_id, destination_id, lead_id) = ids(facts);
     let reason = match refused {
         Refused::Parked => "the destination is parked",
+        Refused::Ended => "the destination was ended",
         Refused::Erased => "the person was erased",
         Refused::Interrupted => "an earlier attempt was interrupted",
     };
@@ -43,7 +44,7 @@ pub(super) fn refused(task: &Claimed, facts: &DeliveryFacts, refused: Refused) -
     SettledAttempt {
         held: task.held(),
         // A delivery to a parked destination waits without a task; resuming the destination gives it one.
-        task_end: TaskEnd::Done,
+        task_end: if waits { TaskEnd::Parked } else { TaskEnd::Done },
         attempt: None,
         delivery_id,
         state: if waits { DeliveryState::Pending } else { DeliveryState::Dead },
@@ -77,6 +78,7 @@ pub(super) fn settled(task: &Claimed, attempt: &Attempt, attempted: &Attempted, 
         held: task.held(),
         task_end: match next.next_at {
             Some(run_at) => TaskEnd::Again { run_at, error: attempted.error.clone() },
+            None if next.state == DeliveryState::Pending => TaskEnd::Parked,
             None => TaskEnd::Done,
         },
         attempt: Some((attempt.id, attempt_end(attempted))),

@@ -49,7 +49,9 @@ impl Courier {
         let answer = answered(task, attempt.id, &attempted, self.market.clock().now());
         self.market.settle_post(task, sale_id, facts, answer).await?;
         Ok(match attempted.outcome {
-            DeliveryOutcome::Retry | DeliveryOutcome::Unknown => LaneHealth::Failing,
+            DeliveryOutcome::Retry | DeliveryOutcome::Unknown => {
+                LaneHealth::Failing { version: facts.destination.version }
+            }
             DeliveryOutcome::Misconfigured => LaneHealth::Unknown,
             _ => LaneHealth::Well,
         })
@@ -62,6 +64,7 @@ fn not_asked(refused: Refused) -> Answer {
     let verdict = match refused {
         Refused::Interrupted => VerdictGiven::Lost,
         Refused::Parked => VerdictGiven::Rejected(Some("the destination is parked".to_owned())),
+        Refused::Ended => VerdictGiven::Rejected(Some("the destination was ended".to_owned())),
         Refused::Erased => VerdictGiven::Rejected(Some("the person was erased".to_owned())),
     };
     Answer { attempt: None, verdict: Some(verdict), reference: None, again_at: None }

@@ -4,7 +4,9 @@ use leadyard_entity::placement::NewEvent;
 use leadyard_entity::tasks::NewTask;
 use leadyard_entity::{StoreError, StoreResult, Write};
 use leadyard_types::lead::LeadEventKind;
-use leadyard_types::{DeliveryId, DeliveryState, DestinationId, Principal, Role, SaleId, SaleState, TaskPayload};
+use leadyard_types::{
+    DeliveryId, DeliveryState, DestinationId, Principal, Role, SaleId, SaleState, Status, TaskPayload,
+};
 use serde_json::json;
 
 use super::post::delivery_state;
@@ -61,24 +63,30 @@ impl Market {
         Ok(true)
     }
 
-    /// Sends a delivery again that had ended, with a fresh schedule. Answers false if it is still under way, if its sale
-    /// does not stand, if there is none, or if the caller may not.
+    /// Sends a delivery now, with a fresh schedule: one that had ended again, one that waits for its next attempt sooner.
+    /// Answers false if it is being sent at this moment or waits for a parked destination, if its sale does not stand, if
+    /// there is none, or if the caller may not.
     pub async fn replay_delivery(&self, principal: Principal, id: DeliveryId) -> StoreResult<bool> {
         if !runs_deliveries(principal) {
             return Ok(false);
         }
         let mut write = self.store.write(principal).await?;
         let Some(lead_id) = write.lead_of_delivery(id).await? else { return Ok(false) };
+        // Lead, task, delivery, destination: the workers' order.
         write.lock_leads(&[lead_id].into()).await?;
+        let under_way = write.lock_task(&deliver_key(id)).await? == Some(true);
         let Some(delivery) = write.lock_delivery(id).await? else { return Ok(false) };
         let state: DeliveryState = delivery.state.parse().map_err(StoreError::corrupt)?;
+        let destination_id = DestinationId(delivery.destination_id);
+        let destination = write.lock_destination(destination_id).await?;
+        let parked = destination.is_none_or(|row| row.status != Status::Active.as_str());
         let sale = write.sale(SaleId(delivery.sale_id)).await?;
         let stands = sale.is_some_and(|sale| sale.state == SaleState::Sold.as_str());
-        if state.replay().is_err() || !stands {
+        if under_way || !stands || (parked && state == DeliveryState::Pending) {
             return Ok(false);
         }
-        write.reopen_delivery(id).await?;
-        add_deliver_tasks(&mut write, DestinationId(delivery.destination_id), &[id]).await?;
+        write.move_delivery(id, state.replay()).await?;
+        add_deliver_tasks(&mut write, destination_id, &[id]).await?;
         let detail = json!({ "delivery_id": id });
         write.add_events(&[NewEvent { lead_id, kind: LeadEventKind::DeliveryReplayed, detail }]).await?;
         write.audit("replay", "delivery", Some(id.0), &json!({})).await?;

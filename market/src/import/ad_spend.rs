@@ -11,7 +11,7 @@ use super::conversions::minor;
 use super::refused::{Refused, RefusedRow};
 use super::rows::Row;
 use super::table::{Table, TableOptions};
-use super::{ImportError, Progress};
+use super::{ImportError, Progress, finish, refuse};
 use crate::finance::{AdSpendLine, FinanceError, record_ad_spend};
 use crate::market::Market;
 use crate::snapshot::{Snapshot, Source};
@@ -57,9 +57,10 @@ pub async fn import_ad_spend<R: Read + Seek>(
     }
     let mut table = Table::open(file, &TableOptions::default())?;
     let column = |name: &str| {
-        let message = "headings `day`, `amount` and `source` are expected";
+        let message =
+            "headings `day`, `amount` and, where no source is named for the whole file, `source` are expected";
         let problem = FieldProblem::new(name, "UNKNOWN_COLUMN", message);
-        table.position(name).ok_or(ImportError::Mapping(vec![problem]))
+        table.position(name).ok_or(ImportError::misfit(vec![problem], &table.columns))
     };
     let columns = Columns {
         day: column("day").or_else(|_| column("date"))?,
@@ -82,10 +83,10 @@ pub async fn import_ad_spend<R: Read + Seek>(
                 let sum = figures.entry((line.source_id, line.day)).or_insert(0);
                 *sum = sum.saturating_add(line.amount_minor);
             }
-            Ok(_) => return Err(ImportError::Unknown("room for so many figures: split the file")),
+            Ok(_) => return Err(ImportError::TooMany(FIGURES_MAX)),
             Err(row) => {
                 summary.broken += 1;
-                refused.refuse(&row)?;
+                refuse(refused, &row)?;
             }
         }
         if summary.rows % 1_024 == 0 {
@@ -101,7 +102,7 @@ pub async fn import_ad_spend<R: Read + Seek>(
         summary.booked += booked;
         summary.repeated += chunk.len() as u64 - booked;
     }
-    progress.at(table.facts.bytes, table.facts.bytes, summary.rows);
+    finish(refused, progress, table.facts.bytes, summary.rows)?;
     Ok(summary)
 }
 
@@ -114,7 +115,7 @@ struct Columns {
 fn not_booked(error: FinanceError) -> ImportError {
     match error {
         FinanceError::Store(error) => error.into(),
-        FinanceError::Problems(problems) => ImportError::Mapping(problems),
+        FinanceError::Problems(problems) => ImportError::misfit(problems, &[]),
         FinanceError::NotFound(noun) => ImportError::Unknown(noun),
         _ => ImportError::Unknown("import for your role"),
     }

@@ -15,7 +15,7 @@ use super::refused::{Refused, RefusedRow};
 use super::rows::Row;
 use super::shape::{ConversionRow, ConversionShape, Reader};
 use super::table::Table;
-use super::{ImportError, Progress};
+use super::{ImportError, Progress, finish, refuse};
 use crate::market::Market;
 use crate::snapshot::Snapshot;
 
@@ -89,7 +89,7 @@ pub async fn import_conversions<R: Read + Seek>(
             Ok(row) => rows.push(row),
             Err(broken) => {
                 import.summary.broken += 1;
-                refused.refuse(&broken.into())?;
+                refuse(refused, &broken.into())?;
             }
         }
         if rows.len() == ROWS_PER_TRANSACTION {
@@ -98,7 +98,7 @@ pub async fn import_conversions<R: Read + Seek>(
         }
     }
     import.take(&snapshot, rows, refused).await?;
-    progress.at(table.facts.bytes, table.facts.bytes, import.summary.rows);
+    finish(refused, progress, table.facts.bytes, import.summary.rows)?;
     Ok(import.summary)
 }
 
@@ -121,7 +121,7 @@ fn compile<'a>(
     let external = mapping.external_id.clone().or_else(|| optional("external_id"));
     let reader = |key: &str, part: Option<Part>| {
         let compiled = part.map(|part| Reader::compile(key, &part, columns)).transpose();
-        compiled.map_err(|problem| ImportError::Mapping(vec![problem]))
+        compiled.map_err(|problem| ImportError::misfit(vec![problem], columns))
     };
     let import = Import {
         market,
@@ -129,17 +129,17 @@ fn compile<'a>(
         source_id,
         lead_id: reader("lead_id", optional("lead_id"))?,
         external_id: reader("external_id", external)?,
-        shape: shape.map_err(ImportError::Mapping)?,
+        shape: shape.map_err(|problems| ImportError::misfit(problems, columns))?,
         now: market.clock().now(),
         summary: ConversionSummary::default(),
     };
     if import.lead_id.is_none() && import.external_id.is_none() {
         let message = "a column `lead_id` or `external_id`, or a mapping with `external_id`, is expected";
-        return Err(ImportError::Mapping(vec![FieldProblem::new("external_id", "REQUIRED", message)]));
+        return Err(ImportError::misfit(vec![FieldProblem::new("external_id", "REQUIRED", message)], columns));
     }
     if import.lead_id.is_none() && source_id.is_none() {
         let message = "external ids are a source's own: name the source with --source";
-        return Err(ImportError::Mapping(vec![FieldProblem::new("source", "REQUIRED", message)]));
+        return Err(ImportError::misfit(vec![FieldProblem::new("source", "REQUIRED", message)], &[]));
     }
     Ok(import)
 }
@@ -196,7 +196,7 @@ impl Import<'_> {
 
     fn refuse(&mut self, line: u64, problem: FieldProblem, refused: &mut dyn Refused) -> Result<(), ImportError> {
         self.summary.broken += 1;
-        Ok(refused.refuse(&RefusedRow::format(line, vec![problem]))?)
+        refuse(refused, &RefusedRow::format(line, vec![problem]))
     }
 
     fn reported(&self, row: &Row) -> Result<Option<Reported>, FieldProblem> {

@@ -11,7 +11,7 @@ use super::mapping::Mapping;
 use super::refused::{Refused, RefusedRow};
 use super::shape::Shape;
 use super::table::{Table, TableOptions};
-use super::{ImportError, Progress};
+use super::{ImportError, Progress, finish, refuse};
 use crate::intake::{IntakeError, Prepared, prepare};
 use crate::market::Market;
 use crate::placement::{Job, Work};
@@ -113,7 +113,7 @@ pub async fn import_leads<R: Read + Seek>(
             Ok(row) => import.begin(row.line, &row.values).await?,
             Err(broken) => {
                 import.summary.broken += 1;
-                import.refused.refuse(&broken.into())?;
+                refuse(import.refused, &broken.into())?;
             }
         }
         if import.summary.rows.is_multiple_of(PROGRESS_ROWS) {
@@ -123,8 +123,8 @@ pub async fn import_leads<R: Read + Seek>(
     while let Some(row) = import.under_way.pop_front() {
         import.end(row).await?;
     }
-    progress.at(table.facts.bytes, table.facts.bytes, import.summary.rows);
     import.record().await?;
+    finish(import.refused, progress, table.facts.bytes, import.summary.rows)?;
     Ok(import.summary)
 }
 
@@ -139,7 +139,8 @@ fn shape(plan: &LeadImport<'_>, snapshot: &Snapshot, columns: &[String]) -> Resu
     let campaign = source.and_then(|source| snapshot.campaigns.get(&source.campaign_id));
     let campaign = campaign.ok_or(ImportError::Unknown("source"))?;
     let vertical = snapshot.verticals.get(&campaign.vertical_id).ok_or(ImportError::Unknown("vertical"))?;
-    Shape::compile(plan.mapping, columns, &vertical.terms, campaign.terms.time_zone).map_err(ImportError::Mapping)
+    Shape::compile(plan.mapping, columns, &vertical.terms, campaign.terms.time_zone)
+        .map_err(|problems| ImportError::misfit(problems, columns))
 }
 
 struct Import<'a> {
@@ -193,25 +194,27 @@ impl Import<'_> {
             }
             Answer::Dry(Some((refusal, problems))) => {
                 self.summary.received += 1;
-                return self.rejected(line, external_id, None, refusal.check, refusal.message, problems);
+                self.count_rejected(refusal.check);
+                let row = refused_row(line, refusal.check, &refusal.message, problems);
+                return refuse(self.refused, &RefusedRow { external_id, ..row });
             }
             Answer::Awaited(answer) => answer.await.map_err(|_| stopped())?,
         };
         match answer {
-            Ok(answer) if answer.repeated => self.summary.repeated += 1,
+            Ok(answer) if answer.repeated => return self.repeated(line, external_id, answer),
             Ok(answer) => return self.received(line, external_id, answer),
             Err(IntakeError::KeyReused) => {
                 self.summary.repeated += 1;
                 self.summary.changed += 1;
                 let message = "this row was imported before with another mapping; nothing was changed";
                 let problems = vec![FieldProblem::new("", "IMPORTED_BEFORE", message)];
-                self.refused.refuse(&RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
+                refuse(self.refused, &RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
             }
             Err(IntakeError::Store(error)) if !error.is_transient() => {
                 tracing::error!(%error, line, "a row could not be stored");
                 self.summary.broken += 1;
                 let problems = vec![FieldProblem::new("", "NOT_STORED", "the row could not be stored; see the log")];
-                self.refused.refuse(&RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
+                refuse(self.refused, &RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
             }
             Err(IntakeError::Store(error)) => return Err(error.into()),
             Err(IntakeError::UnknownSource) => return Err(ImportError::Unknown("source")),
@@ -230,31 +233,30 @@ impl Import<'_> {
             LeadState::Received => summary.pending += 1,
             LeadState::Quarantined => summary.quarantined += 1,
             LeadState::Rejected => {
-                let check = answer.check.unwrap_or(Check::Fields);
-                let message = answer.message.unwrap_or_default();
-                let lead_id = Some(answer.lead_id.to_string());
-                return self.rejected(line, external_id, lead_id, check, message, answer.problems);
+                self.count_rejected(answer.check.unwrap_or(Check::Fields));
+                return self.list(line, external_id, answer);
             }
         }
         Ok(())
     }
 
-    fn rejected(
-        &mut self,
-        line: u64,
-        external_id: Option<String>,
-        lead_id: Option<String>,
-        check: Check,
-        message: String,
-        mut problems: Vec<FieldProblem>,
-    ) -> Result<(), ImportError> {
+    /// A row taken in before is not counted again. Where it was refused it is listed again, so that the file of refused
+    /// rows is whole even if the first import was cut off.
+    fn repeated(&mut self, line: u64, external_id: Option<String>, answer: LeadAnswer) -> Result<(), ImportError> {
+        self.summary.repeated += 1;
+        if answer.state == LeadState::Rejected { self.list(line, external_id, answer) } else { Ok(()) }
+    }
+
+    fn list(&mut self, line: u64, external_id: Option<String>, answer: LeadAnswer) -> Result<(), ImportError> {
+        let lead_id = Some(answer.lead_id.to_string());
+        let message = answer.message.unwrap_or_default();
+        let row = refused_row(line, answer.check.unwrap_or(Check::Fields), &message, answer.problems);
+        refuse(self.refused, &RefusedRow { external_id, lead_id, ..row })
+    }
+
+    fn count_rejected(&mut self, check: Check) {
         self.summary.rejected += 1;
         *self.summary.rejected_by.entry(check.as_str().to_owned()).or_insert(0) += 1;
-        if problems.is_empty() {
-            problems.push(FieldProblem::new("", check.as_str(), message));
-        }
-        let check = check.as_str().to_owned();
-        Ok(self.refused.refuse(&RefusedRow { line, check, problems, external_id, lead_id })?)
     }
 
     /// Notes in the audit that a file was imported.
@@ -271,6 +273,14 @@ impl Import<'_> {
         let _ = write.commit().await?;
         Ok(())
     }
+}
+
+/// A lead that a check refused: its problems, or what the check says where it is not about fields.
+fn refused_row(line: u64, check: Check, message: &str, mut problems: Vec<FieldProblem>) -> RefusedRow {
+    if problems.is_empty() {
+        problems.push(FieldProblem::new("", check.as_str(), message));
+    }
+    RefusedRow { line, check: check.as_str().to_owned(), problems, external_id: None, lead_id: None }
 }
 
 /// The writer is gone: the process is stopping.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::refused::{Refused, RefusedRow};
 use super::table::{Table, TableOptions};
-use super::{ImportError, Progress};
+use super::{ImportError, Progress, finish, refuse};
 use crate::rules::facts::{Centre, PostalPlace};
 use crate::rules::postal::PostalTable;
 
@@ -98,6 +98,7 @@ fn gather<R: Read + Seek>(
     let columns = columns(&table)?;
     if table.columns.len() == GEONAMES_COLUMNS {
         // No headings: the first line is a row already.
+        table.without_headings();
         let first = table.columns.clone();
         take(1, &first, &columns, &mut codes, summary, refused)?;
     }
@@ -107,14 +108,14 @@ fn gather<R: Read + Seek>(
             Err(broken) => {
                 summary.rows += 1;
                 summary.broken += 1;
-                refused.refuse(&broken.into())?;
+                refuse(refused, &broken.into())?;
             }
         }
         if summary.rows.is_multiple_of(1_024) {
             progress.at(table.read_bytes(), table.facts.bytes, summary.rows);
         }
     }
-    progress.at(table.facts.bytes, table.facts.bytes, summary.rows);
+    finish(refused, progress, table.facts.bytes, summary.rows)?;
     Ok(codes)
 }
 
@@ -130,7 +131,7 @@ fn columns<R: Read + Seek>(table: &Table<R>) -> Result<[usize; 7], ImportError> 
                 "GeoNames' twelve columns, or headings {} separated by tabs, are expected",
                 HEADINGS.join(", ")
             );
-            ImportError::Mapping(vec![FieldProblem::new(heading, "UNKNOWN_COLUMN", message)])
+            ImportError::misfit(vec![FieldProblem::new(heading, "UNKNOWN_COLUMN", message)], &[])
         })?;
     }
     Ok(found)
@@ -155,7 +156,7 @@ fn take(
         summary.broken += 1;
         let message = "a country of two letters, a code, and a latitude and longitude in degrees are expected";
         let problem = FieldProblem::new("", "INVALID_POSTAL_CODE", message);
-        return Ok(refused.refuse(&RefusedRow::format(line, vec![problem]))?);
+        return refuse(refused, &RefusedRow::format(line, vec![problem]));
     }
     let gathered = codes.entry((country.to_uppercase(), code.to_uppercase())).or_insert_with(|| Gathered {
         place: place.to_owned(),

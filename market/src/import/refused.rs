@@ -43,6 +43,14 @@ pub trait Refused {
     /// # Errors
     /// What the file system says.
     fn refuse(&mut self, row: &RefusedRow) -> io::Result<()>;
+
+    /// Sees to it that what was taken is where it belongs. An import ends with it.
+    ///
+    /// # Errors
+    /// What the file system says: a full disk is noticed here at the latest.
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Refused rows that nobody asked for.
@@ -72,14 +80,6 @@ impl<W: Write> RefusedFile<W> {
         writer.write_record(["line", "check", "codes", "reasons", "external_id", "lead_id"]).map_err(io_error)?;
         Ok(Self(writer))
     }
-
-    /// Ends the file.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
 impl<W: Write> Refused for RefusedFile<W> {
@@ -99,10 +99,17 @@ impl<W: Write> Refused for RefusedFile<W> {
         ];
         self.0.write_record(record.iter().map(|cell| harmless(cell))).map_err(io_error)
     }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn io_error(error: csv::Error) -> io::Error {
-    io::Error::other(error)
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// A cell that no spreadsheet takes for a formula.
@@ -129,6 +136,7 @@ mod tests {
         let row = RefusedRow { external_id: Some("=HYPERLINK(\"x\",1)".into()), ..RefusedRow::format(7, problems) };
         file.refuse(&row).unwrap();
         file.finish().unwrap();
+        drop(file);
         assert_eq!(
             String::from_utf8(bytes).unwrap(),
             "line,check,codes,reasons,external_id,lead_id\n\

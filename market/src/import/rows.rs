@@ -29,7 +29,7 @@ pub struct BrokenRow {
     /// A stable code.
     pub code: &'static str,
     /// What would be right.
-    pub message: &'static str,
+    pub message: String,
 }
 
 const TOO_LONG: (&str, &str) =
@@ -104,7 +104,7 @@ impl<R: Read> Rows<R> {
                 Ok(row) if row.values.iter().all(|value| value.trim().is_empty()) => {}
                 Ok(row) => return Ok(Some(Ok(row))),
                 Err((code, message)) => {
-                    let broken = BrokenRow { line: self.line, code, message };
+                    let broken = BrokenRow { line: self.line, code, message: message.to_owned() };
                     self.skip_line()?;
                     return Ok(Some(Err(broken)));
                 }

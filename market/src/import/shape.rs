@@ -7,11 +7,11 @@ use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZon
 use chrono_tz::Tz;
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::VerticalTerms;
-use leadyard_types::{Consent, Door, FieldProblem, LeadDraft, SourceId, Timestamp};
+use leadyard_types::{Consent, Door, FieldProblem, LeadDraft, Required, SourceId, Timestamp};
 use serde_json::{Map, Value};
 
 use super::mapping::{ConversionMapping, DecimalMark, Mapping, Other, Part, Unmapped};
-use super::table::position;
+use super::table::{namesakes, position};
 
 /// The part of a row that a value comes from.
 #[derive(Debug, Clone)]
@@ -80,6 +80,15 @@ pub(super) struct ConversionRow {
     pub(super) buyer: Option<String>,
 }
 
+/// Where the one column of a name stands, or why there is none.
+fn found(columns: &[String], name: &str) -> Result<usize, (&'static str, String)> {
+    if namesakes(columns, name) > 1 {
+        let message = format!("several columns are headed `{name}`; each heading is expected once");
+        return Err(("AMBIGUOUS_COLUMN", message));
+    }
+    position(columns, name).ok_or_else(|| ("UNKNOWN_COLUMN", format!("there is no column headed `{name}`")))
+}
+
 fn fold(text: &str) -> String {
     text.trim().to_lowercase()
 }
@@ -87,12 +96,8 @@ fn fold(text: &str) -> String {
 impl Reader {
     pub(super) fn compile(key: &str, part: &Part, columns: &[String]) -> Result<Self, FieldProblem> {
         let Part(terms) = part;
-        let find = |name: &String| {
-            position(columns, name).ok_or_else(|| {
-                let known = columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
-                FieldProblem::new(key, "UNKNOWN_COLUMN", format!("there is no column `{name}`; there are {known}"))
-            })
-        };
+        let find =
+            |name: &String| found(columns, name).map_err(|(code, message)| FieldProblem::new(key, code, message));
         let from = match (&terms.column, &terms.value) {
             (Some(column), _) => From::Column(find(column)?),
             (None, Some(value)) => From::Constant(value.clone()),
@@ -249,6 +254,7 @@ impl Shape {
                 FieldProblem::new(format!("fields.{key}"), "UNKNOWN_FIELD", "the vertical has no such field")
             }));
         }
+        problems.extend(missing(mapping, columns, vertical));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -289,8 +295,7 @@ impl Shape {
             }
         }
         let mut text = |reader: &Option<Reader>| {
-            let read = reader.as_ref().map_or(Ok(None), |reader| reader.read(row, &self.common));
-            read.map_err(|problem| problems.push(problem)).ok().flatten()
+            mark(reader.as_ref(), row, &self.common).map_err(|problem| problems.push(problem)).ok().flatten()
         };
         let (external_id, subid) = (text(&self.external_id), text(&self.subid));
         let enquired_at = self.enquired_at.as_ref().map_or(Ok(None), |reader| reader.moment(row, &self.common));
@@ -308,6 +313,34 @@ impl Shape {
             enquired_at,
         }
     }
+}
+
+/// Fields that every lead must have and no column gives: every single row would be refused for them.
+fn missing(mapping: &Mapping, columns: &[String], vertical: &VerticalTerms) -> Vec<FieldProblem> {
+    let required = vertical.fields.iter().filter(|field| field.required != Required::Never);
+    let is_given = |key: &String| {
+        mapping.fields.contains_key(key) || (mapping.unmapped == Unmapped::Keep && columns.contains(key))
+    };
+    required
+        .filter(|field| !is_given(&field.key))
+        .map(|field| {
+            let message = format!("the vertical requires it: name its column, as in {} = \"HEADING\"", field.key);
+            FieldProblem::new(format!("fields.{}", field.key), "REQUIRED", message)
+        })
+        .collect()
+}
+
+/// The longest mark of a supplier, in characters, as at the other doors.
+const MARK_CHARS_MAX: usize = 200;
+
+/// A supplier's own mark: a short text.
+fn mark(reader: Option<&Reader>, row: &[String], common: &Common) -> Result<Option<String>, FieldProblem> {
+    let Some(reader) = reader else { return Ok(None) };
+    let text = reader.read(row, common)?;
+    if text.as_ref().is_some_and(|text| text.chars().count() > MARK_CHARS_MAX) {
+        return Err(reader.problem("TOO_LONG", "at most 200 characters are expected"));
+    }
+    Ok(text)
 }
 
 const CONSENT_PARTS: [&str; 6] = ["text", "text_version", "given_at", "page_url", "ip", "basis"];

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::postal::may_set_up;
 use super::refused::{Refused, RefusedRow};
 use super::table::{Table, TableOptions};
-use super::{ImportError, Progress};
+use super::{ImportError, Progress, finish, refuse};
 use crate::intake::contact_hash;
 use crate::market::Market;
 use crate::rules::value;
@@ -87,12 +87,14 @@ pub async fn import_suppression<R: Read + Seek>(
         (false, _) => columns,
         // One column without headings: the first line is an entry already.
         (true, [first]) => {
+            table.without_headings();
             list.take(1, &[first.as_str()], refused)?;
             vec![0]
         }
         (true, _) => {
             let message = "a column headed `email` or `phone` is expected";
-            return Err(ImportError::Mapping(vec![FieldProblem::new("email", "UNKNOWN_COLUMN", message)]));
+            let problem = FieldProblem::new("email", "UNKNOWN_COLUMN", message);
+            return Err(ImportError::misfit(vec![problem], &[]));
         }
     };
     while let Some(row) = table.next_row()? {
@@ -105,7 +107,7 @@ pub async fn import_suppression<R: Read + Seek>(
             Err(broken) => {
                 list.summary.rows += 1;
                 list.summary.broken += 1;
-                refused.refuse(&broken.into())?;
+                refuse(refused, &broken.into())?;
             }
         }
         if list.entries.len() >= ENTRIES_PER_TRANSACTION {
@@ -114,7 +116,7 @@ pub async fn import_suppression<R: Read + Seek>(
         }
     }
     list.write().await?;
-    progress.at(table.facts.bytes, table.facts.bytes, list.summary.rows);
+    finish(refused, progress, table.facts.bytes, list.summary.rows)?;
     list.record(&table.facts.hash()).await?;
     Ok(list.summary)
 }
@@ -149,14 +151,21 @@ impl List<'_> {
 
     fn refuse(&mut self, line: u64, problem: FieldProblem, refused: &mut dyn Refused) -> Result<(), ImportError> {
         self.summary.broken += 1;
-        Ok(refused.refuse(&RefusedRow::format(line, vec![problem]))?)
+        refuse(refused, &RefusedRow::format(line, vec![problem]))
     }
 
     /// The keyed hash of a value, normalised as check 2 does it.
     fn entry(&self, text: &str) -> Result<Suppressed, FieldProblem> {
         let (kind, name) = if text.contains('@') { (FieldKind::Email, "email") } else { (FieldKind::Phone, "phone") };
         let sent = Value::from(text);
-        let problem = |fault: value::Fault| FieldProblem::new(name, fault.code, fault.message);
+        let problem = |fault: value::Fault| match kind {
+            FieldKind::Phone if self.country.is_empty() => {
+                let message = "an e-mail address, or a number with its country code, is expected; --country says where \
+                               numbers without one belong";
+                FieldProblem::new(name, fault.code, message)
+            }
+            _ => FieldProblem::new(name, fault.code, fault.message),
+        };
         let text = value::as_text(kind, &sent).map_err(problem)?.unwrap_or_default();
         let normal = value::typed(kind, &self.country, &sent, &text).map_err(problem)?;
         Ok(Suppressed { hash: contact_hash(self.plan.market.store.keyring(), kind, &normal.to_text()), kind })

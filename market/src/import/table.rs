@@ -26,6 +26,8 @@ pub struct Table<R> {
     pub facts: FileFacts,
     /// The columns' names, trimmed.
     pub columns: Vec<String>,
+    /// Whether the columns' names are names. In a file without headings they are somebody's data, which no message says.
+    named: bool,
     rows: Rows<Utf8Reader<R>>,
 }
 
@@ -40,7 +42,7 @@ impl<R: Read + Seek> Table<R> {
         let encoding = match &options.encoding {
             Some(name) => Encoding::for_label(name.as_bytes()).ok_or_else(|| {
                 let message = "an encoding such as utf-8, utf-16le or windows-1252 is expected";
-                ImportError::Mapping(vec![FieldProblem::new("encoding", "UNKNOWN_ENCODING", message)])
+                ImportError::misfit(vec![FieldProblem::new("encoding", "UNKNOWN_ENCODING", message)], &[])
             })?,
             None => facts.encoding,
         };
@@ -58,7 +60,7 @@ impl<R: Read + Seek> Table<R> {
             },
         };
         let columns = columns.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect();
-        Ok(Self { facts: FileFacts { encoding, ..facts }, columns, rows })
+        Ok(Self { facts: FileFacts { encoding, ..facts }, columns, named: true, rows })
     }
 
     /// The next row with as many values as there are columns, or what is wrong with the line; `None` at the end.
@@ -67,7 +69,53 @@ impl<R: Read + Seek> Table<R> {
     /// What the file system says.
     pub fn next_row(&mut self) -> Result<Option<Result<Row, BrokenRow>>, ImportError> {
         let Some(row) = self.rows.next_row()? else { return Ok(None) };
-        Ok(Some(row.and_then(|row| fitted(row, self.columns.len()))))
+        Ok(Some(row.and_then(|row| self.fitted(row))))
+    }
+
+    /// Says that the first line was a row: its values are never repeated in a message.
+    pub(super) fn without_headings(&mut self) {
+        self.named = false;
+    }
+
+    /// A row with exactly one value per column. Empty values too many at the end are a spreadsheet's habit and harmless.
+    fn fitted(&self, mut row: Row) -> Result<Row, BrokenRow> {
+        let columns = self.columns.len();
+        while row.values.len() > columns && row.values.last().is_some_and(|value| value.trim().is_empty()) {
+            row.values.pop();
+        }
+        let broken = |code, message| Err(BrokenRow { line: row.line, code, message });
+        if row.values.len() != columns {
+            return broken("WRONG_COLUMN_COUNT", self.wrong_count(row.values.len()));
+        }
+        if let Some(at) = row.values.iter().position(|value| value.contains('\u{fffd}')) {
+            let message = format!("{} has characters that cannot be read; save the file as UTF-8", self.column(at));
+            return broken("INVALID_ENCODING", message);
+        }
+        // PostgreSQL keeps no text with a zero byte; both databases take the same rows.
+        if let Some(at) = row.values.iter().position(|value| value.contains('\0')) {
+            let message =
+                format!("{} has a zero byte in it; text without control characters is expected", self.column(at));
+            return broken("CONTROL_CHARACTER", message);
+        }
+        Ok(row)
+    }
+
+    fn wrong_count(&self, values: usize) -> String {
+        let columns = self.columns.len();
+        let advice = match values < columns {
+            true => format!("{} has no value", self.column(values)),
+            false => format!("quote values that contain `{}`", self.delimiter().escape_default()),
+        };
+        let first = if self.named { "headings" } else { "values in the first line" };
+        format!("as many values as there are {first} are expected, {columns}, not {values}: {advice}")
+    }
+
+    /// A column as a person finds it.
+    fn column(&self, at: usize) -> String {
+        match self.columns.get(at).filter(|name| self.named && !name.is_empty()) {
+            Some(name) => format!("column {} (`{name}`)", at + 1),
+            None => format!("column {}", at + 1),
+        }
     }
 
     /// Where a column stands, by its name; upper and lower case are the same.
@@ -92,6 +140,13 @@ impl<R: Read + Seek> Table<R> {
     }
 }
 
+/// How many columns have a name: more than one, and nobody can say which is meant.
+pub(super) fn namesakes(columns: &[String], name: &str) -> usize {
+    let exact = columns.iter().filter(|column| *column == name).count();
+    let folded = || columns.iter().filter(|column| column.to_lowercase() == name.trim().to_lowercase()).count();
+    if exact > 0 { exact } else { folded() }
+}
+
 /// Where a column stands, by its name; upper and lower case are the same.
 pub(super) fn position(columns: &[String], name: &str) -> Option<usize> {
     let exact = columns.iter().position(|column| column == name);
@@ -102,22 +157,6 @@ fn one_byte(delimiter: char) -> Result<u8, ImportError> {
     let fit = u8::try_from(delimiter).ok().filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r'));
     fit.ok_or_else(|| {
         let message = "one character such as , ; | or a tab is expected";
-        ImportError::Mapping(vec![FieldProblem::new("delimiter", "INVALID_DELIMITER", message)])
+        ImportError::misfit(vec![FieldProblem::new("delimiter", "INVALID_DELIMITER", message)], &[])
     })
-}
-
-/// A row with exactly one value per column. Empty values too many at the end are a spreadsheet's habit and harmless.
-fn fitted(mut row: Row, columns: usize) -> Result<Row, BrokenRow> {
-    while row.values.len() > columns && row.values.last().is_some_and(|value| value.trim().is_empty()) {
-        row.values.pop();
-    }
-    if row.values.len() != columns {
-        let message = "as many values as there are headings are expected";
-        return Err(BrokenRow { line: row.line, code: "WRONG_COLUMN_COUNT", message });
-    }
-    if row.values.iter().any(|value| value.contains('\u{fffd}')) {
-        let message = "some characters cannot be read; save the file as UTF-8";
-        return Err(BrokenRow { line: row.line, code: "INVALID_ENCODING", message });
-    }
-    Ok(row)
 }

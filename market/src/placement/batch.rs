@@ -14,12 +14,12 @@ use leadyard_types::{AccountId, AccountKind, BuyerId, CampaignId, Cap, Currency,
 use uuid::Uuid;
 
 use super::Work;
-use crate::eligibility;
 use crate::market::Market;
 use crate::rules::cap::bucket_of;
 use crate::rules::facts::{LeadFacts, Origin, derive};
+use crate::rules::index::Scratch;
 use crate::rules::method::StageState;
-use crate::snapshot::{Buyer, Campaign, Contract, Snapshot, Source};
+use crate::snapshot::{Campaign, Fit, Snapshot, Source};
 
 /// A wallet as the batch sees it; it changes as the batch sells.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +36,6 @@ pub(super) struct Again {
     pub(super) source: Arc<Source>,
     pub(super) fingerprints: Vec<IndexHash>,
 }
-
-/// A contract whose terms fit a lead.
-pub(super) type Fit = (Arc<Contract>, Arc<Buyer>);
 
 /// Everything a batch's decisions depend on.
 pub(crate) struct Batch<'a> {
@@ -71,7 +68,8 @@ impl<'a> Batch<'a> {
         let now = market.clock().now();
         let again = load_again(transaction, snapshot, work).await?;
         lock(transaction, work, &again).await?;
-        let fits: Vec<Vec<Fit>> = work.iter().map(|work| fits(snapshot, work, &again, now)).collect();
+        let mut scratch = Scratch::default();
+        let fits: Vec<Vec<Fit>> = work.iter().map(|work| fits(snapshot, work, &again, now, &mut scratch)).collect();
         let buyers: BTreeSet<BuyerId> = fits.iter().flatten().map(|(_, buyer)| buyer.id).collect();
         let wallets = load_wallets(transaction, &buyers).await?;
         let again = relock(transaction, again).await?;
@@ -157,7 +155,13 @@ async fn lock(transaction: &Write, work: &[Work], again: &HashMap<LeadId, Again>
 }
 
 /// The contracts whose terms fit a lead, in id order.
-fn fits(snapshot: &Snapshot, work: &Work, again: &HashMap<LeadId, Again>, now: Timestamp) -> Vec<Fit> {
+fn fits(
+    snapshot: &Snapshot,
+    work: &Work,
+    again: &HashMap<LeadId, Again>,
+    now: Timestamp,
+    scratch: &mut Scratch,
+) -> Vec<Fit> {
     let (campaign, facts) = match work {
         Work::New(lead) if lead.source_refusal.is_some() || !lead.problems.is_empty() => return Vec::new(),
         Work::New(lead) => (lead.campaign.id, &lead.facts),
@@ -167,11 +171,7 @@ fn fits(snapshot: &Snapshot, work: &Work, again: &HashMap<LeadId, Again>, now: T
         },
     };
     let Some(contracts) = snapshot.contracts.get(&campaign) else { return Vec::new() };
-    let fitting = contracts.values().filter_map(|contract| {
-        let buyer = snapshot.buyers.get(&contract.buyer_id)?;
-        eligibility::fits(contract, buyer, facts, now).then(|| (Arc::clone(contract), Arc::clone(buyer)))
-    });
-    fitting.collect()
+    contracts.fitting(&snapshot.buyers, facts, now, scratch)
 }
 
 async fn load_wallets(

@@ -9,7 +9,7 @@ use leadyard_types::terms::{DuplicateMatch, DuplicatePolicy};
 use leadyard_types::{Cap, Check, FieldProblem, LeadAnswer, LeadId, LeadState, Money, Refusal, SaleState, Timestamp};
 
 use super::Work;
-use super::batch::{Batch, Fit, counter_key};
+use super::batch::{Batch, counter_key};
 use super::rows::Subject;
 use crate::eligibility;
 use crate::intake::{IntakeError, Prepared, SAME_BODY_SECONDS, body_scope};
@@ -17,7 +17,7 @@ use crate::rules::cap::{self, CapUse, bucket_of};
 use crate::rules::duplicate::{self, Hit};
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::routing::{Candidate, RoutingInput};
-use crate::snapshot::Campaign;
+use crate::snapshot::{Campaign, Fit};
 
 type Answer = Result<LeadAnswer, IntakeError>;
 

@@ -18,14 +18,14 @@ use leadyard_types::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::batch::{Batch, Fit, counter_key};
+use super::batch::{Batch, counter_key};
 use super::decide::Rejection;
 use crate::delivery::{deliver_key, post_key};
 use crate::intake::{Prepared, door_word, split_personal};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
 use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, route};
-use crate::snapshot::{Campaign, Source};
+use crate::snapshot::{Campaign, Fit, Source};
 
 /// A lead that is routed.
 pub(super) struct Subject<'a> {

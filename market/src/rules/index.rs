@@ -150,7 +150,8 @@ pub struct Scratch {
 /// The running contracts of one campaign, by position.
 #[derive(Debug, Clone, Default)]
 pub struct ContractIndex {
-    slots: Vec<Option<Slot>>,
+    /// Shared with the copies that edits are made in.
+    slots: Vec<Option<Arc<Slot>>>,
     positions: HashMap<ContractId, u32>,
     /// Positions of contracts that were taken out.
     free: Vec<u32>,
@@ -212,7 +213,7 @@ impl ContractIndex {
         self.positions.insert(entry.contract, position);
         let slot = Slot::new(entry);
         self.put(&slot.plan(), position);
-        self.set_slot(position, Some(slot));
+        self.set_slot(position, Some(Arc::new(slot)));
         position
     }
 
@@ -227,7 +228,7 @@ impl ContractIndex {
         Some(position)
     }
 
-    fn set_slot(&mut self, position: u32, slot: Option<Slot>) -> Option<Slot> {
+    fn set_slot(&mut self, position: u32, slot: Option<Arc<Slot>>) -> Option<Arc<Slot>> {
         let place = self.slots.get_mut(usize::try_from(position).ok()?)?;
         std::mem::replace(place, slot)
     }

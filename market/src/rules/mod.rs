@@ -25,7 +25,7 @@ pub mod vertical;
 pub mod weighted;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod leaf;
 mod text;
 mod zone;

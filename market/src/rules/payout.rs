@@ -103,18 +103,11 @@ pub fn clawback(payout_minor: i64, credit_minor: i64, legs_price_sum_minor: i64)
     i64::try_from(whole + i128::from(up)).unwrap_or(i64::MAX).min(payout_minor)
 }
 
-/// What one more credit takes back, after credits of `credited_before_minor` in all: the difference of the two sums, so
-/// that several credits never take back more than one of their total, nor more than the payout.
+/// What a lead's credits, now `credit_minor` in all, take back beyond what was taken back before. Several credits never
+/// take back more than one of their total, nor more than the payout, even where legs were sold in between.
 #[must_use]
-pub fn clawback_next(
-    payout_minor: i64,
-    credited_before_minor: i64,
-    credit_minor: i64,
-    legs_price_sum_minor: i64,
-) -> i64 {
-    let total = credited_before_minor.saturating_add(credit_minor);
-    clawback(payout_minor, total, legs_price_sum_minor)
-        - clawback(payout_minor, credited_before_minor, legs_price_sum_minor)
+pub fn clawback_next(payout_minor: i64, clawed_back_minor: i64, credit_minor: i64, legs_price_sum_minor: i64) -> i64 {
+    (clawback(payout_minor, credit_minor, legs_price_sum_minor) - clawed_back_minor.max(0)).max(0)
 }
 
 #[cfg(test)]
@@ -198,9 +191,9 @@ mod tests {
             let legs_sum: i64 = credits.iter().sum::<i64>() + extra;
             let (mut credited, mut taken) = (0, 0);
             for credit in credits {
-                let next = clawback_next(payout, credited, credit, legs_sum);
-                prop_assert!(next >= 0);
                 credited += credit;
+                let next = clawback_next(payout, taken, credited, legs_sum);
+                prop_assert!(next >= 0);
                 taken += next;
                 prop_assert_eq!(taken, clawback(payout, credited, legs_sum));
             }

@@ -76,6 +76,10 @@ pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: 
     if terms.unsold.retry_window_minutes > 0 && terms.unsold.retry_every_minutes == 0 {
         problems.push(problem("unsold.retry_every_minutes", "OUT_OF_RANGE", "at least 1 minute is expected"));
     }
+    if terms.complaints.clawback_days.is_some_and(|days| days < terms.complaints.window_days) {
+        let message = "the supplier's window is at least as long as the buyers'";
+        problems.push(problem("complaints.clawback_days", "OUT_OF_RANGE", message));
+    }
     problems.extend(
         undefined(&terms.duplicates.fields, vertical)
             .map(|key| problem("duplicates.fields", "UNKNOWN_FIELD", &format!("the vertical has no field `{key}`"))),

@@ -100,11 +100,15 @@ impl Setup {
             row.status = from.change("destination", status)?.as_str().to_owned();
             if status == Status::Active {
                 (row.notice, row.failing_since) = (None, None);
-                // What waited for it is due now.
-                requeue_waiting(&mut write, id).await?;
             }
         }
-        self.save_destination(write, row, "revise").await
+        let version = save_destination(&write, row).await?;
+        if matches!(change.status, Some(Status::Active | Status::Archived)) {
+            // What waited for it is due now, or is given up.
+            requeue_waiting(&mut write, id).await?;
+        }
+        self.finish(write, "revise", "destination", id.0).await?;
+        Ok(version)
     }
 
     /// Gives a webhook a new signing secret, shown this once. The old one signs beside it until the next rotation, so
@@ -119,24 +123,26 @@ impl Setup {
         let old = self.store.destination_secrets(&row)?;
         let both: Vec<&str> = [&secret].into_iter().chain(old.first()).map(ExposeSecret::expose_secret).collect();
         row.sealed_secret = Some(write.seal_destination_secrets(id, &both)?);
-        self.save_destination(write, row, "rotate_secret").await?;
+        save_destination(&write, row).await?;
+        self.finish(write, "rotate_secret", "destination", id.0).await?;
         Ok(secret)
     }
 
+    /// The destination as it is now. Workers park destinations meanwhile: nobody's word is written over.
     async fn destination(&self, write: &Write, id: DestinationId, expected: i64) -> SetupResult<destination::Model> {
-        let row = write.destinations([id]).await?.remove(&id).ok_or(SetupError::NotFound("destination"))?;
+        let row = write.lock_destination(id).await?.ok_or(SetupError::NotFound("destination"))?;
         expect_version(row.version, expected)?;
         Ok(row)
-    }
-
-    async fn save_destination(&self, write: Write, row: destination::Model, action: &str) -> SetupResult<i64> {
-        let row = destination::Model { version: row.version + 1, ..row };
-        write.save_destination(&row).await?;
-        self.finish(write, action, "destination", row.id).await?;
-        Ok(row.version)
     }
 
     fn config_problems(&self, kind: DestinationKind, config: &str) -> Vec<FieldProblem> {
         leadyard_connectors::check_destination(kind, config, &self.policy).err().unwrap_or_default()
     }
+}
+
+/// Saves a destination under its next version, and answers that.
+async fn save_destination(write: &Write, row: destination::Model) -> SetupResult<i64> {
+    let row = destination::Model { version: row.version + 1, ..row };
+    write.save_destination(&row).await?;
+    Ok(row.version)
 }

@@ -213,6 +213,10 @@ pub struct ComplaintPolicy {
     pub reasons: Vec<ComplaintReason>,
     /// Whether an upheld complaint takes back the supplier's payout in the same proportion.
     pub clawback: bool,
+    /// How long after the sale the supplier's payout may be taken back, in days: at least the window. `None`: whenever a
+    /// complaint is decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clawback_days: Option<u32>,
 }
 
 /// Where a web form's visitor is sent afterwards, and what the lead door answers.

@@ -1,6 +1,7 @@
 //! GraphQL as front-end teams meet it: over HTTP, on both databases, for every kind of caller.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod complaints;
 mod people;
 
 use leadyard_tests::market::{Selling, lead, terms};
@@ -426,6 +427,20 @@ async fn the_engine_keeps_order_and_omissions() {
         .collect();
     assert!(places.is_sorted(), "{answer}");
     assert!(answer.contains("\"totalCount\":1"), "an omitted filter restricts nothing: {answer}");
+    app.finish().await;
+}
+
+/// The questions that the demo prints are answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demos_questions_are_answered() {
+    let app = TestApp::start(TestDatabase::sqlite()).await;
+    let market = app.market(Selling::default()).await;
+    app.client(&market.key).send_json("/v1/leads", &lead(1), None).await.unwrap();
+    let staff = app.staff(Role::Admin).await;
+    for (about, question) in leadyard::demo::tour::QUESTIONS {
+        let answer = staff.ask(question, json!({})).await;
+        assert!(answer.is_object(), "{about}: {answer}");
+    }
     app.finish().await;
 }
 

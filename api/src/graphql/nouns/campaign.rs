@@ -44,6 +44,8 @@ pub(crate) struct ComplaintPolicy {
     reasons: Vec<ComplaintReason>,
     /// Whether an upheld complaint takes back the supplier's earning in the same proportion.
     clawback: bool,
+    /// How many days after the sale the supplier's earning may be taken back; absent: whenever a complaint is decided.
+    clawback_days: Option<i32>,
 }
 
 /// Which campaigns. What is left out does not restrict.
@@ -138,6 +140,7 @@ impl Campaign {
             window_days: int(policy.window_days),
             reasons: policy.reasons.iter().map(|reason| (*reason).into()).collect(),
             clawback: policy.clawback,
+            clawback_days: policy.clawback_days.map(int),
         })
     }
 
