@@ -262,7 +262,7 @@ impl Write {
     }
 }
 
-async fn connect(options: &StoreOptions) -> StoreResult<(Engine, DatabaseConnection, DatabaseConnection)> {
+pub(crate) async fn connect(options: &StoreOptions) -> StoreResult<(Engine, DatabaseConnection, DatabaseConnection)> {
     if options.url.starts_with("sqlite:") {
         let (writer, reader) = connect_sqlite(&options.url).await?;
         return Ok((Engine::Sqlite, writer, reader));
