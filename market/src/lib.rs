@@ -15,6 +15,7 @@ pub mod finance;
 pub mod import;
 pub mod intake;
 pub mod market;
+pub mod patience;
 pub mod placement;
 pub mod reconcile;
 pub mod rules;

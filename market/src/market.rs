@@ -9,7 +9,7 @@ use leadyard_entity::{Store, StoreResult};
 use leadyard_types::{AccountId, BuyerId, Clock, Ids, Principal, SystemTask, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
-use crate::placement::{Job, writer};
+use crate::placement::{Job, Watch, writer};
 use crate::rules::auction::complaint_ppm;
 use crate::snapshot::Snapshot;
 
@@ -47,6 +47,7 @@ pub struct Market {
     pub(crate) accounts: Mutex<HashMap<AccountKey, AccountId>>,
     complaint_rates: Mutex<Option<(Timestamp, Arc<ComplaintRates>)>>,
     pub(crate) queue: mpsc::Sender<Job>,
+    pub(crate) watch: Watch,
     /// Notified after commits that added tasks: workers wait on it.
     pub wake: Arc<Notify>,
     /// Notified after a buyer's verdict was settled: senders wait on it.
@@ -70,6 +71,7 @@ impl Market {
             accounts: Mutex::new(HashMap::new()),
             complaint_rates: Mutex::new(None),
             queue,
+            watch: Watch::default(),
             wake: Arc::new(Notify::new()),
             settled: Arc::new(Notify::new()),
             settings,
