@@ -1,16 +1,17 @@
 //! Intake: every door ends here. A draft is prepared without the database, then placed in a batch with others.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use leadyard_entity::{IndexHash, Keyring, StoreError};
 use leadyard_types::{
-    BidSeen, Check, ContractId, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState,
-    Principal, Refusal, Required, SourceId, Status, Timestamp,
+    Check, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState, Principal, Refusal,
+    Required, SourceId, Status, Timestamp,
 };
 use tokio::sync::oneshot;
 
+use crate::asking::Asked;
 use crate::eligibility::may_send;
 use crate::market::Market;
 use crate::placement::{Job, Work};
@@ -61,7 +62,7 @@ pub(crate) struct Prepared {
     pub(crate) key: IndexHash,
     pub(crate) request_hash: IndexHash,
     /// What buyers answered when they were asked about it.
-    pub(crate) bids: HashMap<ContractId, BidSeen>,
+    pub(crate) asked: Asked,
 }
 
 /// The keyed hash of a way to reach a person, as suppression lists keep it.
@@ -77,13 +78,16 @@ impl Market {
             return Err(IntakeError::UnknownSource);
         }
         let prepared = self.prepare_or_refresh(draft).await?;
-        let answer = self.place(Work::New(Box::new(prepared))).await?;
+        let (mut prepared, asked) = self.ask_about_new(Box::new(prepared)).await?;
+        prepared.asked = asked;
+        let answer = self.place(Work::New(prepared)).await?;
         if answer.state == LeadState::Received { self.await_verdict(answer).await } else { Ok(answer) }
     }
 
     /// Offers a stored lead to the market again.
     pub async fn place_again(&self, lead_id: LeadId) -> Result<LeadAnswer, IntakeError> {
-        self.place(Work::Again(lead_id)).await
+        let asked = self.ask_about_stored(lead_id).await?;
+        self.place(Work::Again(lead_id, asked)).await
     }
 
     async fn place(&self, work: Work) -> Result<LeadAnswer, IntakeError> {
@@ -159,7 +163,7 @@ pub(crate) fn prepare(
         scope,
         key,
         request_hash,
-        bids: HashMap::new(),
+        asked: Asked::default(),
         draft,
         source,
         campaign,

@@ -5,6 +5,7 @@
 //! world through `leadyard-connectors`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod asking;
 mod batcher;
 pub mod complaints;
 pub mod delivery;

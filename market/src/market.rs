@@ -1,9 +1,10 @@
 //! The market: one per process. It holds the configuration's snapshot and the queue of the one writer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use leadyard_connectors::Connectors;
 use leadyard_entity::ledger::AccountKey;
 use leadyard_entity::{Store, StoreResult};
 use leadyard_types::{AccountId, BuyerId, Clock, Ids, Principal, SystemTask, Timestamp};
@@ -45,6 +46,8 @@ pub struct Market {
     pub(crate) settings: MarketSettings,
     snapshot: RwLock<Arc<Snapshot>>,
     pub(crate) accounts: Mutex<HashMap<AccountKey, AccountId>>,
+    /// By which buyers are asked for bids; not there in processes that place nothing.
+    pub(crate) bidders: OnceLock<Arc<Connectors>>,
     complaint_rates: Mutex<Option<(Timestamp, Arc<ComplaintRates>)>>,
     pub(crate) queue: mpsc::Sender<Job>,
     pub(crate) watch: Watch,
@@ -69,6 +72,7 @@ impl Market {
             store,
             snapshot: RwLock::new(snapshot),
             accounts: Mutex::new(HashMap::new()),
+            bidders: OnceLock::new(),
             complaint_rates: Mutex::new(None),
             queue,
             watch: Watch::default(),

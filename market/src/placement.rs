@@ -15,11 +15,13 @@ use leadyard_types::{LeadAnswer, LeadId, LeadState, Money, Principal, SystemTask
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::asking::Asked;
 use crate::intake::{IntakeError, Prepared, prepare};
 use crate::market::Market;
 use crate::snapshot::Snapshot;
 
 pub(crate) use batch::Batch;
+pub(crate) use decide::Screened;
 pub use times::PlacementTimes;
 use times::Step;
 pub(crate) use times::Watch;
@@ -29,7 +31,7 @@ pub(crate) enum Work {
     /// A lead that just arrived.
     New(Box<Prepared>),
     /// A stored lead, offered again.
-    Again(LeadId),
+    Again(LeadId, Asked),
 }
 
 /// Work and who waits for its answer.
@@ -39,7 +41,7 @@ pub(crate) struct Job {
 }
 
 /// How often a batch is decided again because the configuration changed under it, before it is given up as busy.
-const MAX_REFRESHES: usize = 8;
+pub(crate) const MAX_REFRESHES: usize = 8;
 
 /// The writer: ends when the market is dropped.
 pub(crate) async fn writer(market: Weak<Market>, mut jobs: mpsc::Receiver<Job>) {
@@ -136,12 +138,13 @@ impl Market {
     }
 
     /// Prepares new leads against a newer configuration, keeping the moment they arrived.
-    fn prepare_again(&self, work: &mut [Work], snapshot: &Arc<Snapshot>) {
+    pub(crate) fn prepare_again(&self, work: &mut [Work], snapshot: &Arc<Snapshot>) {
         for work in work {
             if let Work::New(prepared) = work {
                 let (draft, received_at) = (prepared.draft.clone(), prepared.received_at);
                 if let Ok(fresh) = prepare(snapshot, self.store.keyring(), draft, received_at) {
-                    **prepared = fresh;
+                    let asked = std::mem::take(&mut prepared.asked);
+                    **prepared = Prepared { asked, ..fresh };
                 }
             }
         }

@@ -31,6 +31,8 @@ pub use contracts::{CampaignContracts, Fit};
 pub struct Vertical {
     /// Its id.
     pub id: VerticalId,
+    /// Its key: how programs call it.
+    pub key: String,
     /// Its terms.
     pub terms: VerticalTerms,
     /// Check 2, compiled.
@@ -179,7 +181,10 @@ impl Snapshot {
             self.last_no = self.last_no.max(head.no);
             let terms: VerticalTerms = terms(&head)?;
             let rules = FieldRules::compile(&terms);
-            self.verticals.insert(VerticalId(head.id), Arc::new(Vertical { id: VerticalId(head.id), terms, rules }));
+            self.verticals.insert(
+                VerticalId(head.id),
+                Arc::new(Vertical { id: VerticalId(head.id), key: head.key.unwrap_or_default(), terms, rules }),
+            );
         }
         for head in changes.campaigns {
             self.last_no = self.last_no.max(head.no);

@@ -1,6 +1,7 @@
 //! Deciding a batch, lead after lead, against what was loaded. Pure but for new ids and sealing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use leadyard_entity::placement::{CapOwner, FingerprintHit, NewEvent, PlacementWrites, PriorSale};
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
@@ -12,13 +13,15 @@ use leadyard_types::{
 };
 
 use super::Work;
-use super::batch::{Batch, counter_key};
+use super::batch::{Again, Batch, counter_key};
 use super::rows::Subject;
+use crate::asking::Asked;
 use crate::eligibility;
 use crate::intake::{IntakeError, Prepared, SAME_BODY_SECONDS, body_scope};
 use crate::rules::auction::complaint_ppm;
 use crate::rules::cap::{self, CapUse, bucket_of};
 use crate::rules::duplicate::{self, Hit};
+use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::routing::{Candidate, RoutingInput};
 use crate::snapshot::{Campaign, Contract, Fit};
@@ -37,6 +40,46 @@ impl From<Refusal> for Rejection {
     }
 }
 
+/// A lead as placement would route it.
+pub(crate) struct Screened {
+    /// What it would be routed by.
+    pub(crate) input: RoutingInput,
+    /// The contracts behind the candidates.
+    pub(crate) fits: Vec<Fit>,
+    /// Campaign and facts of a stored lead.
+    pub(crate) again: Option<(Arc<Campaign>, LeadFacts)>,
+}
+
+/// A lead that just arrived, as it is routed.
+fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
+    Subject {
+        lead_id,
+        campaign: &lead.campaign,
+        source: &lead.source,
+        facts: &lead.facts,
+        fingerprints: &lead.fingerprints,
+        decision_number: 1,
+        own_sales: Vec::new(),
+        bids: &lead.asked.bids,
+        promise_minor: None,
+    }
+}
+
+/// A stored lead, as it is routed again.
+fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> Subject<'_> {
+    Subject {
+        lead_id,
+        campaign: &again.campaign,
+        source: &again.source,
+        facts: &again.facts,
+        fingerprints: &again.fingerprints,
+        decision_number: again.lead.row.decisions + 1,
+        own_sales,
+        bids: &again.bids,
+        promise_minor: None,
+    }
+}
+
 impl Batch<'_> {
     /// Decides every lead of the batch in order; answers in the same order.
     pub(crate) fn decide(mut self) -> StoreResult<(PlacementWrites, Vec<Answer>)> {
@@ -45,7 +88,7 @@ impl Batch<'_> {
         for (index, work) in self.work.iter().enumerate() {
             answers.push(match work {
                 Work::New(lead) => self.decide_new(index, lead, &mut writes)?,
-                Work::Again(id) => self.decide_again(index, *id, &mut writes)?,
+                Work::Again(id, asked) => self.decide_again(index, *id, asked, &mut writes)?,
             });
         }
         Ok((writes, answers))
@@ -65,6 +108,35 @@ impl Batch<'_> {
         };
         self.remember_answer(lead, &answer, writes)?;
         Ok(Ok(answer))
+    }
+
+    /// What placement would route by, for a batch of one lead; `None` where it would not be offered to anybody.
+    pub(crate) fn screen(mut self) -> StoreResult<Option<Screened>> {
+        let (Some(work), Some(fits)) = (self.work.first(), self.fits.first_mut().map(std::mem::take)) else {
+            return Ok(None);
+        };
+        match work {
+            Work::New(lead) => {
+                if self.earlier_answer(lead, &mut PlacementWrites::default())?.is_some()
+                    || self.rejection(lead).is_some()
+                {
+                    return Ok(None);
+                }
+                let lead_id = LeadId(uuid::Uuid::nil());
+                let input = self.routing_input(&new_subject(lead, lead_id), &fits);
+                Ok(Some(Screened { input, fits, again: None }))
+            }
+            Work::Again(id, _) => {
+                let Some(again) = self.again.remove(id) else { return Ok(None) };
+                let state: LeadState = again.lead.row.state.parse().map_err(StoreError::corrupt)?;
+                if matches!(state, LeadState::Rejected | LeadState::Quarantined) || again.lead.erased {
+                    return Ok(None);
+                }
+                let own_sales = self.sales.get(id).cloned().unwrap_or_default();
+                let input = self.routing_input(&stored_subject(&again, *id, own_sales), &fits);
+                Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
+            }
+        }
     }
 
     /// The first answer again, where this is the same request; an error where the key was used for another.
@@ -140,17 +212,7 @@ impl Batch<'_> {
     ) -> StoreResult<LeadAnswer> {
         self.count_accepted(lead, writes);
         let (per_lead_minor, _) = payout_for_accepted(&lead.source.payout, &lead.facts);
-        let subject = Subject {
-            lead_id,
-            campaign: &lead.campaign,
-            source: &lead.source,
-            facts: &lead.facts,
-            fingerprints: &lead.fingerprints,
-            decision_number: 1,
-            own_sales: Vec::new(),
-            bids: &lead.bids,
-            promise_minor: None,
-        };
+        let subject = new_subject(lead, lead_id);
         let fits = std::mem::take(&mut self.fits[index]);
         // The lead's row comes first: everything else refers to it. Its state follows from the routing.
         let row = writes.leads.len();
@@ -185,7 +247,14 @@ impl Batch<'_> {
     }
 
     /// A stored lead that is offered again.
-    fn decide_again(&mut self, index: usize, id: LeadId, writes: &mut PlacementWrites) -> StoreResult<Answer> {
+    fn decide_again(
+        &mut self,
+        index: usize,
+        id: LeadId,
+        asked: &Asked,
+        writes: &mut PlacementWrites,
+    ) -> StoreResult<Answer> {
+        writes.pings.extend(asked.pings.iter().cloned());
         let Some(again) = self.again.remove(&id) else {
             return Ok(Err(StoreError::corrupt("a lead that is offered again is missing").into()));
         };
@@ -203,17 +272,8 @@ impl Batch<'_> {
         if matches!(state, LeadState::Rejected | LeadState::Quarantined) {
             return Ok(Ok(answer(state, None)));
         }
-        let subject = Subject {
-            lead_id: id,
-            campaign: &again.campaign,
-            source: &again.source,
-            facts: &again.facts,
-            fingerprints: &again.fingerprints,
-            decision_number: again.lead.row.decisions + 1,
-            own_sales: self.sales.get(&id).cloned().unwrap_or_default(),
-            bids: &again.bids,
-            promise_minor: None,
-        };
+        let own_sales = self.sales.get(&id).cloned().unwrap_or_default();
+        let subject = stored_subject(&again, id, own_sales);
         let fits = std::mem::take(&mut self.fits[index]);
         let placed = self.place(&subject, &fits, writes)?;
         let outcome = self.outcome(&subject, state, again.lead.row.retry_until, &placed, writes);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use leadyard_entity::keyring::{Place, SealKey, seal};
 use leadyard_entity::ledger::{NewTransfer, OPERATOR, TransferRefs};
 use leadyard_entity::model::{
-    consent, decision, delivery, hold, idempotency_record, lead, lead_fingerprint, person, sale,
+    consent, decision, delivery, hold, idempotency_record, lead, lead_fingerprint, person, ping, sale,
 };
 use leadyard_entity::placement::{CapOwner, PlacementWrites, PriorSale, StoredAnswer};
 use leadyard_entity::tasks::NewTask;
@@ -422,6 +422,7 @@ impl Batch<'_> {
         rejection: Option<&Rejection>,
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
+        writes.pings.extend(lead.asked.pings.iter().map(|row| ping::Model { lead_id: Some(lead_id.0), ..row.clone() }));
         let (person_id, key) = self.person(lead, writes)?;
         let (open, mut personal) = split_personal(&lead.vertical, &lead.facts.fields);
         keep_refused_values(lead, &mut personal);

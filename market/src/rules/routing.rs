@@ -307,6 +307,31 @@ impl Candidate {
 }
 
 impl RoutingInput {
+    /// The candidates of a stage whose buyers are to be asked for bids: everything but the price fits already.
+    #[must_use]
+    pub fn to_ask(&self, stage: &str) -> Vec<usize> {
+        let run = Run::new(self);
+        let least = self.floor_minor.max(self.promise_minor.unwrap_or(0)).max(1);
+        let fits = |candidate: &Candidate| {
+            let price = Money::new(least, candidate.price.currency);
+            run.refusal(&Candidate { asks: false, price, ..candidate.clone() }).is_none()
+        };
+        let open = |candidate: &Candidate| candidate.asks && candidate.bid.is_none() && candidate.stage == stage;
+        let positions = self.candidates.iter().enumerate();
+        positions.filter(|(_, candidate)| open(candidate) && fits(candidate)).map(|(position, _)| position).collect()
+    }
+
+    /// Takes what a candidate's buyer answered.
+    pub fn take_bid(&mut self, position: usize, bid: &BidSeen) {
+        if let Some(candidate) = self.candidates.get_mut(position) {
+            candidate.price.amount_minor = bid.price_minor.unwrap_or(0);
+            if !bid.shared_minor.is_empty() {
+                candidate.shared_minor.clone_from(&bid.shared_minor);
+            }
+            candidate.bid = Some(bid.clone());
+        }
+    }
+
     /// How many buyers the lead may still be sold to.
     #[must_use]
     pub fn places(&self) -> u8 {
