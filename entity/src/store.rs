@@ -24,6 +24,9 @@ use crate::keyring::{Keyring, MasterKeys};
 
 /// How many readers SQLite gets beside its one writer.
 const SQLITE_READERS: u32 = 8;
+/// What each connection to SQLite keeps of the file in memory at most, as the pragma takes it: 32 MiB. The system's own
+/// cache holds the rest.
+const SQLITE_CACHE: &str = "-32768";
 /// How long a caller waits for a connection before it is told that the database is not available.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -247,7 +250,7 @@ async fn connect_sqlite(url: &str) -> StoreResult<(DatabaseConnection, DatabaseC
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .statement_cache_capacity(512)
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", SQLITE_CACHE)
         .pragma("temp_store", "memory")
         .optimize_on_close(true, None);
     let writer = SqlitePoolOptions::new()
