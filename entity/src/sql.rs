@@ -53,6 +53,8 @@ impl Write {
 
     /// Runs a statement; answers how many rows it touched.
     pub(crate) async fn run(&self, sql: &str, values: Vec<Value>) -> StoreResult<u64> {
+        #[cfg(feature = "testing")]
+        self.note(sql);
         Ok(self.transaction.execute_raw(statement(self.backend(), sql, values)).await?.rows_affected())
     }
 
@@ -85,6 +87,8 @@ impl Write {
             let size = statement_rows(left, most);
             let chunk: Vec<E::ActiveModel> =
                 rows.by_ref().take(size).map(|row| row.into_active_model().reset_all()).collect();
+            #[cfg(feature = "testing")]
+            self.note(&format!("INSERT INTO {}", E::default().table_name()));
             E::insert_many(chunk).exec_without_returning(&self.transaction).await?;
             left -= size;
         }

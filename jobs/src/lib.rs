@@ -26,9 +26,6 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::backend::ClaimedTasks;
 use crate::lanes::Lanes;
 
-/// The longest a task may run: longer than the longest answer a destination is given, with time to settle.
-const TASK_TIMEOUT: Duration = Duration::from_secs(150);
-
 /// How the work is run.
 #[derive(Debug, Clone, Copy)]
 pub struct JobsOptions {
@@ -40,6 +37,8 @@ pub struct JobsOptions {
     pub poll: Duration,
     /// How long a claimed task belongs to its worker without a sign of life.
     pub lease: Duration,
+    /// How long what came of an attempt is kept in hand while the database is away. After that it is unknown.
+    pub patience: Duration,
     /// How long a shutdown waits for what runs.
     pub drain: Duration,
 }
@@ -53,6 +52,8 @@ impl Default for JobsOptions {
             poll: Duration::from_secs(1),
             // Renewed while a task runs, so what a dead worker held is taken up within half a minute.
             lease: Duration::from_secs(20),
+            // A restart or a failover takes a minute or two; an answer that is lost costs a person's time.
+            patience: Duration::from_secs(10 * 60),
             drain: Duration::from_secs(20),
         }
     }
@@ -126,16 +127,9 @@ async fn handle(task: Claimed, shared: Data<Arc<Shared>>) {
     shared.lanes().began(task.held());
     let (runner, claimed) = (Arc::clone(&shared), task.clone());
     // Its own task, so that all cores work; it ends with this one when a shutdown cannot wait any longer.
-    let running = AbortOnDropHandle::new(tokio::spawn(async move {
-        let run = tokio::time::timeout(TASK_TIMEOUT, runner.courier.run(&claimed));
-        run.await
-    }));
+    let running = AbortOnDropHandle::new(tokio::spawn(async move { runner.courier.run(&claimed).await }));
     let health = match running.await {
-        Ok(Ok(health)) => health,
-        Ok(Err(_)) => {
-            shared.courier.failed(&task, Failure::of("the task took too long")).await;
-            LaneHealth::Unknown
-        }
+        Ok(health) => health,
         Err(error) => {
             if error.is_panic() {
                 tracing::error!(task = %task.id, "a task panicked");
@@ -152,7 +146,7 @@ impl Jobs {
     #[must_use]
     pub fn start(market: Arc<Market>, connectors: Arc<Connectors>, options: JobsOptions) -> Self {
         let shared = Arc::new(Shared {
-            courier: Courier::start(market, connectors),
+            courier: Courier::start(market, connectors, options.patience),
             options,
             lanes: Mutex::new(Lanes::new(options.per_lane)),
             freed: Notify::new(),

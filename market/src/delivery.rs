@@ -9,19 +9,22 @@ mod outcome;
 mod post;
 mod staff;
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadyard_connectors::{Attempted, Connectors, DeliveryPackage, Named};
 use leadyard_entity::deliveries::{Begin, Begun, DeliveryFacts, DestinationNews, SettledAttempt};
 use leadyard_entity::tasks::{Claimed, Lease, TaskEnd};
 use leadyard_entity::{StoreError, StoreResult};
 use leadyard_types::{
-    AttemptId, BuyerId, CampaignId, ContractId, DeliveryId, DeliveryState, DestinationId, DestinationKind, LeadId,
-    Money, Principal, SaleId, SaleState, Status, SystemTask, TaskPayload,
+    AttemptId, BuyerId, CampaignId, ContractId, DeliveryId, DeliveryOutcome, DeliveryState, DestinationId,
+    DestinationKind, LeadId, Money, Principal, SaleId, SaleState, Status, SystemTask, TaskPayload,
 };
 
 use crate::batcher::Batcher;
 use crate::market::Market;
+use crate::patience::patiently;
 
 pub use failed::Failure;
 pub(crate) use staff::requeue_waiting;
@@ -29,6 +32,9 @@ pub use staff::{deliver_key, post_key};
 
 /// The most deliveries whose beginnings or ends share a transaction.
 const BATCH: usize = 256;
+
+/// The longest an attempt may take: longer than the longest answer a destination is given.
+const SENDING_MAX: Duration = Duration::from_secs(120);
 
 pub(crate) const DELIVER: Principal = Principal::System(SystemTask::Deliver);
 
@@ -83,6 +89,8 @@ struct Attempt {
 pub struct Courier {
     market: Arc<Market>,
     connectors: Arc<Connectors>,
+    /// How long what came of an attempt is kept in hand while the database is away.
+    patience: Duration,
     opening: Batcher<Begin, Opened>,
     settling: Batcher<SettledAttempt, ()>,
     ending: Batcher<(Lease, TaskEnd), ()>,
@@ -95,23 +103,24 @@ impl std::fmt::Debug for Courier {
 }
 
 impl Courier {
-    /// A courier; called inside the runtime.
+    /// A courier; called inside the runtime. `patience` is how long it keeps trying to write down what came of an attempt
+    /// while the database is away.
     #[must_use]
-    pub fn start(market: Arc<Market>, connectors: Arc<Connectors>) -> Self {
+    pub fn start(market: Arc<Market>, connectors: Arc<Connectors>, patience: Duration) -> Self {
         let (opener, settler, ender) = (Arc::clone(&market), Arc::clone(&market), Arc::clone(&market));
-        let opening = Batcher::start(BATCH, move |begins| {
+        let opening = Batcher::start(BATCH, move |begins: Vec<Begin>| {
             let market = Arc::clone(&opener);
-            async move { market.open_deliveries(&begins).await }
+            async move { patiently(patience, || market.open_deliveries(&begins)).await }
         });
-        let settling = Batcher::start(BATCH, move |settled| {
+        let settling = Batcher::start(BATCH, move |settled: Vec<SettledAttempt>| {
             let market = Arc::clone(&settler);
-            async move { market.settle_deliveries(settled).await }
+            async move { patiently(patience, || market.settle_deliveries(&settled)).await }
         });
-        let ending = Batcher::start(BATCH, move |ends| {
+        let ending = Batcher::start(BATCH, move |ends: Vec<(Lease, TaskEnd)>| {
             let market = Arc::clone(&ender);
-            async move { market.end_tasks(&ends).await }
+            async move { patiently(patience, || market.end_tasks(&ends)).await }
         });
-        Self { market, connectors, opening, settling, ending }
+        Self { market, connectors, patience, opening, settling, ending }
     }
 
     /// The market it works for.
@@ -161,8 +170,13 @@ impl Courier {
         Ok(LaneHealth::Unknown)
     }
 
+    /// The attempt that this claim makes. Its id is given once, so that beginning it again is not another attempt.
+    fn begin(&self, task: &Claimed, delivery_id: DeliveryId, repeatable: bool) -> Begin {
+        Begin { held: task.held(), attempt_id: AttemptId(self.market.ids().uuid()), delivery_id, repeatable }
+    }
+
     async fn deliver(&self, task: &Claimed, id: DeliveryId) -> Result<LaneHealth, Failure> {
-        let begin = Begin { held: task.held(), delivery_id: id, repeatable: true };
+        let begin = self.begin(task, id, true);
         let attempt = match self.opening.submit(begin).await? {
             Opened::Started(attempt) => attempt,
             Opened::Refused(facts, refused) => {
@@ -176,7 +190,7 @@ impl Courier {
         let now = self.market.clock().now();
         let attempted = match parcel(&attempt) {
             Ok((kind, package)) => {
-                self.connectors.deliver(kind, &facts.destination.config, &facts.secrets, &package, now).await
+                in_time(self.connectors.deliver(kind, &facts.destination.config, &facts.secrets, &package, now)).await
             }
             Err(error) => Attempted::misconfigured(error.to_string()),
         };
@@ -209,16 +223,16 @@ impl Market {
             let _ = write.commit().await?;
             begun = beginning.iter().map(|begin| begin.held).zip(answers).collect();
         }
-        Ok(begins.iter().map(|begin| opened(facts.get(&begin.delivery_id), begun.get(&begin.held))).collect())
+        Ok(begins.iter().map(|begin| opened(begin, facts.get(&begin.delivery_id), begun.get(&begin.held))).collect())
     }
 
-    async fn settle_deliveries(&self, settled: Vec<SettledAttempt>) -> StoreResult<Vec<()>> {
+    async fn settle_deliveries(&self, settled: &[SettledAttempt]) -> StoreResult<Vec<()>> {
         let tasks: Vec<_> = settled.iter().map(|one| one.held.task_id).collect();
         let write = self.store.write(DELIVER).await?;
-        let done = write.settle_attempts(settled).await?;
+        let done = write.settle_attempts(settled.to_vec()).await?;
         let _ = write.commit().await?;
         for task in tasks.iter().filter(|task| !done.contains(task)) {
-            tracing::warn!(%task, "an attempt's answer came after its lease was over; it counts as unknown");
+            tracing::warn!(%task, "an attempt's answer was written down before, or came after its lease was over");
         }
         Ok(vec![(); tasks.len()])
     }
@@ -229,6 +243,12 @@ impl Market {
         let _ = write.commit().await?;
         Ok(vec![(); ends.len()])
     }
+}
+
+/// Bounds what a connector does. They have bounds of their own; nothing may hang for ever all the same.
+async fn in_time(sending: impl Future<Output = Attempted>) -> Attempted {
+    let lost = || Attempted::of(DeliveryOutcome::Unknown).because("the attempt took too long".to_owned());
+    tokio::time::timeout(SENDING_MAX, sending).await.unwrap_or_else(|_| lost())
 }
 
 /// Why nothing may be sent, as far as the facts say. The outer `Option` of the answer: whether anything is refused; the
@@ -248,11 +268,11 @@ fn refusal(facts: &DeliveryFacts) -> Option<Option<Refused>> {
     }
 }
 
-fn opened(facts: Option<&DeliveryFacts>, begun: Option<&Begun>) -> Opened {
+fn opened(begin: &Begin, facts: Option<&DeliveryFacts>, begun: Option<&Begun>) -> Opened {
     let Some(facts) = facts else { return Opened::Settled };
     match begun {
-        Some(Begun::Started { attempt_id, number }) => {
-            Opened::Started(Box::new(Attempt { id: *attempt_id, number: *number, facts: facts.clone() }))
+        Some(Begun::Started { number }) => {
+            Opened::Started(Box::new(Attempt { id: begin.attempt_id, number: *number, facts: facts.clone() }))
         }
         Some(Begun::Interrupted) => Opened::Refused(Box::new(facts.clone()), Refused::Interrupted),
         Some(Begun::Lost) => Opened::Lost,

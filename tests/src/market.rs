@@ -92,9 +92,15 @@ impl TestApp {
         Setup::new(self.store(), OPERATE, self.policy.clone())
     }
 
-    /// Makes the market.
+    /// Makes the market, in Germany, with a vertical that refuses unknown fields.
     pub async fn market(&self, selling: Selling) -> TestMarket {
+        self.market_in(selling, "DE", UnknownFields::Refuse).await
+    }
+
+    /// Makes a market in a country; one per country.
+    pub async fn market_in(&self, selling: Selling, country: &str, unknown_fields: UnknownFields) -> TestMarket {
         let setup = self.setup();
+        let name = if country == "DE" { "Test".to_owned() } else { format!("Test {country}") };
         let fields = vec![
             FieldDefinition::new("email", FieldKind::Email, Required::Post, true),
             FieldDefinition::new("phone", FieldKind::Phone, Required::Never, true),
@@ -107,9 +113,9 @@ impl TestApp {
             },
         ];
         let new = NewVertical {
-            key: "test".into(),
-            name: "Test".into(),
-            terms: VerticalTerms { fields, unknown_fields: UnknownFields::Refuse },
+            key: name.to_lowercase().replace(' ', "_"),
+            name: name.clone(),
+            terms: VerticalTerms { fields, unknown_fields },
         };
         let vertical_id = setup.create_vertical(new).await.unwrap();
         let terms = CampaignTerms {
@@ -136,9 +142,9 @@ impl TestApp {
             redirects: Redirects { sold_url: Some("https://thanks.example/sold".into()), other_url: None },
         };
         let new =
-            NewCampaign { vertical_id, name: "Test".into(), country: "DE".into(), currency: Currency::EUR, terms };
+            NewCampaign { vertical_id, name: name.clone(), country: country.into(), currency: Currency::EUR, terms };
         let campaign_id = setup.create_campaign(new).await.unwrap();
-        let supplier_id = setup.create_supplier("Supplier", None).await.unwrap();
+        let supplier_id = setup.create_supplier(&format!("Supplier of {name}"), None).await.unwrap();
         let terms = SourceTerms {
             status: Status::Active,
             cost: selling.cost,

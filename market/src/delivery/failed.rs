@@ -13,6 +13,7 @@ use leadyard_types::{DeliveryId, DeliveryState, LeadId, Principal, SaleId, SaleS
 use super::post::{Answer, Asked, delivery_state};
 use super::{Courier, DELIVER, outcome};
 use crate::market::Market;
+use crate::patience::patiently;
 use crate::settlement::VerdictGiven;
 
 const RECONCILE: Principal = Principal::System(SystemTask::Reconcile);
@@ -104,9 +105,11 @@ impl Courier {
         tracing::error!(error, task = %task.id, attempts = task.attempts, "a task is given up");
         metrics::counter!("leadyard_tasks_given_up_total").increment(1);
         match task.payload {
-            Some(TaskPayload::Deliver { delivery_id }) => self.market.give_up_delivery(task, delivery_id, error).await,
+            Some(TaskPayload::Deliver { delivery_id }) => {
+                patiently(self.patience, || self.market.give_up_delivery(task, delivery_id, error)).await
+            }
             Some(TaskPayload::Post { sale_id, delivery_id }) => {
-                self.market.give_up_post(task, sale_id, delivery_id, error).await
+                patiently(self.patience, || self.market.give_up_post(task, sale_id, delivery_id, error)).await
             }
             _ => self.ending.submit((task.held(), TaskEnd::Dead { error: error.to_owned() })).await,
         }

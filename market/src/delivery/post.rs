@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadyard_connectors::Attempted;
-use leadyard_entity::deliveries::{AttemptEnd, Begin, DestinationNews, SettledAttempt};
+use leadyard_entity::deliveries::{AttemptEnd, DestinationNews, SettledAttempt};
 use leadyard_entity::model::delivery;
 use leadyard_entity::tasks::{Claimed, TaskEnd};
 use leadyard_entity::{StoreError, StoreResult};
@@ -12,8 +12,9 @@ use leadyard_types::{
     Timestamp,
 };
 
-use super::{Courier, DELIVER, Failure, LaneHealth, Opened, Refused, outcome, parcel};
+use super::{Courier, DELIVER, Failure, LaneHealth, Opened, Refused, in_time, outcome, parcel};
 use crate::market::Market;
+use crate::patience::patiently;
 use crate::settlement::VerdictGiven;
 
 /// A buyer that certainly got nothing (connection refused, too many requests) is asked so often.
@@ -43,6 +44,11 @@ impl Answer {
         Self { task_end: TaskEnd::Dead { error: error.to_owned() }, ..Self::without_attempt(verdict) }
     }
 
+    /// The answer was given, and cannot be settled.
+    fn unsettled(&self) -> Self {
+        Self { attempt: self.attempt.clone(), ..Self::without_attempt(VerdictGiven::Lost) }
+    }
+
     /// When to ask again, where there is no verdict yet.
     fn again_at(&self) -> Option<Timestamp> {
         if let TaskEnd::Again { run_at, .. } = &self.task_end { Some(*run_at) } else { None }
@@ -69,11 +75,11 @@ impl From<&delivery::Model> for Asked {
 
 impl Courier {
     pub(super) async fn post(&self, task: &Claimed, sale_id: SaleId, id: DeliveryId) -> Result<LaneHealth, Failure> {
-        let begin = Begin { held: task.held(), delivery_id: id, repeatable: false };
+        let begin = self.begin(task, id, false);
         let attempt = match self.opening.submit(begin).await? {
             Opened::Started(attempt) => attempt,
             Opened::Refused(facts, refused) => {
-                self.market.settle_post(task, sale_id, &Asked::from(&facts.delivery), not_asked(refused)).await?;
+                self.settle_answer(task, sale_id, &Asked::from(&facts.delivery), &not_asked(refused)).await?;
                 return Ok(LaneHealth::Unknown);
             }
             Opened::Settled => return self.end(task, TaskEnd::Done).await,
@@ -83,13 +89,14 @@ impl Courier {
         let now = self.market.clock().now();
         let attempted = match parcel(&attempt) {
             Ok((kind, package)) => {
-                self.connectors.ask_verdict(kind, &facts.destination.config, &facts.secrets, &package, now).await
+                let config = &facts.destination.config;
+                in_time(self.connectors.ask_verdict(kind, config, &facts.secrets, &package, now)).await
             }
             Err(error) => Attempted::misconfigured(error.to_string()),
         };
         let answer = answered(task, attempt.id, &attempted, self.market.clock().now());
         let asked = Asked::from(&facts.delivery);
-        self.market.settle_post(task, sale_id, &asked, answer).await.map_err(Failure::after_sending)?;
+        self.settle_answer(task, sale_id, &asked, &answer).await.map_err(Failure::after_sending)?;
         Ok(match attempted.outcome {
             DeliveryOutcome::Retry | DeliveryOutcome::Unknown => {
                 LaneHealth::Failing { version: facts.destination.version }
@@ -97,6 +104,19 @@ impl Courier {
             DeliveryOutcome::Misconfigured => LaneHealth::Unknown,
             _ => LaneHealth::Well,
         })
+    }
+
+    /// Settles what the buyer said, however long the database is away. What cannot be settled for another reason is kept
+    /// with the attempt for people to see, and the verdict is unknown: money stays held until they decide.
+    async fn settle_answer(&self, task: &Claimed, sale_id: SaleId, asked: &Asked, answer: &Answer) -> StoreResult<()> {
+        let settle = |answer: Answer| self.market.settle_post(task, sale_id, asked, answer);
+        match patiently(self.patience, || settle(answer.clone())).await {
+            Err(error) if !error.is_transient() => {
+                tracing::error!(%error, sale = %sale_id, "a buyer's answer could not be settled; the sale is unknown");
+                patiently(self.patience, || settle(answer.unsettled())).await
+            }
+            result => result,
+        }
     }
 }
 

@@ -3,13 +3,14 @@
 use chrono::Duration;
 use leadyard_connectors::fake::Behaviour;
 use leadyard_entity::deliveries::Begin;
-use leadyard_entity::model::attempt;
-use leadyard_market::Courier;
 use leadyard_tests::market::{Selling, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
-use leadyard_types::{DeliveryId, LeadId, SaleId, TaskPayload};
+use leadyard_types::{AttemptId, DeliveryId, LeadId, SaleId, TaskPayload};
 
-use crate::{DELIVER, asking, buyer, claim, delivery_of, held, offer, plant, sales_of, send, start, steps_of};
+use crate::{
+    DELIVER, asking, attempts_of, buyer, claim, courier, delivery_of, held, offer, plant, sales_of, send, start,
+    steps_of,
+};
 
 /// Longer than any pause after a failure of our own.
 const LATER: Duration = Duration::minutes(6);
@@ -24,11 +25,6 @@ async fn pass(app: &TestApp, rounds: usize, pause: Duration) {
         app.clock.advance(pause);
         app.idle().await;
     }
-}
-
-async fn attempts_of(app: &TestApp, id: DeliveryId) -> Vec<attempt::Model> {
-    let mut attempts = app.store().read(OPERATE).attempts_of_deliveries(&[id.0]).await.unwrap();
-    attempts.remove(&id.0).unwrap_or_default()
 }
 
 /// The delivery of the lead was given up; it is replayed and arrives.
@@ -54,7 +50,8 @@ async fn claim_begun(app: &TestApp, lead: LeadId) -> DeliveryId {
     let asks = |payload| matches!(payload, Some(TaskPayload::Post { delivery_id, .. }) if delivery_id == id);
     let task = tasks.iter().find(|task| asks(task.payload)).unwrap();
     let write = app.store().write(DELIVER).await.unwrap();
-    let begin = Begin { held: task.held(), delivery_id: id, repeatable: false };
+    let attempt_id = AttemptId(app.store().ids().uuid());
+    let begin = Begin { held: task.held(), attempt_id, delivery_id: id, repeatable: false };
     write.begin_attempts(&[begin]).await.unwrap();
     let _ = write.commit().await.unwrap();
     id
@@ -217,7 +214,7 @@ async fn a_refused_lead_is_offered_again_even_if_its_task_is_missing() {
         app.receiver.program("/no", Behaviour::Reject { reason: "no".into() });
         app.rest().await;
         let offered = offer(&app, &market, 1).await;
-        let courier = Courier::start(app.app.market.clone(), app.app.connectors.clone());
+        let courier = courier(&app);
         for task in claim(app.store()).await {
             courier.run(&task).await;
         }

@@ -3,17 +3,19 @@
 
 mod given_up;
 mod parked;
+mod patience;
 
 use std::time::Duration;
 
-use leadyard_entity::model::{delivery, sale};
+use leadyard_entity::model::{attempt, delivery, sale};
 use leadyard_entity::reports::Totals;
 use leadyard_entity::tasks::{Claim, Claimed};
 use leadyard_entity::{Store, Write};
-use leadyard_market::MarketSettings;
+use leadyard_jobs::JobsOptions;
+use leadyard_market::{Courier, MarketSettings};
 use leadyard_tests::market::{TestMarket, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase, TestOptions};
-use leadyard_types::{ContractTerms, DestinationId, LeadId, Principal, SystemTask, Verdict};
+use leadyard_types::{ContractTerms, DeliveryId, DestinationId, LeadId, Principal, SystemTask, Verdict};
 use uuid::Uuid;
 
 const DELIVER: Principal = Principal::System(SystemTask::Deliver);
@@ -99,6 +101,17 @@ async fn sales_of(app: &TestApp, lead: LeadId) -> Vec<sale::Model> {
 async fn steps_of(app: &TestApp, lead: LeadId) -> Vec<String> {
     let mut events = app.store().read(OPERATE).events_of_leads(&[lead.0]).await.unwrap();
     events.remove(&lead.0).unwrap_or_default().into_iter().map(|event| event.kind).collect()
+}
+
+/// A delivery's attempts in order.
+async fn attempts_of(app: &TestApp, id: DeliveryId) -> Vec<attempt::Model> {
+    let mut attempts = app.store().read(OPERATE).attempts_of_deliveries(&[id.0]).await.unwrap();
+    attempts.remove(&id.0).unwrap_or_default()
+}
+
+/// One who runs tasks as the test hands them out.
+fn courier(app: &TestApp) -> Courier {
+    Courier::start(app.app.market.clone(), app.app.connectors.clone(), JobsOptions::default().patience)
 }
 
 /// Claims what is due, as a worker does.
