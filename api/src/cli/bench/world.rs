@@ -84,7 +84,12 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
         },
         caps: Vec::new(),
         unsold: UnsoldPolicy { retry_window_minutes: 0, retry_every_minutes: 10 },
-        complaints: ComplaintPolicy { window_days: 14, reasons: ComplaintReason::ALL.to_vec(), clawback: true },
+        complaints: ComplaintPolicy {
+            window_days: 14,
+            reasons: ComplaintReason::ALL.to_vec(),
+            clawback: true,
+            clawback_days: None,
+        },
         redirects: Redirects::default(),
     };
     let new = NewCampaign { vertical_id, name: "Bench".into(), country: "DE".into(), currency: Currency::EUR, terms };
