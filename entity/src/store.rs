@@ -140,6 +140,11 @@ impl Store {
         self.inner.statements.load(Ordering::Relaxed)
     }
 
+    /// The connection that writes, for what happens to the schema as a whole.
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        &self.inner.writer
+    }
+
     /// A reader on behalf of a principal.
     #[must_use]
     pub fn read(&self, principal: Principal) -> Read {
@@ -292,6 +297,10 @@ async fn connect_sqlite(url: &str) -> StoreResult<(DatabaseConnection, DatabaseC
         .pragma("cache_size", SQLITE_CACHE)
         .pragma("temp_store", "memory")
         .optimize_on_close(true, None);
+    if let Some(folder) = options.get_filename().parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let failed = |error| StoreError::Fault(format!("the folder {} cannot be made: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
