@@ -51,7 +51,7 @@ impl Market {
         let Some(sale) = write.sale(id).await? else { return Ok(None) };
         write.lock_campaigns(&BTreeSet::from([CampaignId(sale.campaign_id)])).await?;
         write.lock_wallets(&BTreeSet::from([BuyerId(sale.buyer_id)])).await?;
-        write.lock_leads(&BTreeSet::from([LeadId(sale.lead_id)])).await?;
+        write.hold_leads(&BTreeSet::from([LeadId(sale.lead_id)])).await?;
         write.sale(id).await
     }
 
