@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use leadyard_migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, Database, FromQueryResult, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, Database, EntityTrait, FromQueryResult, QueryFilter, Statement};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -172,6 +172,13 @@ impl Read {
         }
         let found = Row::find_by_statement(statement(self.backend(), sql, vec![])).one(self.connection()).await?;
         Ok(found.map_or(0, |row| row.figure))
+    }
+
+    /// The rotation of the stages of this name, if there is one; of several campaigns', any.
+    pub async fn rotation(&self, stage: &str) -> StoreResult<Option<String>> {
+        use crate::model::stage_rotation::{Column, Entity};
+        let found = Entity::find().filter(Column::Stage.eq(stage)).one(self.connection()).await?;
+        Ok(found.map(|row| row.state))
     }
 
     /// How many transactions of this database wait for a lock. SQLite's are not seen waiting.

@@ -5,6 +5,7 @@ mod crowd;
 mod given_up;
 mod parked;
 mod patience;
+mod rotation;
 
 use std::time::Duration;
 
