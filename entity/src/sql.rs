@@ -55,12 +55,23 @@ impl Write {
     pub(crate) async fn run(&self, sql: &str, values: Vec<Value>) -> StoreResult<u64> {
         #[cfg(feature = "testing")]
         self.note(sql);
-        Ok(self.transaction.execute_raw(statement(self.backend(), sql, values)).await?.rows_affected())
+        let done = self.transaction.execute_raw(statement(self.backend(), sql, values)).await;
+        self.counted(done).map(|done| done.rows_affected())
+    }
+
+    /// An answer of the database; where transactions were in each other's way, tests count it.
+    fn counted<T>(&self, answer: Result<T, sea_orm::DbErr>) -> StoreResult<T> {
+        let answer = answer.map_err(crate::StoreError::from);
+        #[cfg(feature = "testing")]
+        if answer.as_ref().is_err_and(crate::StoreError::is_transient) {
+            self.store.faults().collided();
+        }
+        answer
     }
 
     /// Reads rows into a type.
     pub(crate) async fn all<T: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> StoreResult<Vec<T>> {
-        Ok(T::find_by_statement(statement(self.backend(), sql, values)).all(&self.transaction).await?)
+        self.counted(T::find_by_statement(statement(self.backend(), sql, values)).all(&self.transaction).await)
     }
 
     /// Reads rows whose key is in a list, in chunks that the database can bind. `sql` holds `{}` for the list.
@@ -89,7 +100,7 @@ impl Write {
                 rows.by_ref().take(size).map(|row| row.into_active_model().reset_all()).collect();
             #[cfg(feature = "testing")]
             self.note(&format!("INSERT INTO {}", E::default().table_name()));
-            E::insert_many(chunk).exec_without_returning(&self.transaction).await?;
+            self.counted(E::insert_many(chunk).exec_without_returning(&self.transaction).await)?;
             left -= size;
         }
         Ok(())
