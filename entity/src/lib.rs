@@ -7,6 +7,7 @@ pub mod complaints;
 pub mod configuration;
 pub mod conversions;
 pub mod deliveries;
+pub mod demo;
 pub mod doctor;
 pub mod error;
 pub mod finance;

@@ -208,6 +208,13 @@ impl TestApp {
         }
     }
 
+    /// Another process beside this one: a market of its own over the same database, with workers where it is told how.
+    pub async fn another_process(&self, jobs: Option<JobsOptions>) -> App {
+        let database = self.database.as_ref().unwrap();
+        let store = database.open(self.master_keys.clone(), self.clock.clone()).await;
+        App::start(store, Arc::clone(&self.app.connectors), jobs).await.unwrap()
+    }
+
     /// Starts workers again after [`Self::rest`].
     pub fn work(&mut self) {
         let (market, connectors) = (Arc::clone(&self.app.market), Arc::clone(&self.app.connectors));

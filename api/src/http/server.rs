@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -26,7 +26,7 @@ use super::receive::receive;
 pub struct ServerLimits {
     /// How many connections are open at once; more wait to be accepted.
     pub connections_max: usize,
-    /// The longest head of a request, in bytes.
+    /// The longest head of a request, in bytes; it is looked at between reads, so up to twice as much may pass.
     pub header_bytes_max: usize,
     /// How long a connection may be silent before a request's head is whole; bare `axum::serve` would wait for ever.
     pub header_timeout: Duration,
@@ -69,7 +69,7 @@ impl Server {
 
     /// Listens and serves in the background, within limits of its own.
     pub async fn start_with(listen: SocketAddr, router: Router, limits: ServerLimits) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(listen).await?;
+        let listener = bind(listen)?;
         let address = listener.local_addr()?;
         let router = router
             .layer(from_fn_with_state(limits, receive))
@@ -85,6 +85,39 @@ impl Server {
         self.stop.cancel();
         let _ = self.running.await;
     }
+}
+
+/// How many connections the kernel keeps for us until they are accepted (it may keep fewer): where there are more at
+/// once, each tries again only after a second.
+const BACKLOG: u32 = 4_096;
+
+fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As std does: a server that was restarted takes its address at once.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
+}
+
+/// The file descriptors that others need: the database, buyers' servers, the log.
+const FILES_KEPT: usize = 256;
+/// Below so many connections nobody is served.
+const PLACES_MIN: usize = 64;
+
+/// How many connections are taken where the process may have so many files open.
+fn places(connections_max: usize, files_max: Option<usize>) -> usize {
+    let fit = files_max.map_or(connections_max, |files| files.saturating_sub(FILES_KEPT).max(PLACES_MIN));
+    if fit < connections_max {
+        tracing::warn!(fit, connections_max, "the limit of open files allows fewer connections: raise it (ulimit -n)");
+    }
+    fit.min(connections_max)
+}
+
+/// The soft limit of open files, as Linux tells it in `/proc/self/limits`; `None` elsewhere, and where there is none.
+fn open_files_max(limits: &str) -> Option<usize> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// A defect of this program. What was thrown is in the log, not in the answer.
@@ -114,7 +147,8 @@ async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, stop
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(limits.header_bytes_max);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let files = std::fs::read_to_string("/proc/self/limits").ok().as_deref().and_then(open_files_max);
+    let places = Arc::new(Semaphore::new(places(limits.connections_max, files)));
     let cut = CancellationToken::new();
     loop {
         let place = tokio::select! {
@@ -152,3 +186,6 @@ async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, stop
     let _ = tokio::time::timeout(limits.drain, graceful.shutdown()).await;
     cut.cancel();
 }
+
+#[cfg(test)]
+mod tests;
