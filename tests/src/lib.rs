@@ -163,6 +163,7 @@ impl TestApp {
         let policy = OutboundPolicy::new(false).allowing(receiver.address());
         let connectors = Arc::new(Connectors::new(policy.clone(), None).unwrap());
         let market = Market::start(store, options.market).await.unwrap();
+        market.connect(Arc::clone(&connectors));
         let jobs = Jobs::start(Arc::clone(&market), Arc::clone(&connectors), options.jobs);
         let app = App { market, connectors, jobs: Some(jobs) };
         let router = app.router(policy.clone(), true).unwrap();

@@ -63,7 +63,7 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Locks in the published order (campaigns, wallets, leads) and loads.
-    pub(super) async fn load(
+    pub(crate) async fn load(
         market: &'a Market,
         transaction: &Write,
         snapshot: &'a Snapshot,
