@@ -94,7 +94,9 @@ impl Behaviour {
             Self::Fail { .. } | Self::Throttle { .. } | Self::CloseAfterReading { .. } => accept(),
             Self::Gone => json(false, 410, "{}".to_owned()),
             Self::Hang => Reaction::Hang,
-            Self::Drip => Reaction::Answer { taken: true, status: 200, headers: Vec::new(), body: FakeBody::drip() },
+            Self::Drip => {
+                Reaction::Answer { taken: true, status: 200, headers: Vec::new(), body: FakeBody::drip(DRIP_PAUSE) }
+            }
             Self::Endless => {
                 Reaction::Answer { taken: true, status: 200, headers: Vec::new(), body: FakeBody::Endless }
             }
@@ -119,12 +121,14 @@ pub(super) enum FakeBody {
 }
 
 impl FakeBody {
-    fn text(text: String) -> Self {
-        Self::Text((!text.is_empty()).then(|| text.into()))
+    pub(super) fn text(text: impl Into<Bytes>) -> Self {
+        let bytes = text.into();
+        Self::Text((!bytes.is_empty()).then_some(bytes))
     }
 
-    fn drip() -> Self {
-        Self::Drip(tokio::time::interval(DRIP_PAUSE))
+    /// Without end, a byte and then a pause.
+    pub(super) fn drip(pause: Duration) -> Self {
+        Self::Drip(tokio::time::interval(pause))
     }
 }
 

@@ -7,16 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use leadyard_types::DeliveryId;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::behaviour::{Behaviour, FakeBody, Reaction};
+use super::server;
 use crate::webhook::verify;
 
 /// Messages kept for looking at; the oldest goes first.
@@ -87,7 +86,8 @@ impl FakeReceiver {
         let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State::default()));
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(accept(listener, Arc::clone(&state), stopped));
+        let answering = Arc::clone(&state);
+        tokio::spawn(server::run(listener, stopped, move |request| answer(Arc::clone(&answering), request)));
         Ok(Self { address, state, stop })
     }
 
@@ -188,29 +188,6 @@ fn key(id: &str) -> u128 {
         },
         |uuid| uuid.as_u128(),
     )
-}
-
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>, mut stopped: watch::Receiver<bool>) {
-    loop {
-        let accepted = tokio::select! {
-            _ = stopped.changed() => return,
-            accepted = listener.accept() => accepted,
-        };
-        if let Ok((stream, _)) = accepted {
-            tokio::spawn(serve(stream, Arc::clone(&state), stopped.clone()));
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, state: Arc<Mutex<State>>, mut stopped: watch::Receiver<bool>) {
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| answer(Arc::clone(&state), request));
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        _ = stopped.changed() => {}
-        // A client that hangs up, or a behaviour that closes the connection: neither is the fake's trouble.
-        _ = connection => {}
-    }
 }
 
 async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Result<Response<FakeBody>> {
