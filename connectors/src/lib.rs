@@ -30,7 +30,7 @@ pub use crypto::install_crypto;
 pub use email::{EmailConfig, Mailer, SmtpSecurity, SmtpSettings};
 pub use http::{GuardedClient, OutboundPolicy, SendFailure, SetupFailure};
 pub use load::LeadSender;
-pub use package::{DeliveryPackage, Named};
+pub use package::{DeliveryPackage, Named, PingMark};
 pub use ping::{PingAnswered, PingConfig, PingPackage};
 pub use schedule::next_attempt;
 pub use webhook::WebhookConfig;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use leadyard::app::App;
 use leadyard::http::server::Server;
-use leadyard_connectors::fake::FakeReceiver;
+use leadyard_connectors::fake::{FakeBidder, FakeReceiver};
 use leadyard_connectors::{Connectors, LeadSender, OutboundPolicy, install_crypto};
 use leadyard_entity::testing::OwnDatabase;
 use leadyard_entity::{MasterKeys, Store, StoreOptions};
@@ -135,6 +135,8 @@ pub struct TestApp {
     pub server: Option<Server>,
     /// Where leads are delivered.
     pub receiver: FakeReceiver,
+    /// Buyers who are asked for bids.
+    pub bidder: FakeBidder,
     /// The clock; it stands until it is moved.
     pub clock: Arc<ManualClock>,
     /// The rules of the way out.
@@ -160,7 +162,8 @@ impl TestApp {
         let master_keys = MasterKeys::generate().unwrap();
         let store = database.open(master_keys.clone(), clock.clone()).await;
         let receiver = FakeReceiver::start().await.unwrap();
-        let policy = OutboundPolicy::new(false).allowing(receiver.address());
+        let bidder = FakeBidder::start().await.unwrap();
+        let policy = OutboundPolicy::new(false).allowing(receiver.address()).allowing(bidder.address());
         let connectors = Arc::new(Connectors::new(policy.clone(), None).unwrap());
         let market = Market::start(store, options.market).await.unwrap();
         market.connect(Arc::clone(&connectors));
@@ -172,6 +175,7 @@ impl TestApp {
             app,
             server: Some(server),
             receiver,
+            bidder,
             clock,
             policy,
             master_keys,
