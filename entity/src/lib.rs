@@ -22,6 +22,7 @@ pub mod reports;
 pub mod scope;
 pub mod settlement;
 pub mod setup;
+mod signals;
 mod sql;
 pub mod store;
 pub mod suppression;
@@ -31,4 +32,5 @@ pub mod testing;
 
 pub use error::{StoreError, StoreResult};
 pub use keyring::{IndexHash, Keyring, MasterKeys};
+pub use signals::TaskListener;
 pub use store::{Engine, Read, Store, StoreOptions, TasksDue, Write};

@@ -37,8 +37,6 @@ pub struct Market {
     snapshot: RwLock<Arc<Snapshot>>,
     pub(crate) accounts: Mutex<HashMap<AccountKey, AccountId>>,
     pub(crate) queue: mpsc::Sender<Job>,
-    /// Notified after commits that added tasks: workers wait on it.
-    pub wake: Arc<Notify>,
     /// Notified after a buyer's verdict was settled: senders wait on it.
     pub settled: Arc<Notify>,
 }
@@ -59,7 +57,6 @@ impl Market {
             snapshot: RwLock::new(snapshot),
             accounts: Mutex::new(HashMap::new()),
             queue,
-            wake: Arc::new(Notify::new()),
             settled: Arc::new(Notify::new()),
             settings,
         });

@@ -9,7 +9,7 @@ mod rows;
 
 use std::sync::{Arc, Weak};
 
-use leadyard_entity::{StoreError, StoreResult, TasksDue};
+use leadyard_entity::{StoreError, StoreResult};
 use leadyard_types::{LeadAnswer, LeadId, LeadState, Money, Principal, SystemTask};
 use tokio::sync::{mpsc, oneshot};
 
@@ -95,19 +95,11 @@ impl Market {
             let accounts = batch.accounts.clone();
             let (writes, answers) = batch.decide()?;
             transaction.apply_placement(writes).await?;
-            let due = transaction.commit().await?;
+            let _ = transaction.commit().await?;
             self.remember_accounts(accounts);
-            self.wake_workers(due);
             return Ok(answers);
         }
         Err(StoreError::Unavailable("the configuration keeps changing".to_owned()))
-    }
-
-    /// Wakes the workers of this process, if a commit left them something to do.
-    pub fn wake_workers(&self, due: TasksDue) {
-        if due.0 > 0 {
-            self.wake.notify_one();
-        }
     }
 
     /// Prepares new leads against a newer configuration, keeping the moment they arrived.
