@@ -5,6 +5,7 @@ mod forms;
 mod health;
 mod leads;
 mod problem;
+mod receive;
 pub mod server;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/f/{form}", get(forms::show).post(forms::submit))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .method_not_allowed_fallback(problem::method_not_allowed)
         .with_state(state)
         .fallback(problem::not_found)
 }

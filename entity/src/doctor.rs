@@ -97,9 +97,16 @@ pub const FAULTS: [Fault; 21] = [
         advice: "look at the sale's transfers",
     },
     Fault {
+        name: "every sold sale paid its supplier once",
+        sql: "SELECT 'sale' AS what, s.id AS id FROM sale s WHERE s.state = 'SOLD' AND s.payout_minor > 0 AND
+              COALESCE((SELECT SUM(amount_minor) FROM ledger_transfer t WHERE t.lead_id = s.lead_id AND t.sale_id = s.id
+                        AND t.kind = 'PAYOUT'), 0) <> s.payout_minor",
+        advice: "look at the sale's transfers",
+    },
+    Fault {
         name: "no sale is credited beyond its price",
-        sql: "SELECT 'sale' AS what, s.id AS id FROM sale s WHERE s.price_minor <
-              (SELECT SUM(t.amount_minor) FROM ledger_transfer t WHERE t.lead_id = s.lead_id AND t.sale_id = s.id AND t.kind = 'COMPLAINT_CREDIT')",
+        sql: "SELECT 'sale' AS what, t.sale_id AS id FROM ledger_transfer t JOIN sale s ON s.id = t.sale_id
+              WHERE t.kind = 'COMPLAINT_CREDIT' GROUP BY t.sale_id, s.price_minor HAVING SUM(t.amount_minor) > s.price_minor",
         advice: "look at the sale's complaints: take back what was credited too much",
     },
     Fault {
@@ -112,15 +119,9 @@ pub const FAULTS: [Fault; 21] = [
     Fault {
         name: "nothing is taken back that was not paid out",
         sql: "SELECT 'lead' AS what, t.lead_id AS id FROM ledger_transfer t WHERE t.kind IN ('PAYOUT', 'CLAWBACK') AND t.lead_id IN
-              (SELECT c.lead_id FROM complaint c) GROUP BY t.lead_id HAVING SUM(CASE WHEN t.kind = 'PAYOUT' THEN t.amount_minor ELSE -t.amount_minor END) < 0",
+              (SELECT c.lead_id FROM complaint c) GROUP BY t.lead_id
+              HAVING SUM(CASE WHEN t.kind = 'PAYOUT' THEN t.amount_minor ELSE -t.amount_minor END) < 0",
         advice: "look at the lead's transfers to the supplier",
-    },
-    Fault {
-        name: "every sold sale paid its supplier once",
-        sql: "SELECT 'sale' AS what, s.id AS id FROM sale s WHERE s.state = 'SOLD' AND s.payout_minor > 0 AND
-              COALESCE((SELECT SUM(amount_minor) FROM ledger_transfer t WHERE t.lead_id = s.lead_id AND t.sale_id = s.id
-                        AND t.kind = 'PAYOUT'), 0) <> s.payout_minor",
-        advice: "look at the sale's transfers",
     },
     Fault {
         name: "cap counters equal the sales log",

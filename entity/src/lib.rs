@@ -7,6 +7,7 @@ pub mod complaints;
 pub mod configuration;
 pub mod conversions;
 pub mod deliveries;
+pub mod demo;
 pub mod doctor;
 pub mod error;
 pub mod finance;
@@ -29,6 +30,7 @@ pub mod suppression;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod yardstick;
 
 pub use error::{StoreError, StoreResult};
 pub use keyring::{IndexHash, Keyring, MasterKeys};

@@ -25,6 +25,9 @@ use crate::signals::Signals;
 
 /// How many readers SQLite gets beside its one writer.
 const SQLITE_READERS: u32 = 8;
+/// What each connection to SQLite keeps of the file in memory at most, as the pragma takes it: 32 MiB. The system's own
+/// cache holds the rest.
+const SQLITE_CACHE: &str = "-32768";
 /// How long a caller waits for a connection before it is told that the database is not available.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -143,6 +146,11 @@ impl Store {
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.inner.statements.load(Ordering::Relaxed)
+    }
+
+    /// The connection that writes, for what happens to the schema as a whole.
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        &self.inner.writer
     }
 
     /// A reader on behalf of a principal.
@@ -272,7 +280,7 @@ impl Write {
     }
 }
 
-async fn connect(options: &StoreOptions) -> StoreResult<(Engine, DatabaseConnection, DatabaseConnection)> {
+pub(crate) async fn connect(options: &StoreOptions) -> StoreResult<(Engine, DatabaseConnection, DatabaseConnection)> {
     if options.url.starts_with("sqlite:") {
         let (writer, reader) = connect_sqlite(&options.url).await?;
         return Ok((Engine::Sqlite, writer, reader));
@@ -296,9 +304,13 @@ async fn connect_sqlite(url: &str) -> StoreResult<(DatabaseConnection, DatabaseC
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .statement_cache_capacity(512)
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", SQLITE_CACHE)
         .pragma("temp_store", "memory")
         .optimize_on_close(true, None);
+    if let Some(folder) = options.get_filename().parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let failed = |error| StoreError::Fault(format!("the folder {} cannot be made: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -16,7 +16,7 @@ use crate::market::Market;
 use crate::placement::{Job, Work};
 use crate::rules::duplicate::fingerprint_fields;
 use crate::rules::facts::{LeadFacts, Origin, derive};
-use crate::rules::{consent, normalise, schedule};
+use crate::rules::{consent, marks, normalise, schedule};
 use crate::snapshot::{Campaign, Snapshot, Source, Vertical};
 
 /// Why a draft got no answer. Nothing was stored.
@@ -120,17 +120,15 @@ impl Market {
 pub(crate) fn prepare(
     snapshot: &Snapshot,
     keyring: &Keyring,
-    draft: LeadDraft,
+    mut draft: LeadDraft,
     now: Timestamp,
 ) -> Result<Prepared, IntakeError> {
     let source = snapshot.sources.get(&draft.source_id).cloned().ok_or(IntakeError::UnknownSource)?;
     let campaign = snapshot.campaigns.get(&source.campaign_id).cloned().ok_or(IntakeError::UnknownSource)?;
     let vertical = snapshot.verticals.get(&campaign.vertical_id).cloned().ok_or(IntakeError::UnknownSource)?;
+    marks::tidy(&mut draft, now);
     let (fields, mut problems) = vertical.rules.check(&campaign.country, &draft.fields, Required::Post);
     problems.extend(draft.problems.iter().cloned());
-    if draft.enquired_at.is_some_and(|moment| moment > now) {
-        problems.push(FieldProblem::new("enquired_at", "IN_FUTURE", "a moment in the past is expected"));
-    }
     let consent_refusal = consent::check_consent(&campaign.terms.consent, draft.consent.as_ref(), now).err();
     let (scope, key, request_hash) = request_identity(keyring, &draft);
     let contacts: Vec<(FieldKind, String)> = contact_values(&vertical, &fields);

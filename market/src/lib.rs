@@ -16,7 +16,7 @@ pub mod import;
 pub mod intake;
 pub mod market;
 pub mod patience;
-mod placement;
+pub mod placement;
 pub mod reconcile;
 pub mod rules;
 pub mod settlement;

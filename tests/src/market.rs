@@ -93,9 +93,15 @@ impl TestApp {
         Setup::new(self.store(), OPERATE, self.policy.clone())
     }
 
-    /// Makes the market.
+    /// Makes the market, in Germany, with a vertical that refuses unknown fields.
     pub async fn market(&self, selling: Selling) -> TestMarket {
+        self.market_in(selling, "DE", UnknownFields::Refuse).await
+    }
+
+    /// Makes a market in a country; one per country.
+    pub async fn market_in(&self, selling: Selling, country: &str, unknown_fields: UnknownFields) -> TestMarket {
         let setup = self.setup();
+        let name = if country == "DE" { "Test".to_owned() } else { format!("Test {country}") };
         let fields = vec![
             FieldDefinition::new("email", FieldKind::Email, Required::Post, true),
             FieldDefinition::new("phone", FieldKind::Phone, Required::Never, true),
@@ -108,21 +114,29 @@ impl TestApp {
             },
         ];
         let new = NewVertical {
-            key: "test".into(),
-            name: "Test".into(),
-            terms: VerticalTerms { fields, unknown_fields: UnknownFields::Refuse },
+            key: name.to_lowercase().replace(' ', "_"),
+            name: name.clone(),
+            terms: VerticalTerms { fields, unknown_fields },
         };
         let vertical_id = setup.create_vertical(new).await.unwrap();
-        self.campaign(vertical_id, "Test", "Supplier", selling).await
+        self.campaign(vertical_id, country, [&name, &format!("Supplier of {name}")], selling).await
     }
 
     /// Makes another campaign beside a market's own, with a supplier of its own.
     pub async fn campaign_beside(&self, market: &TestMarket, name: &str, selling: Selling) -> TestMarket {
         let known = self.store().read(OPERATE).by_id::<campaign::Entity>(market.campaign_id.0).await.unwrap();
-        self.campaign(known.unwrap().vertical_id.into(), name, &format!("Supplier of {name}"), selling).await
+        let known = known.unwrap();
+        let names = [name, &format!("Supplier of {name}")];
+        self.campaign(known.vertical_id.into(), &known.country, names, selling).await
     }
 
-    async fn campaign(&self, vertical_id: VerticalId, name: &str, supplier: &str, selling: Selling) -> TestMarket {
+    async fn campaign(
+        &self,
+        vertical_id: VerticalId,
+        country: &str,
+        [name, supplier]: [&str; 2],
+        selling: Selling,
+    ) -> TestMarket {
         let setup = self.setup();
         let terms = CampaignTerms {
             status: Status::Active,
@@ -147,7 +161,8 @@ impl TestApp {
             },
             redirects: Redirects { sold_url: Some("https://thanks.example/sold".into()), other_url: None },
         };
-        let new = NewCampaign { vertical_id, name: name.into(), country: "DE".into(), currency: Currency::EUR, terms };
+        let new =
+            NewCampaign { vertical_id, name: name.into(), country: country.into(), currency: Currency::EUR, terms };
         let campaign_id = setup.create_campaign(new).await.unwrap();
         let supplier_id = setup.create_supplier(supplier, None).await.unwrap();
         let terms = SourceTerms {

@@ -8,23 +8,21 @@ use std::sync::Arc;
 use leadyard::demo::people::Dice;
 use leadyard_connectors::fake::Behaviour;
 use leadyard_entity::MasterKeys;
-use leadyard_entity::model::sale;
-use leadyard_entity::read::{PageArgs, SaleOrder};
 use leadyard_entity::testing::{id_of, plant_faults};
 use leadyard_market::complaints::{ComplaintDecision, NewComplaint};
 use leadyard_market::doctor::{Report, examine};
 use leadyard_tests::market::{Selling, daily, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
 use leadyard_types::{
-    BuyerId, ComplaintReason, ContractTerms, Ids, ManualClock, RandomIds, SaleId, SaleMode, SourceTerms, Status,
-    Verdict,
+    ComplaintReason, ContractTerms, Ids, ManualClock, RandomIds, SaleId, SaleMode, SourceTerms, Status, Verdict,
 };
 use serde_json::json;
 use uuid::Uuid;
 
 /// A market with one of everything: `a` bought with caps and a webhook, `b` without either, `c` lost its answer; one
-/// lead was shared, one awaits an answer, one was rejected.
+/// lead was shared and complained about, one awaits an answer, one was rejected.
 async fn market(database: TestDatabase) -> (TestDatabase, MasterKeys, Arc<ManualClock>) {
+    let url = database.url();
     let app = TestApp::start(database).await;
     let selling = Selling { sale_mode: SaleMode::Shared { max: 2 }, ..Selling::default() };
     let market = app.market(selling).await;
@@ -55,22 +53,13 @@ async fn market(database: TestDatabase) -> (TestDatabase, MasterKeys, Arc<Manual
     assert_eq!(answer["status"], "sold", "{answer}");
     let (_, answer) = client.send_json("/v1/leads", &json!({ "email": "nobody" }), None).await.unwrap();
     assert_eq!(answer["status"], "rejected", "{answer}");
-    complain_about(&app, b).await;
+    let sale = id_of(&url, SOLD_TO_A).await.unwrap();
+    let complaint = NewComplaint { sale_id: SaleId(sale), reason: ComplaintReason::Duplicate, evidence: None };
+    let complaint_id = app.app.market.open_complaint(OPERATE, complaint).await.unwrap();
+    let decision = ComplaintDecision { complaint_id, upheld: true, credit_minor: Some(400), note: None };
+    app.app.market.decide_complaint(OPERATE, decision).await.unwrap();
     let (keys, clock) = (app.master_keys.clone(), app.clock.clone());
     (app.finish_and_keep().await, keys, clock)
-}
-
-/// A part of what a buyer paid is credited.
-async fn complain_about(app: &TestApp, buyer: BuyerId) {
-    let everything = leadyard_entity::read::SaleFilter { buyers: vec![buyer], ..Default::default() };
-    let first = PageArgs { limit: 1, backward: false, after: None, before: None };
-    let read = app.store().read(OPERATE);
-    let page = read.page::<sale::Entity>(&everything, SaleOrder::Oldest, &first).await.unwrap();
-    let (sale_id, reason) = (SaleId(page.rows[0].id), ComplaintReason::Unreachable);
-    let market = &app.app.market;
-    let complaint_id = market.open_complaint(OPERATE, NewComplaint { sale_id, reason, evidence: None }).await.unwrap();
-    let decision = ComplaintDecision { complaint_id, upheld: true, credit_minor: Some(100), note: None };
-    market.decide_complaint(OPERATE, decision).await.unwrap();
 }
 
 /// A fault: the proof it breaks, what finds the row that is named, and the statements that plant it. `{row}` is that
@@ -97,11 +86,38 @@ const SHARED_LEAD: &str = "SELECT s.lead_id FROM sale s JOIN buyer b ON b.id = s
 const WALLET_OF_B: &str = "SELECT l.id FROM ledger_account l JOIN buyer b ON b.id = l.owner_id WHERE l.kind = 'BUYER_WALLET' AND b.name = 'b'";
 
 fn faults() -> Vec<Planted> {
-    [money(), complaints(), sales(), work()].into_iter().flatten().collect()
+    [money(), sales(), work()].into_iter().flatten().collect()
 }
 
 fn money() -> Vec<Planted> {
     vec![
+        Planted {
+            proof: "no sale is credited beyond its price",
+            row: Row::Id("SELECT sale_id FROM complaint"),
+            sql: vec![
+                "UPDATE complaint SET credit_minor = 1001",
+                "UPDATE ledger_transfer SET amount_minor = 1001 WHERE kind = 'COMPLAINT_CREDIT'",
+                "UPDATE ledger_account SET balance_minor = balance_minor - 601 WHERE kind = 'CREDITS'",
+                "UPDATE ledger_account SET balance_minor = balance_minor + 601 WHERE kind = 'BUYER_WALLET'
+                 AND owner_id = (SELECT id FROM buyer WHERE name = 'a')",
+            ],
+        },
+        Planted {
+            proof: "every complaint moved the money it says",
+            row: Row::Id("SELECT id FROM complaint"),
+            sql: vec!["UPDATE complaint SET credit_minor = credit_minor - 1"],
+        },
+        Planted {
+            proof: "nothing is taken back that was not paid out",
+            row: Row::Id("SELECT lead_id FROM complaint"),
+            sql: vec![
+                "UPDATE ledger_account SET balance_minor = balance_minor + (SELECT 501 - amount_minor FROM ledger_transfer
+                 WHERE kind = 'CLAWBACK') * CASE kind WHEN 'PAYOUT_COST' THEN 1 ELSE -1 END
+                 WHERE kind IN ('PAYOUT_COST', 'SUPPLIER_PAYABLE')",
+                "UPDATE complaint SET clawback_minor = 501",
+                "UPDATE ledger_transfer SET amount_minor = 501 WHERE kind = 'CLAWBACK'",
+            ],
+        },
         Planted {
             // Money leaves one currency for another: every account still agrees with its transfers.
             proof: "every currency's balances sum to zero",
@@ -162,42 +178,6 @@ fn money() -> Vec<Planted> {
             proof: "every sold sale paid its supplier once",
             row: Row::Id(SOLD_TO_A),
             sql: vec!["UPDATE sale SET payout_minor = payout_minor + 1 WHERE id = {row}"],
-        },
-    ]
-}
-
-fn complaints() -> Vec<Planted> {
-    vec![
-        Planted {
-            proof: "no sale is credited beyond its price",
-            row: Row::Id(SOLD_TO_B),
-            sql: vec![
-                "UPDATE ledger_transfer SET amount_minor = 901 WHERE kind = 'COMPLAINT_CREDIT'",
-                "UPDATE complaint SET credit_minor = 901",
-                "UPDATE ledger_account SET balance_minor = balance_minor - 801 WHERE kind = 'CREDITS'",
-                "UPDATE ledger_account SET balance_minor = balance_minor + 801 WHERE kind = 'BUYER_WALLET'
-                 AND owner_id = (SELECT buyer_id FROM sale WHERE id = {row})",
-            ],
-        },
-        Planted {
-            proof: "every complaint moved the money it says",
-            row: Row::Id("SELECT id FROM complaint"),
-            sql: vec!["UPDATE complaint SET credit_minor = credit_minor + 1"],
-        },
-        Planted {
-            proof: "every complaint moved the money it says",
-            row: Row::Id("SELECT id FROM complaint"),
-            sql: vec!["UPDATE complaint SET state = 'REFUSED'"],
-        },
-        Planted {
-            proof: "nothing is taken back that was not paid out",
-            row: Row::Id(SHARED_LEAD),
-            sql: vec![
-                "UPDATE ledger_transfer SET amount_minor = amount_minor + 1000 WHERE kind = 'CLAWBACK'",
-                "UPDATE complaint SET clawback_minor = clawback_minor + 1000",
-                "UPDATE ledger_account SET balance_minor = balance_minor - 1000 WHERE kind = 'SUPPLIER_PAYABLE'",
-                "UPDATE ledger_account SET balance_minor = balance_minor + 1000 WHERE kind = 'PAYOUT_COST'",
-            ],
         },
     ]
 }

@@ -1,8 +1,11 @@
 //! The suppliers' door: what is sent is answered clearly, stored, and never taken twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use leadyard_tests::market::{Selling, lead, terms};
-use leadyard_tests::{TestApp, TestDatabase};
+use leadyard_tests::{OPERATE, TestApp, TestDatabase};
 use serde_json::{Value, json};
 
 /// The same key gets the first answer; with another body it is refused; without a key the same body counts as the same
@@ -38,11 +41,11 @@ async fn twins_at_once_are_one_lead() {
     for database in TestDatabase::both().await {
         let app = TestApp::start(database).await;
         let market = app.market(Selling::default()).await;
-        let client = std::sync::Arc::new(app.client(&market.key));
+        let client = Arc::new(app.client(&market.key));
         for key in [None, Some("twin")] {
             let mut twins = tokio::task::JoinSet::new();
             for _ in 0..40 {
-                let client = std::sync::Arc::clone(&client);
+                let client = Arc::clone(&client);
                 twins.spawn(async move {
                     client.send_json("/v1/leads", &lead(usize::from(key.is_some())), key).await.unwrap()
                 });
@@ -133,6 +136,37 @@ async fn a_form_goes_the_same_way() {
         assert_eq!(answer.status, 422);
         assert_eq!(client.get(&path).await.unwrap().status, 200);
         assert_eq!(client.get("/f/nothing").await.unwrap().status, 404);
+        app.finish().await;
+    }
+}
+
+/// An orderly end answers what is under way: whatever was stored was acknowledged, and the other way round.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orderly_end_answers_what_is_under_way() {
+    for database in TestDatabase::both().await {
+        let mut app = TestApp::start(database).await;
+        let market = app.market(Selling::default()).await;
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let mut clients = tokio::task::JoinSet::new();
+        for client in 0..32 {
+            let (sender, acknowledged) = (app.client(&market.key), Arc::clone(&acknowledged));
+            clients.spawn(async move {
+                for number in 0..1_000 {
+                    match sender.send_json("/v1/leads", &lead(client * 1_000 + number), None).await {
+                        Ok((status, answer)) => assert_eq!((status, &answer["status"]), (200, &json!("unsold"))),
+                        Err(_) => return,
+                    }
+                    acknowledged.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        while acknowledged.load(Ordering::SeqCst) < 100 {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        app.server.take().unwrap().shutdown().await;
+        clients.join_all().await;
+        let stored = app.store().read(OPERATE).totals().await.unwrap().received;
+        assert_eq!(usize::try_from(stored).unwrap(), acknowledged.load(Ordering::SeqCst));
         app.finish().await;
     }
 }

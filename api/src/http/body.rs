@@ -1,19 +1,23 @@
-//! Reading what suppliers send: bounded, strict about shape, and never in panic.
+//! Reading what suppliers send: strict about shape, and never in panic.
 
-use axum::body::{Body, to_bytes};
+mod consent;
+mod tree;
+
 use axum::http::StatusCode;
 use leadyard_types::{Consent, FieldProblem, Timestamp};
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
 
-/// The longest body taken: far more than any lead needs.
-pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
-
 /// Keys of a flat body that are not fields.
 const RESERVED: [&str; 4] = ["consent", "subid", "external_id", "enquired_at"];
+
+/// The most problems that are named here; who sends more has sent something else altogether.
+const PROBLEMS_MAX: usize = 100;
+
+/// What is expected of a moment.
+const MOMENT_EXPECTED: &str = "a moment as RFC 3339 is expected, for example 2026-11-21T10:00:00Z";
 
 /// A lead as it was sent, before anything is known about its source.
 #[derive(Debug, Default)]
@@ -26,102 +30,35 @@ pub(super) struct SentLead {
     pub(super) problems: Vec<FieldProblem>,
 }
 
-/// Reads a body, up to the limit.
-pub(super) async fn read(body: Body) -> Result<Vec<u8>, Problem> {
-    to_bytes(body, BODY_BYTES_MAX).await.map(|bytes| bytes.to_vec()).map_err(|_| {
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "BODY_TOO_LARGE",
-            "a body of at most 64 KiB is expected, sent whole",
-        )
-    })
-}
-
-/// An object that remembers keys sent twice.
-struct Object {
-    map: Map<String, Value>,
-    repeated: Vec<String>,
-}
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Object;
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Object, A::Error> {
-                let mut object = Object { map: Map::new(), repeated: Vec::new() };
-                while let Some(key) = access.next_key::<String>()? {
-                    let value = if key == "fields" {
-                        let inner: FieldsOrValue = access.next_value()?;
-                        object.repeated.extend(inner.repeated);
-                        inner.value
-                    } else {
-                        access.next_value()?
-                    };
-                    if object.map.insert(key.clone(), value).is_some() {
-                        object.repeated.push(key);
-                    }
-                }
-                Ok(object)
-            }
-        }
-        deserializer.deserialize_map(Reader)
-    }
-}
-
-/// The value of `fields`: an object whose repeated keys are remembered, or whatever else was sent.
-struct FieldsOrValue {
-    value: Value,
-    repeated: Vec<String>,
-}
-
-impl<'de> Deserialize<'de> for FieldsOrValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = FieldsOrValue;
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object of fields")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<FieldsOrValue, A::Error> {
-                let (mut map, mut repeated) = (Map::new(), Vec::new());
-                while let Some((key, value)) = access.next_entry::<String, Value>()? {
-                    if map.insert(key.clone(), value).is_some() {
-                        repeated.push(key);
-                    }
-                }
-                Ok(FieldsOrValue { value: Value::Object(map), repeated })
-            }
-        }
-        deserializer.deserialize_map(Reader)
-    }
-}
-
 /// Reads a JSON body: `{"fields": {…}, "consent": {…}, …}`, or the fields themselves beside the reserved keys.
 pub(super) fn from_json(bytes: &[u8]) -> Result<SentLead, Problem> {
-    let malformed = |error: serde_json::Error| {
-        let detail =
-            format!("a JSON object is expected; line {}, column {} is not as expected", error.line(), error.column());
-        Problem::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", detail)
-    };
     if std::str::from_utf8(bytes).is_err() {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "INVALID_UTF8", "the body must be UTF-8"));
+        return Err(invalid_utf8());
     }
-    let Object { map, repeated } = serde_json::from_slice(bytes).map_err(malformed)?;
-    let mut sent = from_map(map);
-    sent.problems
-        .extend(repeated.into_iter().map(|key| FieldProblem::new(key, "REPEATED", "each key is expected once")));
-    Ok(sent)
+    let (value, repeated) = tree::parse(bytes).map_err(|error| {
+        let detail = format!(
+            "a JSON object is expected; line {}, column {} is not as expected (nothing nests deeper than 127, and no number is beyond 1e308)",
+            error.line(),
+            error.column()
+        );
+        Problem::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", detail)
+    })?;
+    let Value::Object(map) = value else {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "NOT_AN_OBJECT", "one JSON object, one lead, is expected"));
+    };
+    Ok(from_map(map, repeated))
 }
 
 /// Reads a form body: every pair is a field, but for the reserved keys and `consent_…`.
 pub(super) fn from_form(bytes: &[u8]) -> Result<SentLead, Problem> {
-    let (mut map, mut consent, mut repeated) = (Map::new(), Map::new(), Vec::new());
-    let pairs: Vec<(String, String)> = serde_urlencoded(bytes);
-    for (key, value) in pairs {
+    let (mut map, mut consent, mut repeated, mut broken) = (Map::new(), Map::new(), Vec::new(), Vec::new());
+    for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_at(pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len()));
+        let key = decoded(key).map_err(|_| invalid_utf8())?;
+        let value = decoded(value.get(1..).unwrap_or_default()).unwrap_or_else(|lossy| {
+            broken.push(key.clone());
+            lossy
+        });
         let target = match key.strip_prefix("consent_") {
             Some(part) => consent.insert(part.to_owned(), consent_value(part, &value)),
             None => map.insert(key.clone(), Value::String(value)),
@@ -133,10 +70,14 @@ pub(super) fn from_form(bytes: &[u8]) -> Result<SentLead, Problem> {
     if !consent.is_empty() {
         map.insert("consent".to_owned(), Value::Object(consent));
     }
-    let mut sent = from_map(map);
-    sent.problems
-        .extend(repeated.into_iter().map(|key| FieldProblem::new(key, "REPEATED", "each key is expected once")));
+    let mut sent = from_map(map, repeated);
+    let message = "the value must be UTF-8, percent-encoded";
+    sent.problems.extend(broken.iter().map(|key| FieldProblem::new(shown(key), "INVALID_UTF8", message)));
     Ok(sent)
+}
+
+fn invalid_utf8() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "INVALID_UTF8", "the body must be UTF-8")
 }
 
 /// Lists of a consent come comma-separated in a form.
@@ -147,99 +88,84 @@ fn consent_value(part: &str, value: &str) -> Value {
     Value::from(value)
 }
 
-/// `application/x-www-form-urlencoded`, as the URL standard decodes it: it never fails.
-fn serde_urlencoded(bytes: &[u8]) -> Vec<(String, String)> {
-    let text = String::from_utf8_lossy(bytes);
-    let decode = |part: &str| {
-        let part = part.replace('+', " ");
-        let mut decoded = Vec::with_capacity(part.len());
-        let mut bytes = part.bytes();
-        while let Some(byte) = bytes.next() {
-            let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-            let ahead = bytes.clone();
-            if byte == b'%' {
-                let mut pair = ahead;
-                if let (Some(high), Some(low)) = (hex(pair.next()), hex(pair.next())) {
-                    decoded.push(u8::try_from(high * 16 + low).unwrap_or_default());
-                    bytes = pair;
-                    continue;
-                }
-            }
-            decoded.push(byte);
-        }
-        String::from_utf8_lossy(&decoded).into_owned()
-    };
-    text.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(key, value)| (decode(key), decode(value)))
-        .collect()
+/// One half of a pair of `application/x-www-form-urlencoded`; with what could be read of it, where it is not UTF-8.
+fn decoded(part: &[u8]) -> Result<String, String> {
+    let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let bytes: Vec<u8> = percent_decode(&spaced).collect();
+    String::from_utf8(bytes).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-fn from_map(mut map: Map<String, Value>) -> SentLead {
+fn from_map(mut map: Map<String, Value>, repeated: Vec<String>) -> SentLead {
     let mut sent = SentLead::default();
-    sent.subid = text(&mut map, "subid", &mut sent.problems);
-    sent.external_id = text(&mut map, "external_id", &mut sent.problems);
-    sent.enquired_at = moment(&mut map, &mut sent.problems);
-    sent.consent = consent(map.remove("consent"), &mut sent.problems);
+    let problems = &mut sent.problems;
+    problems.extend(
+        repeated
+            .iter()
+            .take(PROBLEMS_MAX)
+            .map(|key| FieldProblem::new(shown(key), "REPEATED", "each key is expected once")),
+    );
+    sent.subid = mark(&mut map, "subid", problems);
+    sent.external_id = mark(&mut map, "external_id", problems);
+    sent.enquired_at = enquired_at(&mut map, problems);
+    sent.consent = map.remove("consent").and_then(|value| consent::read(value, problems));
     match map.remove("fields") {
         Some(Value::Object(fields)) => {
-            for key in map.keys() {
+            for key in map.keys().take(PROBLEMS_MAX) {
                 let message = format!("beside `fields` only {} are expected", RESERVED.join(", "));
-                sent.problems.push(FieldProblem::new(key.clone(), "UNKNOWN_KEY", message));
+                problems.push(FieldProblem::new(shown(key), "UNKNOWN_KEY", message));
             }
             sent.fields = fields;
         }
-        Some(_) => sent.problems.push(FieldProblem::new("fields", "WRONG_TYPE", "an object of fields is expected")),
+        Some(_) => problems.push(FieldProblem::new("fields", "WRONG_TYPE", "an object of fields is expected")),
         None => sent.fields = map,
     }
     sent
 }
 
-/// The supplier's marks are short texts.
-fn text(map: &mut Map<String, Value>, key: &str, problems: &mut Vec<FieldProblem>) -> Option<String> {
-    const MARK_CHARS: usize = 200;
-    let value = match map.remove(key)? {
-        Value::Null => return None,
-        Value::String(text) => text,
-        Value::Number(number) => number.to_string(),
+/// A key as it is named in a problem: whatever was sent, made fit for a sentence.
+fn shown(key: &str) -> String {
+    const KEY_CHARS: usize = 64;
+    key.chars().filter(|c| !c.is_control()).take(KEY_CHARS).collect()
+}
+
+/// The supplier's marks are short texts, or whole numbers.
+fn mark(map: &mut Map<String, Value>, key: &str, problems: &mut Vec<FieldProblem>) -> Option<String> {
+    match map.remove(key)? {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        Value::Number(_) => {
+            let message = "a text is expected: a number this long loses digits on the way";
+            problems.push(FieldProblem::new(key, "WRONG_TYPE", message));
+            None
+        }
         _ => {
             problems.push(FieldProblem::new(key, "WRONG_TYPE", "a text is expected"));
-            return None;
-        }
-    };
-    if value.chars().count() > MARK_CHARS {
-        problems.push(FieldProblem::new(key, "TOO_LONG", "at most 200 characters are expected"));
-        return None;
-    }
-    Some(value)
-}
-
-fn moment(map: &mut Map<String, Value>, problems: &mut Vec<FieldProblem>) -> Option<Timestamp> {
-    let value = map.remove("enquired_at").filter(|value| !value.is_null())?;
-    let parsed = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
-    if parsed.is_none() {
-        let message = "a moment as RFC 3339 is expected, for example 2026-11-21T10:00:00Z";
-        problems.push(FieldProblem::new("enquired_at", "INVALID_TIME", message));
-    }
-    parsed
-}
-
-fn consent(value: Option<Value>, problems: &mut Vec<FieldProblem>) -> Option<Consent> {
-    let value = value.filter(|value| !value.is_null())?;
-    match serde_json::from_value(value) {
-        Ok(consent) => Some(consent),
-        Err(_) => {
-            let message = "an object with text, text_version, given_at (RFC 3339), page_url, ip, purposes, recipients, certificate_urls or basis is expected";
-            problems.push(FieldProblem::new("consent", "WRONG_SHAPE", message));
             None
         }
     }
 }
 
+fn enquired_at(map: &mut Map<String, Value>, problems: &mut Vec<FieldProblem>) -> Option<Timestamp> {
+    let value = map.remove("enquired_at").filter(|value| !value.is_null())?;
+    let parsed = value.as_str().and_then(moment);
+    if parsed.is_none() {
+        problems.push(FieldProblem::new("enquired_at", "INVALID_TIME", MOMENT_EXPECTED));
+    }
+    parsed
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    chrono::DateTime::parse_from_rfc3339(text.trim()).ok().map(|moment| moment.to_utc())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn named(sent: &SentLead) -> Vec<String> {
+        sent.problems.iter().map(|problem| format!("{} {}", problem.field, problem.code)).collect()
+    }
 
     /// Both shapes are understood, and nothing malformed gets through or panics.
     #[test]
@@ -249,23 +175,47 @@ mod tests {
         let flat = from_json(br#"{"email":"a@b.de","subid":"x"}"#).unwrap();
         assert_eq!(nested.fields, flat.fields);
         assert_eq!(nested.consent.unwrap().purposes, ["call"]);
-        let form = from_form(b"email=a%40b.de&name=J%C3%BCrgen+M&consent_purposes=call,mail&bad=%zz").unwrap();
+        let form = from_form(b"email=a%40b.de&name=J%C3%BCrgen+M&consent_purposes=call,mail&bad=%zz&&alone").unwrap();
         assert_eq!(form.fields["email"], "a@b.de");
         assert_eq!(form.fields["name"], "Jürgen M");
-        assert_eq!(form.fields["bad"], "%zz");
-        assert_eq!(form.consent.unwrap().purposes, ["call", "mail"]);
-        for bad in [&b"{"[..], b"[]", b"\xff\xfe", b"{\"a\":1", b"nul", b""] {
+        assert_eq!((&form.fields["bad"], &form.fields["alone"]), (&Value::from("%zz"), &Value::from("")));
+        assert_eq!(form.consent.as_ref().unwrap().purposes, ["call", "mail"]);
+        assert_eq!(named(&form), Vec::<String>::new());
+        for bad in [&b"{"[..], b"[]", b"\xff\xfe", b"{\"a\":1", b"nul", b"", b"5", b"\"x\""] {
             assert!(from_json(bad).is_err());
         }
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(5000), "]".repeat(5000));
         assert!(from_json(deep.as_bytes()).is_err());
     }
 
-    /// A key sent twice is named, wherever it stands.
+    /// A key sent twice is named, wherever it stands; endless repetition gives a short answer.
     #[test]
     fn repeated_keys_are_named() {
         let sent = from_json(br#"{"fields":{"a":1,"a":2},"subid":"x","subid":"y"}"#).unwrap();
-        let named: Vec<&str> = sent.problems.iter().map(|problem| problem.field.as_str()).collect();
-        assert_eq!(named, ["a", "subid"]);
+        assert_eq!(named(&sent), ["a REPEATED", "subid REPEATED"]);
+        let sent = from_form(b"a=1&a=2&consent_ip=1&consent_ip=2").unwrap();
+        assert_eq!(named(&sent), ["a REPEATED", "consent_ip REPEATED"]);
+        let sent = from_form("a=1&".repeat(10_000).as_bytes()).unwrap();
+        assert_eq!(sent.problems.len(), PROBLEMS_MAX);
+    }
+
+    /// What stands beside the fields has its types, and each that is wrong is named.
+    #[test]
+    fn marks_have_their_types() {
+        let sent = from_json(br#"{"fields":5,"subid":[1],"external_id":12345678901234567890123,"enquired_at":"now"}"#);
+        let wanted = ["subid WRONG_TYPE", "external_id WRONG_TYPE", "enquired_at INVALID_TIME", "fields WRONG_TYPE"];
+        assert_eq!(named(&sent.unwrap()), wanted);
+        let sent = from_json(br#"{"external_id":12345678901234567890,"subid":-7,"a":1}"#).unwrap();
+        assert_eq!((sent.external_id.as_deref(), sent.subid.as_deref()), (Some("12345678901234567890"), Some("-7")));
+        let sent = from_json(br#"{"fields":{},"what\u0000":1}"#).unwrap();
+        assert_eq!(named(&sent), ["what UNKNOWN_KEY"]);
+    }
+
+    /// A form in another encoding is named by its field, and a key that cannot be read ends it.
+    #[test]
+    fn forms_are_utf8() {
+        let sent = from_form(b"name=M%FCller&other=ok").unwrap();
+        assert_eq!(named(&sent), ["name INVALID_UTF8"]);
+        assert!(from_form(b"n%FCme=x").is_err());
     }
 }

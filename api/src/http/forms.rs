@@ -1,37 +1,40 @@
 //! `/f/{form}`: a source's web form. Showing it is for trying a source out; sending to it is for real sites, which are
 //! redirected afterwards.
 
-use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use leadyard_market::snapshot::Vertical;
 use leadyard_types::{Door, FieldKind, FieldProblem, LeadAnswer, LeadState, Principal, Required, SourceId};
 
-use super::body::{from_form, read};
+use super::body::from_form;
 use super::leads::draft;
+use super::receive::Sent;
 use super::{HttpState, Problem};
 
 /// A field people do not see and programs fill in.
 const HONEYPOT: &str = "website_url";
 
-async fn source(state: &HttpState, form: &str) -> Result<SourceId, Problem> {
-    let known = state.market.snapshot().forms.get(form).copied();
+/// The source of a form's path; a path that is no text names none.
+async fn source(state: &HttpState, form: Result<Path<String>, PathRejection>) -> Result<SourceId, Problem> {
+    let missing = || Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such form");
+    let Path(form) = form.map_err(|_| missing())?;
+    let known = state.market.snapshot().forms.get(&form).copied();
     if let Some(source) = known {
         return Ok(source);
     }
     let fresh = state.market.refresh().await.map_err(leadyard_market::IntakeError::from)?;
-    let missing = || Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such form");
-    fresh.forms.get(form).copied().ok_or_else(missing)
+    fresh.forms.get(&form).copied().ok_or_else(missing)
 }
 
 pub(super) async fn submit(
     State(state): State<HttpState>,
-    Path(form): Path<String>,
-    body: Body,
+    form: Result<Path<String>, PathRejection>,
+    Sent(body): Sent,
 ) -> Result<Response, Problem> {
-    let source_id = source(&state, &form).await?;
-    let mut sent = from_form(&read(body).await?)?;
+    let source_id = source(&state, form).await?;
+    let mut sent = from_form(&body)?;
     let trap = sent.fields.remove(HONEYPOT).and_then(|value| value.as_str().map(|text| !text.is_empty()));
     if trap == Some(true) {
         sent.problems.push(FieldProblem::new(HONEYPOT, "NOT_EMPTY", "this field stays empty"));
@@ -58,8 +61,11 @@ fn thanks(answer: &LeadAnswer) -> Response {
     Html(page("Thank you", "<p>We have received your enquiry.</p>")).into_response()
 }
 
-pub(super) async fn show(State(state): State<HttpState>, Path(form): Path<String>) -> Result<Html<String>, Problem> {
-    let source_id = source(&state, &form).await?;
+pub(super) async fn show(
+    State(state): State<HttpState>,
+    form: Result<Path<String>, PathRejection>,
+) -> Result<Html<String>, Problem> {
+    let source_id = source(&state, form).await?;
     let snapshot = state.market.snapshot();
     let missing = || Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such form");
     let campaign = snapshot.sources.get(&source_id).and_then(|source| snapshot.campaigns.get(&source.campaign_id));

@@ -2,13 +2,13 @@
 //! other codes mean that nothing was stored.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use leadyard_types::{Door, LeadAnswer, LeadDraft, LeadState, Principal, SourceId};
 use serde_json::{Value, json};
 
-use super::body::{SentLead, from_form, from_json, read};
+use super::body::{SentLead, from_form, from_json};
+use super::receive::Sent;
 use super::{HttpState, Problem};
 
 /// The longest idempotency key taken.
@@ -17,7 +17,7 @@ const KEY_BYTES_MAX: usize = 200;
 pub(super) async fn submit(
     State(state): State<HttpState>,
     headers: HeaderMap,
-    body: Body,
+    body: Result<Sent, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let principal = authenticate(&state, &headers).await?;
     let Principal::Source { source_id } = principal else {
@@ -27,8 +27,8 @@ pub(super) async fn submit(
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let sent = match kind.as_str() {
-        "application/json" => from_json(&read(body).await?)?,
-        "application/x-www-form-urlencoded" => from_form(&read(body).await?)?,
+        "application/json" => from_json(&body?.0)?,
+        "application/x-www-form-urlencoded" => from_form(&body?.0)?,
         _ => {
             let detail = "application/json or application/x-www-form-urlencoded is expected";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail));
@@ -39,12 +39,18 @@ pub(super) async fn submit(
     Ok(Json(answer_json(&answer)))
 }
 
-/// The key in `Authorization: Bearer` or `x-api-key`.
+/// The key in `Authorization: Bearer` (in any case, as RFC 9110 has it) or `x-api-key`.
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()))
+}
+
 async fn authenticate(state: &HttpState, headers: &HeaderMap) -> Result<Principal, Problem> {
     let unauthorised = || Problem::from(leadyard_market::IntakeError::UnknownSource);
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let token = bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()));
-    let token = token.ok_or_else(unauthorised)?;
+    let token = token(headers).ok_or_else(unauthorised)?;
     let principal = state.market.store().authenticate(token).await.map_err(leadyard_market::IntakeError::from)?;
     principal.ok_or_else(unauthorised)
 }

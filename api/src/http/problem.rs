@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 says: `application/problem+json` with a stable code, and the fields concerned.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -27,6 +29,13 @@ impl Problem {
     #[must_use]
     pub fn with(mut self, problems: Vec<FieldProblem>) -> Self {
         self.problems = problems;
+        self
+    }
+
+    /// With the time after which trying again makes sense, in whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after_seconds = Some(after.as_secs().max(1));
         self
     }
 }
@@ -63,20 +72,13 @@ impl From<IntakeError> for Problem {
                 "this Idempotency-Key was used with another body; use a new key for another lead",
             ),
             IntakeError::Busy { retry_after } => {
-                let mut problem =
-                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", "too many leads are waiting; try again");
-                problem.retry_after_seconds = Some(retry_after.as_secs().max(1));
-                problem
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", "too many leads are waiting; try again")
+                    .retry_after(retry_after)
             }
             IntakeError::Store(error) => {
                 tracing::error!(%error, "a lead could not be stored");
-                let mut problem = Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "UNAVAILABLE",
-                    "the lead could not be stored; send it again with the same Idempotency-Key",
-                );
-                problem.retry_after_seconds = Some(2);
-                problem
+                let detail = "the lead could not be stored; send it again with the same Idempotency-Key";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", detail).retry_after(Duration::from_secs(2))
             }
         }
     }
@@ -84,4 +86,8 @@ impl From<IntakeError> for Problem {
 
 pub(super) async fn not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing at this address")
+}
+
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "this address takes other methods: see Allow")
 }

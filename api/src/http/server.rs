@@ -1,30 +1,56 @@
-//! Serving: bounded connections, bounded headers, bounded waiting, and an orderly end.
+//! Serving: bounded connections, bounded headers, bounded bodies, bounded waiting, and an orderly end.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 
-/// A connection that takes longer than this to send its headers is closed; bare `axum::serve` would hold it for ever.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest a request may take, the waiting for buyers' verdicts included.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longer headers are refused.
-const HEADER_BYTES_MAX: usize = 32 * 1024;
-/// More connections wait to be accepted.
-const CONNECTIONS_MAX: usize = 4_096;
-/// How long an orderly end waits for requests under way.
-const DRAIN: Duration = Duration::from_secs(20);
+use super::problem::Problem;
+use super::receive::receive;
+
+/// How much of everything a server takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// How many connections are open at once; more wait to be accepted.
+    pub connections_max: usize,
+    /// The longest head of a request, in bytes; it is looked at between reads, so up to twice as much may pass.
+    pub header_bytes_max: usize,
+    /// How long a connection may be silent before a request's head is whole; bare `axum::serve` would wait for ever.
+    pub header_timeout: Duration,
+    /// How long a body may take after its head.
+    pub body_timeout: Duration,
+    /// The longest a request may take, the waiting for buyers' verdicts included.
+    pub request_timeout: Duration,
+    /// How long an orderly end waits for requests under way.
+    pub drain: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 4_096,
+            header_bytes_max: 32 * 1024,
+            // Together ten seconds, after which no slow connection is left.
+            header_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
+            drain: Duration::from_secs(20),
+        }
+    }
+}
 
 /// A server that is listening.
 #[derive(Debug)]
@@ -38,13 +64,19 @@ pub struct Server {
 impl Server {
     /// Listens and serves in the background.
     pub async fn start(listen: SocketAddr, router: Router) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(listen).await?;
+        Self::start_with(listen, router, ServerLimits::default()).await
+    }
+
+    /// Listens and serves in the background, within limits of its own.
+    pub async fn start_with(listen: SocketAddr, router: Router, limits: ServerLimits) -> std::io::Result<Self> {
+        let listener = bind(listen)?;
         let address = listener.local_addr()?;
         let router = router
-            .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
-            .layer(CatchPanicLayer::new());
+            .layer(from_fn_with_state(limits, receive))
+            .layer(from_fn_with_state(limits, in_time))
+            .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| fault().into_response()));
         let stop = CancellationToken::new();
-        let running = tokio::spawn(serve(listener, router, stop.clone()));
+        let running = tokio::spawn(serve(listener, router, limits, stop.clone()));
         Ok(Self { address, stop, running })
     }
 
@@ -55,11 +87,69 @@ impl Server {
     }
 }
 
-async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES_MAX);
+/// How many connections the kernel keeps for us until they are accepted (it may keep fewer): where there are more at
+/// once, each tries again only after a second.
+const BACKLOG: u32 = 4_096;
+
+fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As std does: a server that was restarted takes its address at once.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
+}
+
+/// The file descriptors that others need: the database, buyers' servers, the log.
+const FILES_KEPT: usize = 256;
+/// Below so many connections nobody is served.
+const PLACES_MIN: usize = 64;
+
+/// How many connections are taken where the process may have so many files open.
+fn places(connections_max: usize, files_max: Option<usize>) -> usize {
+    let fit = files_max.map_or(connections_max, |files| files.saturating_sub(FILES_KEPT).max(PLACES_MIN));
+    if fit < connections_max {
+        tracing::warn!(fit, connections_max, "the limit of open files allows fewer connections: raise it (ulimit -n)");
+    }
+    fit.min(connections_max)
+}
+
+/// The soft limit of open files, as Linux tells it in `/proc/self/limits`; `None` elsewhere, and where there is none.
+fn open_files_max(limits: &str) -> Option<usize> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// A defect of this program. What was thrown is in the log, not in the answer.
+fn fault() -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "FAULT", "this is a fault of the server; it is in its log")
+}
+
+/// Gives up on requests that take too long. Whatever they committed is committed.
+async fn in_time(
+    axum::extract::State(limits): axum::extract::State<ServerLimits>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match tokio::time::timeout(limits.request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "TIMEOUT",
+            "this took too long; send it again with the same Idempotency-Key",
+        )
+        .retry_after(Duration::from_secs(2))
+        .into_response(),
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, stop: CancellationToken) {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(limits.header_bytes_max);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let files = std::fs::read_to_string("/proc/self/limits").ok().as_deref().and_then(open_files_max);
+    let places = Arc::new(Semaphore::new(places(limits.connections_max, files)));
+    let cut = CancellationToken::new();
     loop {
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
@@ -74,17 +164,28 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        // Answers are small and wait for nobody.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
+        let cut = cut.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+            tokio::select! {
+                ended = connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                }
+                () = cut.cancelled() => {}
             }
             drop(place);
         });
     }
     drop(listener);
-    let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+    let _ = tokio::time::timeout(limits.drain, graceful.shutdown()).await;
+    cut.cancel();
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ pub mod duplicate;
 pub mod facts;
 pub mod filter;
 pub mod index;
+pub mod marks;
 pub mod method;
 pub mod normalise;
 pub mod payout;

@@ -90,13 +90,22 @@ fn is_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Without the country's letters that people put in front (`D-10115`, `A-1010`, `CH-8001`).
+/// Without the country's letters that people put in front (`D-10115`, `A-1010`, `F-75001`); only where codes begin with
+/// a digit.
 fn without_country<'a>(country: &str, compact: &'a str) -> &'a str {
     let habits: &[&str] = match country {
         "DE" => &["DE", "D"],
         "AT" => &["AT", "A"],
         "CH" => &["CH"],
         "LI" => &["LI", "FL"],
+        "BE" => &["BE", "B"],
+        "DK" => &["DK"],
+        "ES" => &["ES", "E"],
+        "FR" => &["FR", "F"],
+        "IT" => &["IT", "I"],
+        "LU" => &["LU", "L"],
+        "NL" => &["NL"],
+        "NO" => &["NO", "N"],
         _ => &[],
     };
     habits.iter().find_map(|habit| compact.strip_prefix(habit)).unwrap_or(compact)

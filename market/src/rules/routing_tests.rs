@@ -109,6 +109,8 @@ fn assert_promise(weights: &[u32], places: u8, leads: i128) {
 fn ties_of_the_deadline_are_broken_by_the_room_afterwards() {
     assert_promise(&[2, 2, 3, 3], 3, 60);
     assert_promise(&[2, 8, 4, 2, 5, 5], 4, 60);
+    // The last tie: how long a shift would last.
+    assert_promise(&[3, 3, 3, 4, 4, 8], 5, 60);
 }
 
 proptest! {

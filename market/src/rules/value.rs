@@ -45,6 +45,12 @@ pub fn as_text(kind: FieldKind, sent: &Value) -> Result<Option<String>, Fault> {
     let text = match sent {
         Value::Null => return Ok(None),
         Value::Bool(value) => value.to_string(),
+        Value::Number(number) if has_lost_digits(kind, number) => {
+            return Err(fault(
+                "OUT_OF_RANGE",
+                "a number this long loses digits on the way: send it as text, in quotes",
+            ));
+        }
         Value::Number(number) => number.to_string(),
         Value::String(text) => text.nfc().collect(),
         Value::Array(_) | Value::Object(_) => {
@@ -58,6 +64,14 @@ pub fn as_text(kind: FieldKind, sent: &Value) -> Result<Option<String>, Fault> {
         return Err(fault("CONTROL_CHARACTER", "send plain text without control characters"));
     }
     Ok((!text.is_empty()).then_some(text))
+}
+
+/// Whether a number that stands for a text (a customer's number, a telephone number) is a float that no longer says
+/// what was written. Kinds that are numbers have messages of their own.
+fn has_lost_digits(kind: FieldKind, number: &serde_json::Number) -> bool {
+    !matches!(kind, FieldKind::Integer | FieldKind::Decimal)
+        && number.is_f64()
+        && number.as_f64().is_none_or(|float| float.abs() >= 9_007_199_254_740_992.0)
 }
 
 /// The value of a kind, normalised. `text` is what [`as_text`] made of `sent`.
@@ -305,6 +319,8 @@ mod tests {
                 (json!("a\u{0}b"), Err("CONTROL_CHARACTER")),
                 (json!("a\u{1b}[31m"), Err("CONTROL_CHARACTER")),
                 (json!(12.5), Ok("12.5")),
+                (json!(12_345_678_901_234_567_890_u64), Ok("12345678901234567890")),
+                (json!(1.234_567_890_123_456_8e22), Err("OUT_OF_RANGE")),
                 (json!(["a"]), Err("WRONG_TYPE")),
                 (json!({"a": 1}), Err("WRONG_TYPE")),
             ],
