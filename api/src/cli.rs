@@ -1,6 +1,7 @@
 //! The command line.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks on the terminal")]
 
+mod bench;
 mod demo;
 mod doctor;
 mod example;
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Bring the database's schema up to date (every command does).
     Migrate,
+    /// Measure this build on this machine, beside SQL written by hand. Touches no database but its own.
+    Bench(bench::BenchArgs),
     /// Say why a lead went where it went.
     Explain(explain::ExplainArgs),
     /// Prove the books and say what is wrong and how to mend it.
@@ -81,6 +84,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("The schema of {} is up to date.", crate::app::without_password(&config.database_url));
             Ok(ExitCode::SUCCESS)
         }
+        Command::Bench(args) => bench::run(&config, &args).await,
         Command::Explain(args) => explain::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Import(args) => import::run(&config, &args).await,

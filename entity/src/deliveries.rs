@@ -120,6 +120,12 @@ impl Read {
         Ok(DeliveryFacts { delivery, sale, lead, destination, secrets, names })
     }
 
+    /// Whether a delivery has an attempt that never came to an end.
+    pub async fn any_open_attempt(&self, id: DeliveryId) -> StoreResult<bool> {
+        let sql = "SELECT id, delivery_id AS destination_id FROM attempt WHERE delivery_id = ? AND finished_at IS NULL LIMIT 1";
+        Ok(!self.rows::<WaitingRow>(sql, vec![id.0.into()]).await?.is_empty())
+    }
+
     /// The versions of these destinations as they are now.
     pub async fn destination_versions(
         &self,

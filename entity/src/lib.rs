@@ -28,6 +28,7 @@ pub mod suppression;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod yardstick;
 
 pub use error::{StoreError, StoreResult};
 pub use keyring::{IndexHash, Keyring, MasterKeys};

@@ -60,9 +60,10 @@ impl Read {
         after: Option<SaleId>,
         limit: u32,
     ) -> StoreResult<Vec<WaitingSale>> {
+        // The condition is that of the index `sale_waiting`.
         let sql = "SELECT s.id AS sale_id, s.state, s.state_since, d.id AS delivery_id, d.destination_id
-                   FROM lead l JOIN sale s ON s.lead_id = l.id JOIN delivery d ON d.sale_id = s.id
-                   WHERE l.state = 'RECEIVED' AND s.state IN ('PENDING', 'UNKNOWN') AND s.state_since < ? AND s.id > ?
+                   FROM sale s JOIN delivery d ON d.sale_id = s.id
+                   WHERE s.state IN ('PENDING', 'UNKNOWN') AND s.state_since < ? AND s.id > ?
                    ORDER BY s.id LIMIT ?";
         let after = after.map_or(Uuid::nil(), |id| id.0);
         let rows: Vec<WaitingRow> = self.rows(sql, vec![before.into(), after.into(), i64::from(limit).into()]).await?;
@@ -79,7 +80,7 @@ impl Read {
             .collect()
     }
 
-    /// Queued leads that no task will offer again.
+    /// Leads that no task will offer again though they wait for it: queued ones, and those whose last buyer refused.
     pub async fn queued_without_task(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<LeadId>> {
         let (id, asked) = if self.store.engine() == Engine::Postgres {
             ("CAST(lead.id AS TEXT)", "CAST(task.payload AS JSON) ->> 'lead_id'")
@@ -87,7 +88,8 @@ impl Read {
             ("lower(hex(lead.id))", "replace(json_extract(task.payload, '$.lead_id'), '-', '')")
         };
         let sql = format!(
-            "SELECT id FROM lead WHERE state = 'QUEUED' AND state_since < ?
+            "SELECT id FROM lead WHERE state_since < ? AND (state = 'QUEUED' OR (state = 'RECEIVED' AND NOT EXISTS
+               (SELECT 1 FROM sale WHERE sale.lead_id = lead.id AND sale.state IN ('PENDING', 'UNKNOWN'))))
              AND {id} NOT IN (SELECT {asked} FROM task WHERE kind = 'place.v1' AND dead_at IS NULL)
              ORDER BY received_at, id LIMIT ?"
         );

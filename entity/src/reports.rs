@@ -121,8 +121,10 @@ impl Read {
             payout = sum("t.kind = 'PAYOUT'"),
             clawback = sum("t.kind = 'CLAWBACK'"),
             spend = sum("t.kind = 'AD_SPEND'"),
-            // Only ad spend is ever booked too high and reversed.
-            unspent = sum("t.kind = 'REVERSAL'"),
+            // A figure corrected downwards.
+            unspent = sum(
+                "t.kind = 'REVERSAL' AND t.credit_account_id IN (SELECT id FROM ledger_account WHERE kind = 'AD_SPEND_COST')"
+            ),
         );
         // Names are looked up once per group, after the sums.
         let figures = "s.currency, s.revenue_minor, s.credits_minor, s.payout_minor, s.ad_spend_minor";

@@ -50,6 +50,8 @@ impl Write {
 
     /// Runs a statement; answers how many rows it touched.
     pub(crate) async fn run(&self, sql: &str, values: Vec<Value>) -> StoreResult<u64> {
+        #[cfg(feature = "testing")]
+        self.note(sql);
         Ok(self.transaction.execute_raw(statement(self.backend(), sql, values)).await?.rows_affected())
     }
 
@@ -79,6 +81,8 @@ impl Write {
         while rows.peek().is_some() {
             let chunk: Vec<E::ActiveModel> =
                 rows.by_ref().take(per_statement).map(|row| row.into_active_model().reset_all()).collect();
+            #[cfg(feature = "testing")]
+            self.note(&format!("INSERT INTO {}", E::default().table_name()));
             E::insert_many(chunk).exec_without_returning(&self.transaction).await?;
         }
         Ok(())

@@ -63,6 +63,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     statements: Arc<AtomicU64>,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: crate::testing::Faults,
 }
 
 impl Store {
@@ -79,8 +81,24 @@ impl Store {
         migrate(&writer, engine).await?;
         let keyring = Keyring::open(&writer, options.master_keys, clock.now()).await?;
         Ok(Self {
-            inner: Arc::new(Inner { engine, writer, reader, url: options.url, keyring, clock, ids, statements }),
+            inner: Arc::new(Inner {
+                engine,
+                writer,
+                reader,
+                url: options.url,
+                keyring,
+                clock,
+                ids,
+                statements,
+                #[cfg(feature = "testing")]
+                faults: crate::testing::Faults::default(),
+            }),
         })
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn faults(&self) -> &crate::testing::Faults {
+        &self.inner.faults
     }
 
     /// Which database it is.
@@ -137,7 +155,15 @@ impl Store {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             })
             .await?;
-        Ok(Write { store: self.clone(), transaction, principal, tasks: 0, audits: std::sync::Mutex::default() })
+        Ok(Write {
+            store: self.clone(),
+            transaction,
+            principal,
+            tasks: 0,
+            audits: std::sync::Mutex::default(),
+            #[cfg(feature = "testing")]
+            done: std::sync::Mutex::default(),
+        })
     }
 
     /// Closes the connections; what is committed is safe without it.
@@ -185,6 +211,9 @@ pub struct Write {
     pub(crate) tasks: usize,
     /// What the audit will say, in order.
     pub(crate) audits: std::sync::Mutex<Vec<crate::audit::NewAudit>>,
+    /// Its statements, so that a test can make this very commit fail.
+    #[cfg(feature = "testing")]
+    pub(crate) done: std::sync::Mutex<Vec<String>>,
 }
 
 /// What a commit leaves to be done: the number of tasks added, so that workers can be woken.
@@ -212,7 +241,17 @@ impl Write {
     /// Commits. Only after this has anything happened.
     pub async fn commit(self) -> StoreResult<TasksDue> {
         self.write_audits().await?;
+        #[cfg(feature = "testing")]
+        let fault = self.store.faults().next(&self);
+        #[cfg(feature = "testing")]
+        if fault == Some(crate::testing::CommitFault::Before) {
+            return Err(crate::testing::CommitFault::error());
+        }
         self.transaction.commit().await?;
+        #[cfg(feature = "testing")]
+        if fault == Some(crate::testing::CommitFault::After) {
+            return Err(crate::testing::CommitFault::error());
+        }
         Ok(TasksDue(self.tasks))
     }
 
@@ -223,7 +262,7 @@ impl Write {
     }
 }
 
-async fn connect(options: &StoreOptions) -> StoreResult<(Engine, DatabaseConnection, DatabaseConnection)> {
+pub(crate) async fn connect(options: &StoreOptions) -> StoreResult<(Engine, DatabaseConnection, DatabaseConnection)> {
     if options.url.starts_with("sqlite:") {
         let (writer, reader) = connect_sqlite(&options.url).await?;
         return Ok((Engine::Sqlite, writer, reader));

@@ -7,8 +7,8 @@
 mod claim;
 mod inspect;
 
-pub use claim::{Claim, Claimed, Lease, TaskEnd};
-pub use inspect::{DeadTask, TaskCounts};
+pub use claim::{Claim, Claimed, Lease, TaskEnd, TaskStanding};
+pub use inspect::{DeadTask, GivenUpTask, TaskCounts};
 
 use leadyard_types::{TaskPayload, Timestamp};
 use sea_orm::Value;

@@ -2,7 +2,9 @@
 
 mod schema;
 
+use std::collections::VecDeque;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use leadyard_migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, Database, FromQueryResult, Statement};
@@ -12,7 +14,7 @@ use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::error::{StoreError, StoreResult};
 use crate::sql::statement;
-use crate::store::{Engine, Read, Write};
+use crate::store::{Engine, Read, Store, Write};
 
 pub use schema::differences;
 
@@ -102,6 +104,51 @@ pub async fn migrate_up_down_up(url: &str) -> StoreResult<()> {
     Ok(())
 }
 
+/// How a commit fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitFault {
+    /// The connection broke before: nothing has happened.
+    Before,
+    /// The connection broke after: it has happened, and nobody was told.
+    After,
+}
+
+impl CommitFault {
+    pub(crate) fn error() -> StoreError {
+        StoreError::Unavailable("the connection broke, as planted by a test".to_owned())
+    }
+}
+
+/// The commits that are to fail.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Mutex<Vec<(&'static str, VecDeque<CommitFault>)>>);
+
+impl Faults {
+    /// How this commit fails, if it does.
+    pub(crate) fn next(&self, write: &Write) -> Option<CommitFault> {
+        let done = write.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let planted = faults.iter_mut().find(|(part, _)| done.iter().any(|sql| sql.contains(part)))?;
+        planted.1.pop_front()
+    }
+}
+
+impl Store {
+    /// Makes the next commits of transactions that ran a statement with this part in it fail, in this order.
+    pub fn fail_commits(&self, part: &'static str, faults: impl IntoIterator<Item = CommitFault>) {
+        let mut planted = self.faults().0.lock().unwrap_or_else(PoisonError::into_inner);
+        planted.retain(|(known, _)| *known != part);
+        planted.push((part, faults.into_iter().collect()));
+    }
+
+    /// How many commits are still to fail.
+    #[must_use]
+    pub fn commits_to_fail(&self) -> usize {
+        let planted = self.faults().0.lock().unwrap_or_else(PoisonError::into_inner);
+        planted.iter().map(|(_, faults)| faults.len()).sum()
+    }
+}
+
 impl Read {
     /// A figure that no other query gives, for tests; `sql` names it `figure`.
     pub async fn figure(&self, sql: &str) -> StoreResult<i64> {
@@ -126,6 +173,11 @@ impl Read {
 }
 
 impl Write {
+    /// Remembers a statement.
+    pub(crate) fn note(&self, sql: &str) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned());
+    }
+
     /// Runs any statement, for tests that plant faults.
     pub async fn plant(&self, sql: &str) -> StoreResult<u64> {
         let statement = Statement::from_string(self.backend(), sql.to_owned());

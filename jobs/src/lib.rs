@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use apalis::prelude::*;
 use leadyard_connectors::Connectors;
+use leadyard_entity::StoreResult;
 use leadyard_entity::tasks::{Claimed, Lease, TaskEnd};
-use leadyard_entity::{StoreError, StoreResult};
-use leadyard_market::{Courier, LaneHealth, Market};
+use leadyard_market::{Courier, Failure, LaneHealth, Market};
 use leadyard_types::{Principal, SystemTask};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -25,9 +25,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::backend::ClaimedTasks;
 use crate::lanes::Lanes;
-
-/// The longest a task may run: longer than the longest answer a destination is given, with time to settle.
-const TASK_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// How the work is run.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +37,8 @@ pub struct JobsOptions {
     pub poll: Duration,
     /// How long a claimed task belongs to its worker without a sign of life.
     pub lease: Duration,
+    /// How long what came of an attempt is kept in hand while the database is away. After that it is unknown.
+    pub patience: Duration,
     /// How long a shutdown waits for what runs.
     pub drain: Duration,
 }
@@ -53,6 +52,8 @@ impl Default for JobsOptions {
             poll: Duration::from_secs(1),
             // Renewed while a task runs, so what a dead worker held is taken up within half a minute.
             lease: Duration::from_secs(20),
+            // A restart or a failover takes a minute or two; an answer that is lost costs a person's time.
+            patience: Duration::from_secs(10 * 60),
             drain: Duration::from_secs(20),
         }
     }
@@ -101,27 +102,6 @@ impl Shared {
         self.freed.notify_one();
         self.ended.notify_waiters();
     }
-
-    /// Runs one task. What fails by our own fault is tried again later.
-    async fn run(&self, task: &Claimed) -> LaneHealth {
-        let error = match tokio::time::timeout(TASK_TIMEOUT, self.courier.run(task)).await {
-            Ok(Ok(health)) => return health,
-            Ok(Err(error)) => error,
-            Err(_) => StoreError::Unavailable("the task took too long".to_owned()),
-        };
-        self.try_again(task, &error.to_string()).await;
-        LaneHealth::Unknown
-    }
-
-    async fn try_again(&self, task: &Claimed, error: &str) {
-        tracing::warn!(error, task = %task.id, "a task failed and will be tried again");
-        metrics::counter!("leadyard_tasks_failed_total").increment(1);
-        let run_at = self.market().clock().now() + chrono::Duration::seconds(5 * task.attempts.clamp(1, 60));
-        let again = TaskEnd::Again { run_at, error: Some(error.to_owned()) };
-        if let Err(error) = self.courier.end(task, again).await {
-            tracing::warn!(%error, task = %task.id, "its lease will run out");
-        }
-    }
 }
 
 /// The running workers of this process.
@@ -147,13 +127,13 @@ async fn handle(task: Claimed, shared: Data<Arc<Shared>>) {
     shared.lanes().began(task.held());
     let (runner, claimed) = (Arc::clone(&shared), task.clone());
     // Its own task, so that all cores work; it ends with this one when a shutdown cannot wait any longer.
-    let running = AbortOnDropHandle::new(tokio::spawn(async move { runner.run(&claimed).await }));
+    let running = AbortOnDropHandle::new(tokio::spawn(async move { runner.courier.run(&claimed).await }));
     let health = match running.await {
         Ok(health) => health,
         Err(error) => {
             if error.is_panic() {
                 tracing::error!(task = %task.id, "a task panicked");
-                shared.try_again(&task, "the task panicked").await;
+                shared.courier.failed(&task, Failure::of("the task panicked")).await;
             }
             LaneHealth::Unknown
         }
@@ -166,7 +146,7 @@ impl Jobs {
     #[must_use]
     pub fn start(market: Arc<Market>, connectors: Arc<Connectors>, options: JobsOptions) -> Self {
         let shared = Arc::new(Shared {
-            courier: Courier::start(market, connectors),
+            courier: Courier::start(market, connectors, options.patience),
             options,
             lanes: Mutex::new(Lanes::new(options.per_lane)),
             freed: Notify::new(),

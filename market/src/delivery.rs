@@ -4,32 +4,37 @@
 //! is committed before it is sent, nothing is sent while a transaction is open, and nothing is written without the
 //! task's lease. Beginnings and ends of many deliveries share transactions.
 
+mod failed;
 mod outcome;
 mod post;
 mod staff;
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use leadyard_connectors::{Connectors, DeliveryPackage, Named};
+use leadyard_connectors::{Attempted, Connectors, DeliveryPackage, Named};
 use leadyard_entity::deliveries::{Begin, Begun, DeliveryFacts, DestinationNews, SettledAttempt};
 use leadyard_entity::tasks::{Claimed, Lease, TaskEnd};
 use leadyard_entity::{StoreError, StoreResult};
 use leadyard_types::{
-    AttemptId, BuyerId, CampaignId, ContractId, DeliveryId, DeliveryState, DestinationId, LeadId, Money, Principal,
-    SaleId, SaleState, Status, SystemTask, TaskPayload,
+    AttemptId, BuyerId, CampaignId, ContractId, DeliveryId, DeliveryOutcome, DeliveryState, DestinationId,
+    DestinationKind, LeadId, Money, Principal, SaleId, SaleState, Status, SystemTask, TaskPayload,
 };
 
 use crate::batcher::Batcher;
 use crate::market::Market;
+use crate::patience::patiently;
 
+pub use failed::Failure;
 pub(crate) use staff::requeue_waiting;
 pub use staff::{deliver_key, post_key};
 
 /// The most deliveries whose beginnings or ends share a transaction.
 const BATCH: usize = 256;
 
-/// How often a task other than a delivery may be claimed before it is given up; a delivery has its schedule.
-const MAX_CLAIMS: i64 = 60;
+/// The longest an attempt may take: longer than the longest answer a destination is given.
+const SENDING_MAX: Duration = Duration::from_secs(120);
 
 pub(crate) const DELIVER: Principal = Principal::System(SystemTask::Deliver);
 
@@ -84,6 +89,8 @@ struct Attempt {
 pub struct Courier {
     market: Arc<Market>,
     connectors: Arc<Connectors>,
+    /// How long what came of an attempt is kept in hand while the database is away.
+    patience: Duration,
     opening: Batcher<Begin, Opened>,
     settling: Batcher<SettledAttempt, ()>,
     ending: Batcher<(Lease, TaskEnd), ()>,
@@ -96,23 +103,24 @@ impl std::fmt::Debug for Courier {
 }
 
 impl Courier {
-    /// A courier; called inside the runtime.
+    /// A courier; called inside the runtime. `patience` is how long it keeps trying to write down what came of an attempt
+    /// while the database is away.
     #[must_use]
-    pub fn start(market: Arc<Market>, connectors: Arc<Connectors>) -> Self {
+    pub fn start(market: Arc<Market>, connectors: Arc<Connectors>, patience: Duration) -> Self {
         let (opener, settler, ender) = (Arc::clone(&market), Arc::clone(&market), Arc::clone(&market));
-        let opening = Batcher::start(BATCH, move |begins| {
+        let opening = Batcher::start(BATCH, move |begins: Vec<Begin>| {
             let market = Arc::clone(&opener);
-            async move { market.open_deliveries(&begins).await }
+            async move { patiently(patience, || market.open_deliveries(&begins)).await }
         });
-        let settling = Batcher::start(BATCH, move |settled| {
+        let settling = Batcher::start(BATCH, move |settled: Vec<SettledAttempt>| {
             let market = Arc::clone(&settler);
-            async move { market.settle_deliveries(settled).await }
+            async move { patiently(patience, || market.settle_deliveries(&settled)).await }
         });
-        let ending = Batcher::start(BATCH, move |ends| {
+        let ending = Batcher::start(BATCH, move |ends: Vec<(Lease, TaskEnd)>| {
             let market = Arc::clone(&ender);
-            async move { market.end_tasks(&ends).await }
+            async move { patiently(patience, || market.end_tasks(&ends)).await }
         });
-        Self { market, connectors, opening, settling, ending }
+        Self { market, connectors, patience, opening, settling, ending }
     }
 
     /// The market it works for.
@@ -121,28 +129,34 @@ impl Courier {
         &self.market
     }
 
-    /// Runs one claimed task to its end.
-    pub async fn run(&self, task: &Claimed) -> StoreResult<LaneHealth> {
-        let Some(payload) = task.payload else {
-            let error = "this version does not know this task".to_owned();
-            return self.end(task, TaskEnd::Dead { error }).await;
-        };
-        match payload {
-            TaskPayload::Deliver { delivery_id } => self.deliver(task, delivery_id).await,
-            TaskPayload::Post { sale_id, delivery_id } => self.post(task, sale_id, delivery_id).await,
-            _ if task.attempts > MAX_CLAIMS => {
-                let error = format!("given up after {} claims", task.attempts);
-                self.end(task, TaskEnd::Dead { error }).await
+    /// Runs one claimed task to its end, whatever happens. Answers what it says about its lane.
+    pub async fn run(&self, task: &Claimed) -> LaneHealth {
+        match self.attempt(task).await {
+            Ok(health) => health,
+            Err(failure) => {
+                self.failed(task, failure).await;
+                LaneHealth::Unknown
             }
-            TaskPayload::ExpireUnknown { sale_id } => {
+        }
+    }
+
+    async fn attempt(&self, task: &Claimed) -> Result<LaneHealth, Failure> {
+        if failed::claimed_too_often(task) {
+            return Err(StoreError::Fault("its workers went away again and again".to_owned()).into());
+        }
+        match task.payload {
+            None => Err(StoreError::corrupt("this version does not know this task").into()),
+            Some(TaskPayload::Deliver { delivery_id }) => self.deliver(task, delivery_id).await,
+            Some(TaskPayload::Post { sale_id, delivery_id }) => self.post(task, sale_id, delivery_id).await,
+            Some(TaskPayload::ExpireUnknown { sale_id }) => {
                 self.market.expire_unknown(task, sale_id).await?;
                 Ok(LaneHealth::Unknown)
             }
-            TaskPayload::Place { lead_id } => {
+            Some(TaskPayload::Place { lead_id }) => {
                 match self.market.place_again(lead_id).await {
                     Ok(_) => {}
-                    Err(crate::IntakeError::Store(error)) => return Err(error),
-                    Err(error) => return Err(StoreError::Unavailable(error.to_string())),
+                    Err(crate::IntakeError::Store(error)) => return Err(error.into()),
+                    Err(error) => return Err(StoreError::Unavailable(error.to_string()).into()),
                 }
                 self.market.settled.notify_waiters();
                 self.end(task, TaskEnd::Done).await
@@ -151,13 +165,18 @@ impl Courier {
     }
 
     /// Ends a task by itself. A lost lease is somebody else's task now.
-    pub async fn end(&self, task: &Claimed, end: TaskEnd) -> StoreResult<LaneHealth> {
+    async fn end(&self, task: &Claimed, end: TaskEnd) -> Result<LaneHealth, Failure> {
         self.ending.submit((task.held(), end)).await?;
         Ok(LaneHealth::Unknown)
     }
 
-    async fn deliver(&self, task: &Claimed, id: DeliveryId) -> StoreResult<LaneHealth> {
-        let begin = Begin { held: task.held(), delivery_id: id, repeatable: true };
+    /// The attempt that this claim makes. Its id is given once, so that beginning it again is not another attempt.
+    fn begin(&self, task: &Claimed, delivery_id: DeliveryId, repeatable: bool) -> Begin {
+        Begin { held: task.held(), attempt_id: AttemptId(self.market.ids().uuid()), delivery_id, repeatable }
+    }
+
+    async fn deliver(&self, task: &Claimed, id: DeliveryId) -> Result<LaneHealth, Failure> {
+        let begin = self.begin(task, id, true);
         let attempt = match self.opening.submit(begin).await? {
             Opened::Started(attempt) => attempt,
             Opened::Refused(facts, refused) => {
@@ -169,12 +188,11 @@ impl Courier {
         };
         let facts = &attempt.facts;
         let now = self.market.clock().now();
-        let attempted = if outcome::tried_too_often(task) {
-            leadyard_connectors::Attempted::misconfigured("its workers went away again and again")
-        } else {
-            let kind = facts.destination.kind.parse().map_err(StoreError::corrupt)?;
-            let package = package(facts, attempt.number)?;
-            self.connectors.deliver(kind, &facts.destination.config, &facts.secrets, &package, now).await
+        let attempted = match parcel(&attempt) {
+            Ok((kind, package)) => {
+                in_time(self.connectors.deliver(kind, &facts.destination.config, &facts.secrets, &package, now)).await
+            }
+            Err(error) => Attempted::misconfigured(error.to_string()),
         };
         let settled = outcome::settled(task, &attempt, &attempted, self.market.clock().now());
         let health = match settled.news {
@@ -184,7 +202,7 @@ impl Courier {
                 LaneHealth::Failing { version: facts.destination.version }
             }
         };
-        self.settling.submit(settled).await?;
+        self.settling.submit(settled).await.map_err(Failure::after_sending)?;
         Ok(health)
     }
 }
@@ -205,16 +223,16 @@ impl Market {
             let _ = write.commit().await?;
             begun = beginning.iter().map(|begin| begin.held).zip(answers).collect();
         }
-        Ok(begins.iter().map(|begin| opened(facts.get(&begin.delivery_id), begun.get(&begin.held))).collect())
+        Ok(begins.iter().map(|begin| opened(begin, facts.get(&begin.delivery_id), begun.get(&begin.held))).collect())
     }
 
-    async fn settle_deliveries(&self, settled: Vec<SettledAttempt>) -> StoreResult<Vec<()>> {
+    async fn settle_deliveries(&self, settled: &[SettledAttempt]) -> StoreResult<Vec<()>> {
         let tasks: Vec<_> = settled.iter().map(|one| one.held.task_id).collect();
         let write = self.store.write(DELIVER).await?;
-        let done = write.settle_attempts(settled).await?;
+        let done = write.settle_attempts(settled.to_vec()).await?;
         let _ = write.commit().await?;
         for task in tasks.iter().filter(|task| !done.contains(task)) {
-            tracing::warn!(%task, "an attempt's answer came after its lease was over; it counts as unknown");
+            tracing::warn!(%task, "an attempt's answer was written down before, or came after its lease was over");
         }
         Ok(vec![(); tasks.len()])
     }
@@ -225,6 +243,12 @@ impl Market {
         let _ = write.commit().await?;
         Ok(vec![(); ends.len()])
     }
+}
+
+/// Bounds what a connector does. They have bounds of their own; nothing may hang for ever all the same.
+async fn in_time(sending: impl Future<Output = Attempted>) -> Attempted {
+    let lost = || Attempted::of(DeliveryOutcome::Unknown).because("the attempt took too long".to_owned());
+    tokio::time::timeout(SENDING_MAX, sending).await.unwrap_or_else(|_| lost())
 }
 
 /// Why nothing may be sent, as far as the facts say. The outer `Option` of the answer: whether anything is refused; the
@@ -244,11 +268,11 @@ fn refusal(facts: &DeliveryFacts) -> Option<Option<Refused>> {
     }
 }
 
-fn opened(facts: Option<&DeliveryFacts>, begun: Option<&Begun>) -> Opened {
+fn opened(begin: &Begin, facts: Option<&DeliveryFacts>, begun: Option<&Begun>) -> Opened {
     let Some(facts) = facts else { return Opened::Settled };
     match begun {
-        Some(Begun::Started { attempt_id, number }) => {
-            Opened::Started(Box::new(Attempt { id: *attempt_id, number: *number, facts: facts.clone() }))
+        Some(Begun::Started { number }) => {
+            Opened::Started(Box::new(Attempt { id: begin.attempt_id, number: *number, facts: facts.clone() }))
         }
         Some(Begun::Interrupted) => Opened::Refused(Box::new(facts.clone()), Refused::Interrupted),
         Some(Begun::Lost) => Opened::Lost,
@@ -258,6 +282,12 @@ fn opened(facts: Option<&DeliveryFacts>, begun: Option<&Begun>) -> Opened {
             _ => Opened::Settled,
         },
     }
+}
+
+/// What is sent, and by which connector.
+fn parcel(attempt: &Attempt) -> StoreResult<(DestinationKind, DeliveryPackage)> {
+    let kind = attempt.facts.destination.kind.parse().map_err(StoreError::corrupt)?;
+    Ok((kind, package(&attempt.facts, attempt.number)?))
 }
 
 fn package(facts: &DeliveryFacts, number: i64) -> StoreResult<DeliveryPackage> {

@@ -15,6 +15,7 @@ pub mod finance;
 pub mod import;
 pub mod intake;
 pub mod market;
+pub mod patience;
 pub mod placement;
 pub mod reconcile;
 pub mod rules;
@@ -22,6 +23,6 @@ pub mod settlement;
 pub mod setup;
 pub mod snapshot;
 
-pub use delivery::{Courier, LaneHealth};
+pub use delivery::{Courier, Failure, LaneHealth};
 pub use intake::IntakeError;
 pub use market::{Market, MarketSettings};

@@ -9,7 +9,7 @@ use leadyard_entity::{Store, StoreResult};
 use leadyard_types::{AccountId, Clock, Ids};
 use tokio::sync::{Notify, mpsc};
 
-use crate::placement::{Job, writer};
+use crate::placement::{Job, Watch, writer};
 use crate::snapshot::Snapshot;
 
 /// How the market runs.
@@ -37,6 +37,7 @@ pub struct Market {
     snapshot: RwLock<Arc<Snapshot>>,
     pub(crate) accounts: Mutex<HashMap<AccountKey, AccountId>>,
     pub(crate) queue: mpsc::Sender<Job>,
+    pub(crate) watch: Watch,
     /// Notified after commits that added tasks: workers wait on it.
     pub wake: Arc<Notify>,
     /// Notified after a buyer's verdict was settled: senders wait on it.
@@ -59,6 +60,7 @@ impl Market {
             snapshot: RwLock::new(snapshot),
             accounts: Mutex::new(HashMap::new()),
             queue,
+            watch: Watch::default(),
             wake: Arc::new(Notify::new()),
             settled: Arc::new(Notify::new()),
             settings,

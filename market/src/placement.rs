@@ -6,18 +6,23 @@
 mod batch;
 mod decide;
 mod rows;
+mod times;
 
 use std::sync::{Arc, Weak};
 
 use leadyard_entity::{StoreError, StoreResult, TasksDue};
 use leadyard_types::{LeadAnswer, LeadId, LeadState, Money, Principal, SystemTask};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::intake::{IntakeError, Prepared, prepare};
 use crate::market::Market;
 use crate::snapshot::Snapshot;
 
 pub(crate) use batch::Batch;
+pub use times::PlacementTimes;
+use times::Step;
+pub(crate) use times::Watch;
 
 /// What is to be placed.
 pub(crate) enum Work {
@@ -84,6 +89,7 @@ impl Market {
     async fn place_batch(&self, work: &mut [Work]) -> StoreResult<Vec<Result<LeadAnswer, IntakeError>>> {
         for _ in 0..MAX_REFRESHES {
             let snapshot = self.snapshot();
+            let began = Instant::now();
             let mut transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
             if transaction.config_version().await? != snapshot.version {
                 transaction.rollback().await?;
@@ -92,15 +98,33 @@ impl Market {
                 continue;
             }
             let batch = Batch::load(self, &transaction, &snapshot, work).await?;
+            let loaded = self.watched(Step::Load, began);
             let accounts = batch.accounts.clone();
             let (writes, answers) = batch.decide()?;
+            let decided = self.watched(Step::Decide, loaded);
             transaction.apply_placement(writes).await?;
+            let written = self.watched(Step::Write, decided);
             let due = transaction.commit().await?;
+            self.watched(Step::Commit, written);
+            self.watch.add_batch(answers.len());
             self.remember_accounts(accounts);
             self.wake_workers(due);
             return Ok(answers);
         }
         Err(StoreError::Unavailable("the configuration keeps changing".to_owned()))
+    }
+
+    /// Counts a step that has just ended; answers its end.
+    fn watched(&self, step: Step, began: Instant) -> Instant {
+        let ended = Instant::now();
+        self.watch.add(step, ended - began);
+        ended
+    }
+
+    /// What the writer has done since the process started, and what it spent on it.
+    #[must_use]
+    pub fn placement_times(&self) -> PlacementTimes {
+        self.watch.times()
     }
 
     /// Wakes the workers of this process, if a commit left them something to do.

@@ -14,6 +14,8 @@ const RECONCILE: Principal = Principal::System(SystemTask::Reconcile);
 
 /// What is younger may still be on its ordinary way.
 const SETTLING_MINUTES: i64 = 10;
+/// The pause before work that must come to an end is tried anew after it was given up.
+const REVIVED_AFTER_MINUTES: i64 = 60;
 /// How many things one look takes.
 const PAGE: u32 = 500;
 /// How many such looks one run takes at deliveries: a backlog has its tasks, and looking for them must not slow it down.
@@ -30,6 +32,8 @@ const DEAD_TASK_DAYS: i64 = 90;
 pub struct Reconciled {
     /// Tasks of workers that went away, free again.
     pub freed: u64,
+    /// What waited for tasks that were given up, brought to an end.
+    pub given_up: usize,
     /// Missing tasks, written again.
     pub tasks: usize,
 }
@@ -53,12 +57,13 @@ impl Market {
     /// Looks for everything that was left in between.
     pub async fn reconcile(&self) -> StoreResult<Reconciled> {
         let freed = self.free_expired_leases().await?;
+        let given_up = self.end_given_up().await?;
         let tasks =
             self.reconcile_sales().await? + self.reconcile_deliveries().await? + self.reconcile_queued().await?;
         if tasks > 0 {
             tracing::warn!(tasks, "missing tasks were written again");
         }
-        Ok(Reconciled { freed, tasks })
+        Ok(Reconciled { freed, given_up, tasks })
     }
 
     /// Sales that wait for a verdict have a task that asks, or one that ends the wait.
@@ -84,9 +89,17 @@ impl Market {
                     tasks.push(expire_task(waiting.sale_id, ends));
                 }
             }
+            // Money must not stay held for ever: the task that ends a hold is never given up for good.
+            let is_end = |task: &&NewTask| matches!(task.payload, TaskPayload::ExpireUnknown { .. });
+            let ends: Vec<String> = tasks.iter().filter(is_end).filter_map(|task| task.dedupe_key.clone()).collect();
+            let revived = write.revive_tasks(&ends, now - Duration::minutes(REVIVED_AFTER_MINUTES)).await?;
             added += self.add_missing(&mut write, &tasks).await?;
             let due = write.commit().await?;
             self.wake_workers(due);
+            if revived > 0 {
+                tracing::warn!(revived, "tasks that end holds were given up; they get another run of attempts");
+                self.wake.notify_one();
+            }
         }
     }
 
@@ -110,7 +123,7 @@ impl Market {
         Ok(added)
     }
 
-    /// Queued leads have a task that offers them again; placing them also finds that their window is over.
+    /// Leads that wait to be offered again have a task that does; placing them also finds that their window is over.
     async fn reconcile_queued(&self) -> StoreResult<usize> {
         let now = self.clock().now();
         let before = now - Duration::minutes(SETTLING_MINUTES);

@@ -194,8 +194,7 @@ impl Market {
             Some(text) => serde_json::from_str(text).map_err(StoreError::corrupt)?,
             None => StageState::default(),
         };
-        let eligible = input.eligible_in(&stage.key, &route(&input).verdicts, &rotation);
-        rotation.on_sale(stage.method, &eligible, ContractId(sale.contract_id));
+        input.turn(stage, &route(&input).verdicts, &mut rotation, ContractId(sale.contract_id));
         let text = serde_json::to_string(&rotation).map_err(StoreError::corrupt)?;
         write.save_rotations([((campaign_id, sale.stage.clone()), text)].into()).await
     }

@@ -6,6 +6,7 @@
 mod dialect;
 mod m20261121_000001_first;
 mod m20261121_000002_lists;
+mod m20261121_000003_waiting;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -17,6 +18,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_first::Migration), Box::new(m20261121_000002_lists::Migration)]
+        vec![
+            Box::new(m20261121_000001_first::Migration),
+            Box::new(m20261121_000002_lists::Migration),
+            Box::new(m20261121_000003_waiting::Migration),
+        ]
     }
 }

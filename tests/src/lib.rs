@@ -14,8 +14,9 @@ use leadyard_connectors::fake::FakeReceiver;
 use leadyard_connectors::{Connectors, LeadSender, OutboundPolicy, install_crypto};
 use leadyard_entity::testing::OwnDatabase;
 use leadyard_entity::{MasterKeys, Store, StoreOptions};
-use leadyard_jobs::JobsOptions;
+use leadyard_jobs::{Jobs, JobsOptions};
 use leadyard_market::doctor::examine;
+use leadyard_market::{Market, MarketSettings};
 use leadyard_types::{ManualClock, Principal, RandomIds, SystemTask, Timestamp};
 
 pub mod market;
@@ -110,6 +111,22 @@ where
     }
 }
 
+/// How a test's application runs.
+#[derive(Debug, Clone)]
+pub struct TestOptions {
+    /// How the workers run.
+    pub jobs: JobsOptions,
+    /// How the market runs.
+    pub market: MarketSettings,
+}
+
+impl Default for TestOptions {
+    fn default() -> Self {
+        let jobs = JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() };
+        Self { jobs, market: MarketSettings::default() }
+    }
+}
+
 /// A running application with a database, a clock and a receiver of its own.
 pub struct TestApp {
     /// Market and workers.
@@ -124,6 +141,7 @@ pub struct TestApp {
     pub policy: OutboundPolicy,
     /// The keys that wrap all others.
     pub master_keys: MasterKeys,
+    jobs: JobsOptions,
     database: Option<TestDatabase>,
     finished: bool,
 }
@@ -131,11 +149,11 @@ pub struct TestApp {
 impl TestApp {
     /// Starts an application on a database. The clock stands at a Wednesday noon in Berlin.
     pub async fn start(database: TestDatabase) -> Self {
-        Self::start_with(database, JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() }).await
+        Self::start_with(database, TestOptions::default()).await
     }
 
-    /// Starts an application whose workers run like this.
-    pub async fn start_with(database: TestDatabase, jobs: JobsOptions) -> Self {
+    /// Starts an application that runs like this.
+    pub async fn start_with(database: TestDatabase, options: TestOptions) -> Self {
         install_crypto();
         let start: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::starting_at(start));
@@ -144,11 +162,22 @@ impl TestApp {
         let receiver = FakeReceiver::start().await.unwrap();
         let policy = OutboundPolicy::new(false).allowing(receiver.address());
         let connectors = Arc::new(Connectors::new(policy.clone(), None).unwrap());
-        let app = App::start(store, connectors, Some(jobs)).await.unwrap();
+        let market = Market::start(store, options.market).await.unwrap();
+        let jobs = Jobs::start(Arc::clone(&market), Arc::clone(&connectors), options.jobs);
+        let app = App { market, connectors, jobs: Some(jobs) };
         let router = app.router(policy.clone(), true).unwrap();
         let server = Server::start("127.0.0.1:0".parse().unwrap(), router).await.unwrap();
-        let (server, database) = (Some(server), Some(database));
-        Self { app, server, receiver, clock, policy, master_keys, database, finished: false }
+        Self {
+            app,
+            server: Some(server),
+            receiver,
+            clock,
+            policy,
+            master_keys,
+            jobs: options.jobs,
+            database: Some(database),
+            finished: false,
+        }
     }
 
     /// The store.
@@ -181,9 +210,8 @@ impl TestApp {
 
     /// Starts workers again after [`Self::rest`].
     pub fn work(&mut self) {
-        let options = JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() };
         let (market, connectors) = (Arc::clone(&self.app.market), Arc::clone(&self.app.connectors));
-        self.app.jobs = Some(leadyard_jobs::Jobs::start(market, connectors, options));
+        self.app.jobs = Some(Jobs::start(market, connectors, self.jobs));
     }
 
     /// Ends the test: everything due is done, and every proof of the doctor holds.

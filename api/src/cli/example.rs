@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::ValueEnum;
 use leadyard_connectors::OutboundPolicy;
 use leadyard_market::finance;
@@ -41,6 +42,10 @@ pub(super) struct ExampleArgs {
 /// Makes an example's market in an empty database.
 pub(super) async fn run(config: &Config, args: &ExampleArgs) -> anyhow::Result<ExitCode> {
     let store = open_store(config).await?;
+    if store.read(OPERATE).config_version().await?.config > 0 {
+        let shown = crate::app::without_password(&config.database_url);
+        bail!("{shown} is not empty; an example wants a database of its own, for example sqlite://example.sqlite");
+    }
     let setup = Setup::new(&store, OPERATE, OutboundPolicy::new(config.production));
     match args.example {
         Example::BankMarketing => bank_marketing(&store, &setup).await?,

@@ -26,6 +26,9 @@ const FAILING_DAYS_MAX: i64 = 5;
 pub struct Begin {
     /// The right to make it.
     pub held: Lease,
+    /// Its id, never used before: beginning it once more, because the answer of the first time was lost, is no second
+    /// attempt.
+    pub attempt_id: AttemptId,
     /// The delivery.
     pub delivery_id: DeliveryId,
     /// Whether the receiver recognises a repetition, so that an interrupted attempt may be made again.
@@ -37,8 +40,6 @@ pub struct Begin {
 pub enum Begun {
     /// Committed: now it may be sent.
     Started {
-        /// The attempt.
-        attempt_id: AttemptId,
         /// Which of its delivery's, 1 = the first.
         number: i64,
     },
@@ -106,6 +107,13 @@ pub struct SettledAttempt {
 }
 
 #[derive(FromQueryResult)]
+struct OpenAttempt {
+    id: Uuid,
+    delivery_id: Uuid,
+    number: i64,
+}
+
+#[derive(FromQueryResult)]
 struct InterruptedRow {
     delivery_id: Uuid,
 }
@@ -128,7 +136,15 @@ impl Write {
         let sql = format!("SELECT * FROM delivery WHERE id IN ({{}}) AND state = 'PENDING' ORDER BY id{lock}");
         let rows: Vec<delivery::Model> = self.all_in(&sql, ids).await?;
         let waiting: HashMap<Uuid, i64> = rows.into_iter().map(|row| (row.id, row.attempts)).collect();
-        let interrupted = self.end_interrupted(waiting.keys().copied().collect(), now).await?;
+        let open = self.open_attempts(waiting.keys().copied()).await?;
+        let own: HashMap<Uuid, i64> = mine
+            .iter()
+            .filter_map(|begin| open.iter().find(|row| row.id == begin.attempt_id.0))
+            .map(|row| (row.id, row.number))
+            .collect();
+        let others: Vec<DeliveryId> =
+            open.iter().filter(|row| !own.contains_key(&row.id)).map(|row| DeliveryId(row.delivery_id)).collect();
+        let interrupted = self.end_interrupted(&others).await?;
         let mut begun = Vec::with_capacity(begins.len());
         let mut attempts = Vec::with_capacity(mine.len());
         for begin in begins {
@@ -137,12 +153,13 @@ impl Write {
                 _ if !held.contains(&begin.held.task_id) => Begun::Lost,
                 None => Begun::Settled,
                 Some(_) if interrupted.contains(&id) && !begin.repeatable => Begun::Interrupted,
-                Some(made) => {
-                    let row = attempt_row(self.store.ids().uuid(), id, made + 1, now);
-                    let started = Begun::Started { attempt_id: AttemptId(row.id), number: row.number };
-                    attempts.push(row);
-                    started
-                }
+                Some(made) => match own.get(&begin.attempt_id.0) {
+                    Some(number) => Begun::Started { number: *number },
+                    None => {
+                        attempts.push(attempt_row(begin.attempt_id.0, id, made + 1, now));
+                        Begun::Started { number: made + 1 }
+                    }
+                },
             });
         }
         let ids: Vec<Value> = attempts.iter().map(|row| row.delivery_id.into()).collect();
@@ -154,8 +171,15 @@ impl Write {
         Ok(begun)
     }
 
+    /// Attempts of these deliveries that began and never ended.
+    async fn open_attempts(&self, deliveries: impl Iterator<Item = Uuid>) -> StoreResult<Vec<OpenAttempt>> {
+        let sql = "SELECT id, delivery_id, number FROM attempt WHERE finished_at IS NULL AND delivery_id IN ({})";
+        self.all_in(sql, deliveries.map(Value::from).collect()).await
+    }
+
     /// Ends attempts whose worker went away: what they came to is unknown. Answers their deliveries.
-    async fn end_interrupted(&self, deliveries: Vec<Uuid>, now: Timestamp) -> StoreResult<HashSet<Uuid>> {
+    pub async fn end_interrupted(&self, deliveries: &[DeliveryId]) -> StoreResult<HashSet<Uuid>> {
+        let now = self.store.clock().now();
         let mut interrupted = HashSet::new();
         for chunk in deliveries.chunks(CHUNK) {
             let sql = format!(
@@ -168,7 +192,7 @@ impl Write {
                 DeliveryOutcome::Unknown.as_str().into(),
                 "the worker went away before an answer was recorded".into(),
             ];
-            values.extend(chunk.iter().map(|id| Value::from(*id)));
+            values.extend(chunk.iter().map(|id| Value::from(id.0)));
             let rows: Vec<InterruptedRow> = self.all(&sql, values).await?;
             interrupted.extend(rows.into_iter().map(|row| row.delivery_id));
         }

@@ -73,6 +73,17 @@ pub struct Claim<'a> {
     pub leased_until: Timestamp,
 }
 
+/// How a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskStanding {
+    /// Nobody works on it yet.
+    Waiting,
+    /// Somebody works on it.
+    UnderWay,
+    /// It was given up.
+    Dead,
+}
+
 /// How a claimed task ends.
 #[derive(Debug, Clone)]
 pub enum TaskEnd {
@@ -363,16 +374,21 @@ impl Write {
         self.run(&sql, values).await
     }
 
-    /// Locks the task with a key, if there is one: whether somebody works on it.
-    pub async fn lock_task(&self, dedupe_key: &str) -> StoreResult<Option<bool>> {
+    /// Locks the task with a key, if there is one, and says how it stands.
+    pub async fn lock_task(&self, dedupe_key: &str) -> StoreResult<Option<TaskStanding>> {
         #[derive(FromQueryResult)]
         struct Row {
             lease_id: Option<Uuid>,
+            dead_at: Option<Timestamp>,
         }
         let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
-        let sql = format!("SELECT lease_id FROM task WHERE dedupe_key = ?{lock}");
+        let sql = format!("SELECT lease_id, dead_at FROM task WHERE dedupe_key = ?{lock}");
         let rows: Vec<Row> = self.all(&sql, vec![dedupe_key.into()]).await?;
-        Ok(rows.first().map(|row| row.lease_id.is_some()))
+        Ok(rows.first().map(|row| match row {
+            Row { dead_at: Some(_), .. } => TaskStanding::Dead,
+            Row { lease_id: Some(_), .. } => TaskStanding::UnderWay,
+            _ => TaskStanding::Waiting,
+        }))
     }
 
     /// Removes tasks with these keys that nobody works on, dead ones included, so that they can be added anew.
@@ -381,6 +397,22 @@ impl Write {
         for chunk in dedupe_keys.chunks(CHUNK) {
             let sql = format!("DELETE FROM task WHERE lease_id IS NULL AND dedupe_key IN ({})", marks(chunk.len()));
             count += self.run(&sql, chunk.iter().map(|key| Value::from(key.as_str())).collect()).await?;
+        }
+        Ok(count)
+    }
+
+    /// Gives tasks that were given up before a moment another run of attempts, due now: for work that must come to an end.
+    pub async fn revive_tasks(&self, dedupe_keys: &[String], before: Timestamp) -> StoreResult<u64> {
+        let now = self.store.clock().now();
+        let mut count = 0;
+        for chunk in dedupe_keys.chunks(CHUNK) {
+            let sql = format!(
+                "UPDATE task SET dead_at = NULL, attempts = 0, run_at = ? WHERE dead_at < ? AND dedupe_key IN ({})",
+                marks(chunk.len())
+            );
+            let mut values: Vec<Value> = vec![now.into(), before.into()];
+            values.extend(chunk.iter().map(|key| Value::from(key.as_str())));
+            count += self.run(&sql, values).await?;
         }
         Ok(count)
     }

@@ -24,6 +24,17 @@ pub struct DeadTask {
     pub error: Option<String>,
 }
 
+/// A task that was given up, as far as what it was for has to be brought to an end.
+#[derive(Debug, Clone)]
+pub struct GivenUpTask {
+    /// The task.
+    pub id: TaskId,
+    /// Its key: what it was for, whichever version wrote it.
+    pub dedupe_key: String,
+    /// Why.
+    pub error: Option<String>,
+}
+
 /// What waits in the task table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromQueryResult)]
 pub struct TaskCounts {
@@ -44,6 +55,13 @@ struct Found {
 #[derive(FromQueryResult)]
 struct Moment {
     moment: Option<Timestamp>,
+}
+
+#[derive(FromQueryResult)]
+struct GivenUpRow {
+    id: Uuid,
+    dedupe_key: String,
+    last_error: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -83,6 +101,20 @@ impl Read {
     pub async fn next_task_at(&self) -> StoreResult<Option<Timestamp>> {
         let sql = "SELECT MIN(run_at) AS moment FROM task WHERE dead_at IS NULL AND lease_id IS NULL";
         Ok(self.rows::<Moment>(sql, vec![]).await?.into_iter().next().and_then(|row| row.moment))
+    }
+
+    /// Tasks with keys that were given up, in id order after one of them.
+    pub async fn given_up_tasks(&self, after: Option<TaskId>, limit: u32) -> StoreResult<Vec<GivenUpTask>> {
+        let sql = "SELECT id, dedupe_key, last_error FROM task
+                   WHERE dead_at IS NOT NULL AND dedupe_key IS NOT NULL AND id > ? ORDER BY id LIMIT ?";
+        let after = after.map_or(Uuid::nil(), |id| id.0);
+        let rows: Vec<GivenUpRow> = self.rows(sql, vec![after.into(), i64::from(limit).into()]).await?;
+        let given_up = rows.into_iter().map(|row| GivenUpTask {
+            id: TaskId(row.id),
+            dedupe_key: row.dedupe_key,
+            error: row.last_error,
+        });
+        Ok(given_up.collect())
     }
 
     /// Tasks that were given up, the latest first.

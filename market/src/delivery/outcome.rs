@@ -1,23 +1,18 @@
 //! What an attempt leads to: pure.
 
-use leadyard_connectors::schedule::RETRY_SCHEDULE;
 use leadyard_connectors::{Attempted, next_attempt};
 use leadyard_entity::deliveries::{AttemptEnd, DeliveryFacts, DestinationNews, SettledAttempt};
+use leadyard_entity::model::delivery;
 use leadyard_entity::placement::NewEvent;
 use leadyard_entity::tasks::{Claimed, TaskEnd};
 use leadyard_types::lead::LeadEventKind;
-use leadyard_types::{DeliveryOutcome, DeliveryState, Timestamp};
+use leadyard_types::{DeliveryId, DeliveryOutcome, DeliveryState, DestinationId, LeadId, Timestamp};
 use serde_json::json;
 
 use super::{Attempt, Refused, ids};
 
 const GONE: &str = "the destination answered that it is gone (410)";
 const UNAUTHORISED: &str = "the destination does not accept our authorisation any more";
-
-/// Whether a delivery used up its schedule by claims alone: its workers died every time.
-pub(super) fn tried_too_often(task: &Claimed) -> bool {
-    usize::try_from(task.attempts).is_ok_and(|attempts| attempts > RETRY_SCHEDULE.len())
-}
 
 /// An attempt's end as it is stored.
 pub(super) fn attempt_end(attempted: &Attempted) -> AttemptEnd {
@@ -55,6 +50,32 @@ pub(super) fn refused(task: &Claimed, facts: &DeliveryFacts, refused: Refused) -
         destination_id,
         news: DestinationNews::None,
     }
+}
+
+/// A delivery that is given up without an attempt of its own, by our own fault. Its task stays for people to look at.
+pub(super) fn given_up(task: &Claimed, delivery: &delivery::Model, error: &str) -> SettledAttempt {
+    let (delivery_id, lead_id) = (DeliveryId(delivery.id), LeadId(delivery.lead_id));
+    let destination_id = DestinationId(delivery.destination_id);
+    SettledAttempt {
+        held: task.held(),
+        task_end: TaskEnd::Dead { error: error.to_owned() },
+        attempt: None,
+        delivery_id,
+        state: DeliveryState::Dead,
+        next_attempt_at: None,
+        reference: None,
+        lead_id,
+        event: Some(given_up_event(delivery, error)),
+        destination_id,
+        news: DestinationNews::None,
+    }
+}
+
+/// The step in the lead's timeline.
+pub(super) fn given_up_event(delivery: &delivery::Model, reason: &str) -> NewEvent {
+    let detail = json!({ "delivery_id": delivery.id, "destination_id": delivery.destination_id,
+        "attempts": delivery.attempts, "reason": reason });
+    NewEvent { lead_id: LeadId(delivery.lead_id), kind: LeadEventKind::DeliveryDead, detail }
 }
 
 /// Where a delivery goes after an attempt.

@@ -1,7 +1,7 @@
 //! What staff do about deliveries and verdicts.
 
 use leadyard_entity::placement::NewEvent;
-use leadyard_entity::tasks::NewTask;
+use leadyard_entity::tasks::{NewTask, TaskStanding};
 use leadyard_entity::{StoreError, StoreResult, Write};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{
@@ -74,7 +74,7 @@ impl Market {
         let Some(lead_id) = write.lead_of_delivery(id).await? else { return Ok(false) };
         // Lead, task, delivery, destination: the workers' order.
         write.lock_leads(&[lead_id].into()).await?;
-        let under_way = write.lock_task(&deliver_key(id)).await? == Some(true);
+        let under_way = write.lock_task(&deliver_key(id)).await? == Some(TaskStanding::UnderWay);
         let Some(delivery) = write.lock_delivery(id).await? else { return Ok(false) };
         let state: DeliveryState = delivery.state.parse().map_err(StoreError::corrupt)?;
         let destination_id = DestinationId(delivery.destination_id);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::mapping::{ConversionMapping, Mapping, Part};
 use super::postal::may_set_up;
 use super::refused::{Refused, RefusedRow};
-use super::rows::Row;
+use super::rows::{BrokenRow, Row};
 use super::shape::{ConversionRow, ConversionShape, Reader};
 use super::table::Table;
 use super::{ImportError, Progress, finish, refuse};
@@ -82,16 +82,10 @@ pub async fn import_conversions<R: Read + Seek>(
     let mapping = mapping.unwrap_or(&plain);
     let mut table = Table::open(file, &mapping.table_options())?;
     let mut import = compile(market, principal, source_id, mapping, &table.columns)?;
-    let mut rows: Vec<Row> = Vec::with_capacity(ROWS_PER_TRANSACTION);
+    let mut rows = Vec::with_capacity(ROWS_PER_TRANSACTION);
     while let Some(row) = table.next_row()? {
         import.summary.rows += 1;
-        match row {
-            Ok(row) => rows.push(row),
-            Err(broken) => {
-                import.summary.broken += 1;
-                refuse(refused, &broken.into())?;
-            }
-        }
+        rows.push(row);
         if rows.len() == ROWS_PER_TRANSACTION {
             import.take(&snapshot, std::mem::take(&mut rows), refused).await?;
             progress.at(table.read_bytes(), table.facts.bytes, import.summary.rows);
@@ -157,15 +151,16 @@ impl Import<'_> {
     async fn take(
         &mut self,
         snapshot: &Snapshot,
-        rows: Vec<Row>,
+        rows: Vec<Result<Row, BrokenRow>>,
         refused: &mut dyn Refused,
     ) -> Result<(), ImportError> {
-        let mut reported = Vec::with_capacity(rows.len());
+        let (mut reported, mut wrong) = (Vec::with_capacity(rows.len()), Vec::new());
         for row in rows {
-            match self.reported(&row) {
-                Ok(Some(row)) => reported.push(row),
-                Ok(None) => self.summary.nothing += 1,
-                Err(problem) => self.refuse(row.line, problem, refused)?,
+            match row.map(|row| (row.line, self.reported(&row))) {
+                Ok((_, Ok(Some(row)))) => reported.push(row),
+                Ok((_, Ok(None))) => self.summary.nothing += 1,
+                Ok((line, Err(problem))) => wrong.push(RefusedRow::format(line, vec![problem])),
+                Err(broken) => wrong.push(broken.into()),
             }
         }
         let sales = self.sales(&reported).await?;
@@ -177,8 +172,13 @@ impl Import<'_> {
             };
             match self.conversions(snapshot, &row, sold) {
                 Ok(found) => conversions.extend(found),
-                Err(problem) => self.refuse(row.line, problem, refused)?,
+                Err(problem) => wrong.push(RefusedRow::format(row.line, vec![problem])),
             }
+        }
+        wrong.sort_by_key(|row| row.line);
+        for row in &wrong {
+            self.summary.broken += 1;
+            refuse(refused, row)?;
         }
         for conversion in &conversions {
             *self.summary.kinds.entry(conversion.kind.as_str().to_owned()).or_insert(0) += 1;
@@ -192,11 +192,6 @@ impl Import<'_> {
         self.summary.recorded += recorded;
         self.summary.repeated += conversions.len() as u64 - recorded;
         Ok(())
-    }
-
-    fn refuse(&mut self, line: u64, problem: FieldProblem, refused: &mut dyn Refused) -> Result<(), ImportError> {
-        self.summary.broken += 1;
-        refuse(refused, &RefusedRow::format(line, vec![problem]))
     }
 
     fn reported(&self, row: &Row) -> Result<Option<Reported>, FieldProblem> {

@@ -57,6 +57,9 @@ pub struct LeadSummary {
     pub rejected: u64,
     /// By which check.
     pub rejected_by: BTreeMap<String, u64>,
+    /// What was wrong with the rows that are listed as refused, rows refused before included: `CHECK field: CODE`, and
+    /// how often.
+    pub reasons: BTreeMap<String, u64>,
     /// Set aside for a person to look at.
     pub quarantined: u64,
     /// Sold.
@@ -80,6 +83,8 @@ struct UnderWay {
 
 enum Answer {
     Awaited(oneshot::Receiver<Result<LeadAnswer, IntakeError>>),
+    /// The row could not be read. It waits for its turn all the same: refused rows are listed in the file's order.
+    Broken(RefusedRow),
     /// A dry run knows what it knows at once.
     Dry(Option<(Refusal, Vec<FieldProblem>)>),
 }
@@ -112,8 +117,8 @@ pub async fn import_leads<R: Read + Seek>(
         match row {
             Ok(row) => import.begin(row.line, &row.values).await?,
             Err(broken) => {
-                import.summary.broken += 1;
-                refuse(import.refused, &broken.into())?;
+                let (line, row) = (broken.line, RefusedRow::from(broken));
+                import.queue(UnderWay { line, external_id: None, answer: Answer::Broken(row) }).await?;
             }
         }
         if import.summary.rows.is_multiple_of(PROGRESS_ROWS) {
@@ -152,12 +157,8 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    /// Puts a row's lead into the writer's queue, in the file's order; ends the oldest first where too many are under way.
+    /// Puts a row's lead into the writer's queue, in the file's order.
     async fn begin(&mut self, line: u64, values: &[String]) -> Result<(), ImportError> {
-        while self.under_way.len() >= ROWS_UNDER_WAY_MAX {
-            let Some(oldest) = self.under_way.pop_front() else { break };
-            self.end(oldest).await?;
-        }
         let key = format!("{}:{line}", self.summary.file_hash);
         let draft = self.shape.draft(values, self.plan.source_id, key);
         let external_id = draft.external_id.clone();
@@ -170,7 +171,17 @@ impl Import<'_> {
             self.plan.market.queue.send(job).await.map_err(|_| stopped())?;
             Answer::Awaited(answer)
         };
-        self.under_way.push_back(UnderWay { line, external_id, answer });
+        self.queue(UnderWay { line, external_id, answer }).await
+    }
+
+    /// Adds a row to those under way; ends the oldest where that makes too many.
+    async fn queue(&mut self, row: UnderWay) -> Result<(), ImportError> {
+        self.under_way.push_back(row);
+        if self.under_way.len() > ROWS_UNDER_WAY_MAX
+            && let Some(oldest) = self.under_way.pop_front()
+        {
+            self.end(oldest).await?;
+        }
         self.summary.rows_under_way_max = self.summary.rows_under_way_max.max(self.under_way.len());
         Ok(())
     }
@@ -188,6 +199,10 @@ impl Import<'_> {
     async fn end(&mut self, row: UnderWay) -> Result<(), ImportError> {
         let UnderWay { line, external_id, answer } = row;
         let answer = match answer {
+            Answer::Broken(row) => {
+                self.summary.broken += 1;
+                return self.refuse(&row);
+            }
             Answer::Dry(None) => {
                 self.summary.received += 1;
                 return Ok(());
@@ -196,7 +211,7 @@ impl Import<'_> {
                 self.summary.received += 1;
                 self.count_rejected(refusal.check);
                 let row = refused_row(line, refusal.check, &refusal.message, problems);
-                return refuse(self.refused, &RefusedRow { external_id, ..row });
+                return self.refuse(&RefusedRow { external_id, ..row });
             }
             Answer::Awaited(answer) => answer.await.map_err(|_| stopped())?,
         };
@@ -208,13 +223,13 @@ impl Import<'_> {
                 self.summary.changed += 1;
                 let message = "this row was imported before with another mapping; nothing was changed";
                 let problems = vec![FieldProblem::new("", "IMPORTED_BEFORE", message)];
-                refuse(self.refused, &RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
+                self.refuse(&RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
             }
             Err(IntakeError::Store(error)) if !error.is_transient() => {
                 tracing::error!(%error, line, "a row could not be stored");
                 self.summary.broken += 1;
                 let problems = vec![FieldProblem::new("", "NOT_STORED", "the row could not be stored; see the log")];
-                refuse(self.refused, &RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
+                self.refuse(&RefusedRow { external_id, ..RefusedRow::format(line, problems) })?;
             }
             Err(IntakeError::Store(error)) => return Err(error.into()),
             Err(IntakeError::UnknownSource) => return Err(ImportError::Unknown("source")),
@@ -251,7 +266,15 @@ impl Import<'_> {
         let lead_id = Some(answer.lead_id.to_string());
         let message = answer.message.unwrap_or_default();
         let row = refused_row(line, answer.check.unwrap_or(Check::Fields), &message, answer.problems);
-        refuse(self.refused, &RefusedRow { external_id, lead_id, ..row })
+        self.refuse(&RefusedRow { external_id, lead_id, ..row })
+    }
+
+    fn refuse(&mut self, row: &RefusedRow) -> Result<(), ImportError> {
+        for problem in &row.problems {
+            let reason = format!("{} {}", row.check, problem.named());
+            *self.summary.reasons.entry(reason).or_insert(0) += 1;
+        }
+        refuse(self.refused, row)
     }
 
     fn count_rejected(&mut self, check: Check) {

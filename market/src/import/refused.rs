@@ -85,14 +85,10 @@ impl<W: Write> RefusedFile<W> {
 impl<W: Write> Refused for RefusedFile<W> {
     fn refuse(&mut self, row: &RefusedRow) -> io::Result<()> {
         let joined = |parts: Vec<String>| parts.join("; ");
-        let code = |problem: &FieldProblem| match problem.field.as_str() {
-            "" => problem.code.clone(),
-            field => format!("{field}: {}", problem.code),
-        };
         let record = [
             row.line.to_string(),
             row.check.clone(),
-            joined(row.problems.iter().map(code).collect()),
+            joined(row.problems.iter().map(FieldProblem::named).collect()),
             joined(row.problems.iter().map(|problem| problem.message.clone()).collect()),
             row.external_id.clone().unwrap_or_default(),
             row.lead_id.clone().unwrap_or_default(),

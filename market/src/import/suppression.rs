@@ -156,7 +156,8 @@ impl List<'_> {
 
     /// The keyed hash of a value, normalised as check 2 does it.
     fn entry(&self, text: &str) -> Result<Suppressed, FieldProblem> {
-        let (kind, name) = if text.contains('@') { (FieldKind::Email, "email") } else { (FieldKind::Phone, "phone") };
+        let is_phone = !text.contains('@') && text.contains(|c: char| c.is_ascii_digit());
+        let (kind, name) = if is_phone { (FieldKind::Phone, "phone") } else { (FieldKind::Email, "email") };
         let sent = Value::from(text);
         let problem = |fault: value::Fault| match kind {
             FieldKind::Phone if self.country.is_empty() => {

@@ -363,8 +363,7 @@ impl Batch<'_> {
             }
             let key = (subject.campaign.id, candidate.stage.clone());
             let rotation = self.rotations.entry(key.clone()).or_default();
-            let eligible = input.eligible_in(&stage.key, &routing.verdicts, rotation);
-            rotation.on_sale(stage.method, &eligible, candidate.contract_id);
+            input.turn(stage, &routing.verdicts, rotation, candidate.contract_id);
             writes.rotations.insert(key, serde_json::to_string(rotation).map_err(StoreError::corrupt)?);
         }
         Ok(())

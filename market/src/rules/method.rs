@@ -7,7 +7,7 @@
 //!
 //! | row | columns |
 //! |---|---|
-//! | per (campaign, stage) | `sale_no`, `run_no`, `run_sold`, `run_weight_sum`, `run_size` ([`StageState::sale_no`], [`Run`]) |
+//! | per (campaign, stage) | `sale_no`, and of the run `no`, `sold`, `weight_sum`, `size`, `places` ([`StageState::sale_no`], [`Run`]) |
 //! | per (campaign, stage, contract) | `sold`, `last_sale_no`, `credit_micro`, `run_no`, `run_weight`, `run_sold` ([`MemberState`]) |
 //!
 //! All are whole numbers of at most 64 bits. Everything from `run_no` on serves WEIGHTED stages only
@@ -20,6 +20,7 @@ use leadyard_types::{ContractId, Method, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::weighted;
+use super::weighted::shared::Places;
 
 /// A contract that may buy the lead, as a stage sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +46,13 @@ pub struct Run {
     pub no: i64,
     /// Sales in it.
     pub sold: i64,
-    /// The sum of its contracts' weights.
+    /// The sum of the weights of its contracts; of shared leads, of those that do not get a place in every lead.
     pub weight_sum: i64,
     /// How many contracts it has.
     pub size: i64,
+    /// The places of each of its leads, where they are shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<Places>,
 }
 
 /// What a stage knows of one contract.
@@ -87,12 +91,13 @@ impl StageState {
         Member { contract_id, priority, weight, created_at, sold: known.sold, last_sale_no: known.last_sale_no }
     }
 
-    /// A sale was made: `eligible` are the contracts that could have bought (those that refused the lead, or already
-    /// have it, left out), `winner` the one that did. Returns the contracts whose state changed, ascending.
-    pub fn on_sale(&mut self, method: Method, eligible: &[Member], winner: ContractId) -> Vec<ContractId> {
+    /// A sale was made: `eligible` are the contracts that could have bought (those that refused the lead, or had it before,
+    /// left out), `winner` the one that did. A shared lead has several `places`, and each that is sold is a sale, among
+    /// the same eligible contracts. Returns the contracts whose state changed, ascending.
+    pub fn on_sale(&mut self, method: Method, eligible: &[Member], places: u8, winner: ContractId) -> Vec<ContractId> {
         let mut changed = vec![winner];
         if method == Method::Weighted {
-            changed.extend(weighted::enter_run(self, eligible));
+            changed.extend(weighted::enter_run(self, eligible, places));
             self.run.sold += 1;
         }
         self.sale_no += 1;
@@ -108,22 +113,26 @@ impl StageState {
     }
 }
 
-/// The eligible contracts in the order in which they are tried, as positions in `eligible`.
+/// The eligible contracts in the order in which they are tried for the `places` of a lead (one, if it is exclusive), as
+/// positions in `eligible`.
 ///
 /// - WATERFALL: by priority, then contract creation, then id.
 /// - ROUND_ROBIN: never served first, then who was served longest ago; then creation, then id.
 /// - WEIGHTED: see [`super::weighted`]; contracts of weight 0 are left out.
 ///
-/// When the first refuses, rank again without it: its share passes to those that remain.
+/// The order holds through all the places: ranked again after each winner, with the winner left out, the others come in
+/// the same order. (Who won goes last in a rotation, and nobody else's turn changes; of weighted shares, see
+/// [`weighted::shared`].) Where a place cannot be given, the next in the order takes it. When a buyer refuses later, the
+/// lead is ranked again without it: its share passes to those that remain.
 #[must_use]
-pub fn order(method: Method, eligible: &[Member], state: &StageState) -> Vec<usize> {
+pub fn order(method: Method, eligible: &[Member], state: &StageState, places: u8) -> Vec<usize> {
     let mut ranking: Vec<usize> = (0..eligible.len()).collect();
     let age = |at: usize| (eligible[at].created_at, eligible[at].contract_id);
     match method {
         Method::Waterfall => ranking.sort_by_key(|&at| (eligible[at].priority, age(at))),
         // Never served (`None`) sorts before every number.
         Method::RoundRobin => ranking.sort_by_key(|&at| (eligible[at].last_sale_no, age(at))),
-        Method::Weighted => ranking = weighted::order(eligible, state),
+        Method::Weighted => ranking = weighted::order(eligible, state, places),
     }
     ranking
 }
@@ -144,7 +153,11 @@ mod tests {
     }
 
     fn ids(method: Method, eligible: &[Member], state: &StageState) -> Vec<u128> {
-        order(method, eligible, state).into_iter().map(|at| eligible[at].contract_id.0.as_u128()).collect()
+        ids_of(method, eligible, state, 1)
+    }
+
+    fn ids_of(method: Method, eligible: &[Member], state: &StageState, places: u8) -> Vec<u128> {
+        order(method, eligible, state, places).into_iter().map(|at| eligible[at].contract_id.0.as_u128()).collect()
     }
 
     /// Waterfall: priority, then creation, then id.
@@ -169,8 +182,8 @@ mod tests {
         let mut sell = |numbers: &[u128]| {
             let eligible: Vec<_> =
                 numbers.iter().map(|number| state.member(id(*number), 1, 1, Timestamp::UNIX_EPOCH)).collect();
-            let winner = eligible[order(Method::RoundRobin, &eligible, &state)[0]].contract_id;
-            assert_eq!(state.on_sale(Method::RoundRobin, &eligible, winner), [winner]);
+            let winner = eligible[order(Method::RoundRobin, &eligible, &state, 1)[0]].contract_id;
+            assert_eq!(state.on_sale(Method::RoundRobin, &eligible, 1, winner), [winner]);
             winner.0.as_u128()
         };
         assert_eq!([sell(&[1, 2, 3]), sell(&[1, 2, 3]), sell(&[1, 2, 3])], [1, 2, 3]);
@@ -184,7 +197,7 @@ mod tests {
         #[test]
         fn candidates_come_in_any_order(
             members in prop::collection::btree_map(0u128..30, (0u32..4, 0u32..5, prop::option::of(0i64..9), 0i64..3), 0..12),
-            history in prop::collection::vec(0usize..12, 0..20), rotate in 0usize..12,
+            history in prop::collection::vec(0usize..12, 0..20), rotate in 0usize..12, places in 1u8..5,
         ) {
             let mut eligible: Vec<_> = members
                 .iter()
@@ -194,16 +207,17 @@ mod tests {
             let weighted: Vec<_> = eligible.iter().filter(|member| member.weight > 0).copied().collect();
             for at in history {
                 if let Some(winner) = weighted.get(at) {
-                    state.on_sale(Method::Weighted, &weighted, winner.contract_id);
+                    state.on_sale(Method::Weighted, &weighted, places, winner.contract_id);
                 }
             }
-            let before = Method::ALL.iter().map(|method| ids(*method, &eligible, &state)).collect::<Vec<_>>();
+            let all = |eligible: &[Member]| Method::ALL.iter().map(|method| ids_of(*method, eligible, &state, places)).collect::<Vec<_>>();
+            let before = all(&eligible);
             if !eligible.is_empty() {
                 let middle = rotate % eligible.len();
                 eligible.rotate_left(middle);
                 eligible.swap(0, middle);
             }
-            prop_assert_eq!(Method::ALL.iter().map(|method| ids(*method, &eligible, &state)).collect::<Vec<_>>(), before);
+            prop_assert_eq!(all(&eligible), before);
         }
 
         /// Round robin is fair: while the eligible set is stable, nobody is ever more than one sale ahead of another.
@@ -213,8 +227,8 @@ mod tests {
             let mut sell = |numbers: &[u128]| {
                 let eligible: Vec<_> =
                     numbers.iter().map(|number| state.member(id(*number), 1, 1, Timestamp::UNIX_EPOCH)).collect();
-                let winner = eligible[order(Method::RoundRobin, &eligible, &state)[0]].contract_id;
-                state.on_sale(Method::RoundRobin, &eligible, winner);
+                let winner = eligible[order(Method::RoundRobin, &eligible, &state, 1)[0]].contract_id;
+                state.on_sale(Method::RoundRobin, &eligible, 1, winner);
                 winner
             };
             for numbers in before {

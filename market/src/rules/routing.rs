@@ -84,7 +84,7 @@ pub struct Routing {
 }
 
 /// The rules this version decides by. A decision stores it; another version's decisions are reported apart.
-pub const RULES_VERSION: i64 = 1;
+pub const RULES_VERSION: i64 = 2;
 
 /// Decides who buys.
 #[must_use]
@@ -113,13 +113,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(input: &'a RoutingInput) -> Self {
-        let most = match input.sale_mode {
-            SaleMode::Exclusive => 1,
-            SaleMode::Shared { max } => max,
-        };
         let verdicts = input.candidates.iter().map(open_verdict).collect();
-        let slots = most.saturating_sub(input.legs_taken);
-        Self { input, slots, winners: Vec::new(), groups: BTreeSet::new(), verdicts }
+        Self { input, slots: input.places(), winners: Vec::new(), groups: BTreeSet::new(), verdicts }
     }
 
     /// The first dynamic check that refuses a candidate.
@@ -181,7 +176,8 @@ impl<'a> Run<'a> {
         let rotation = self.input.rotations.get(&stage.key).unwrap_or(&none);
         let members: Vec<Member> =
             eligible.iter().map(|&position| self.input.candidates[position].member(rotation)).collect();
-        for (place, index) in method::order(stage.method, &members, rotation).into_iter().enumerate() {
+        // The order holds through all the places: see `method::order`.
+        for (place, index) in method::order(stage.method, &members, rotation, self.slots).into_iter().enumerate() {
             let position = eligible[index];
             self.verdicts[position].rank = Some(u32::try_from(place + 1).unwrap_or(u32::MAX));
             self.verdicts[position].refusal = self.choose(position);
@@ -239,15 +235,33 @@ impl Candidate {
 }
 
 impl RoutingInput {
-    /// The contracts of a stage that could have bought: the winners and those that were only not chosen.
+    /// How many buyers the lead may still be sold to.
     #[must_use]
-    pub fn eligible_in(&self, stage: &str, verdicts: &[ContractVerdict], rotation: &StageState) -> Vec<Member> {
-        let could_buy =
-            |refusal: &Option<Refusal>| refusal.as_ref().is_none_or(|refusal| refusal.check == Check::NotChosen);
+    pub fn places(&self) -> u8 {
+        let most = match self.sale_mode {
+            SaleMode::Exclusive => 1,
+            SaleMode::Shared { max } => max,
+        };
+        most.saturating_sub(self.legs_taken)
+    }
+
+    /// Turns a stage's rotation for one of this decision's sales, among the contracts that could have bought.
+    pub fn turn(&self, stage: &Stage, verdicts: &[ContractVerdict], rotation: &mut StageState, winner: ContractId) {
+        let eligible = self.eligible_in(&stage.key, verdicts, rotation);
+        rotation.on_sale(stage.method, &eligible, self.places(), winner);
+    }
+
+    /// The contracts of a stage that could have bought: the winners, those that were only not chosen, and those whose
+    /// group got the lead by another contract. All the places of a lead are shared out among the same contracts.
+    fn eligible_in(&self, stage: &str, verdicts: &[ContractVerdict], rotation: &StageState) -> Vec<Member> {
+        let could_buy = |verdict: &ContractVerdict| {
+            let has_turn = |refusal: &Refusal| matches!(refusal.check, Check::NotChosen | Check::AlreadySold);
+            verdict.rank.is_some() && verdict.refusal.as_ref().is_none_or(has_turn)
+        };
         self.candidates
             .iter()
             .zip(verdicts)
-            .filter(|(candidate, verdict)| candidate.stage == stage && could_buy(&verdict.refusal))
+            .filter(|(candidate, verdict)| candidate.stage == stage && could_buy(verdict))
             .map(|(candidate, _)| candidate.member(rotation))
             .collect()
     }
@@ -261,3 +275,7 @@ fn balance_refusal(candidate: &Candidate) -> Option<Refusal> {
             .seeing("price", candidate.price.to_string())
     })
 }
+
+#[cfg(test)]
+#[path = "routing_tests.rs"]
+mod tests;

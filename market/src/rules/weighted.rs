@@ -1,4 +1,5 @@
-//! The weighted method: earliest-deadline fair shares over this lead's eligible contracts (decisions 18).
+//! The weighted method: earliest-deadline fair shares over this lead's eligible contracts (decisions 18). How a lead that is
+//! sold to several divides among them is in [`shared`].
 //!
 //! **The rule.** A contract's share is its weight over the sum of the eligible weights. Its target is what its share
 //! should have brought it so far. A contract is *due* when its target with this lead is more than it has; of those that
@@ -31,7 +32,11 @@ use std::collections::BinaryHeap;
 
 use leadyard_types::ContractId;
 
+use self::shared::{Places, Share};
 use super::method::{Member, MemberState, Run, StageState};
+
+#[path = "weighted/shared.rs"]
+pub mod shared;
 
 /// Credits are kept in millionths of a lead.
 const CREDIT_SCALE: i128 = 1_000_000;
@@ -63,18 +68,13 @@ struct Field {
 }
 
 impl Field {
-    fn new(eligible: &[Member], state: &StageState) -> Self {
+    fn new(eligible: &[Member], state: &StageState, goes_on: bool) -> Self {
         let members = || eligible.iter().enumerate().filter(|(_, member)| member.weight > 0);
         let weight_sum: i128 = members().map(|(_, member)| i128::from(member.weight)).sum();
-        let goes_on = is_present_run(state, eligible);
         let run_sold = if goes_on { i128::from(state.run.sold) } else { 0 };
         let entrant = |(at, member): (usize, &Member)| {
-            let known = state.members.get(&member.contract_id).copied().unwrap_or_default();
-            let (sold, credit) = if goes_on {
-                (i128::from(known.run_sold), known.credit_micro)
-            } else {
-                (0, credit_now(&known, &state.run))
-            };
+            let known = standing(state, member, goes_on);
+            let (sold, credit) = (i128::from(known.run_sold), known.credit_micro);
             let weight = i128::from(member.weight);
             let owed = i128::from(credit) * weight_sum + CREDIT_SCALE * (weight * run_sold - sold * weight_sum);
             Entrant { at, id: member.contract_id, weight, sold, owed }
@@ -102,9 +102,25 @@ impl Field {
     }
 }
 
-/// The eligible contracts in order, as positions in `eligible`; weight 0 never.
-pub(crate) fn order(eligible: &[Member], state: &StageState) -> Vec<usize> {
-    let mut field = Field::new(eligible, state);
+/// The eligible contracts in the order in which they get the places of a lead, as positions in `eligible`; weight 0 never.
+pub(crate) fn order(eligible: &[Member], state: &StageState, places: u8) -> Vec<usize> {
+    let divided = shared::divide(eligible, places);
+    let goes_on = is_present_run(state, eligible, divided.map(|(places, _)| places));
+    match divided {
+        Some(divided) => shared::order(eligible, divided, state, goes_on, |member| standing(state, member, goes_on)),
+        None => order_exclusive(eligible, state, goes_on),
+    }
+}
+
+/// A contract's sales in the run that this lead belongs to, and its credit when that run began.
+fn standing(state: &StageState, member: &Member, goes_on: bool) -> MemberState {
+    let known = state.members.get(&member.contract_id).copied().unwrap_or_default();
+    if goes_on { known } else { MemberState { run_sold: 0, credit_micro: credit_now(&known, &state.run), ..known } }
+}
+
+/// The order for a lead that goes to one.
+fn order_exclusive(eligible: &[Member], state: &StageState, goes_on: bool) -> Vec<usize> {
+    let mut field = Field::new(eligible, state, goes_on);
     let mut entrants = std::mem::take(&mut field.entrants);
     entrants.sort_by(|a, b| field.compare(a, b));
     field.entrants = entrants;
@@ -156,8 +172,8 @@ fn first_full_slot(field: &Field, horizon: i128) -> Option<i128> {
     None
 }
 
-/// Whether the eligible set, with its weights, is that of the present run.
-fn is_present_run(state: &StageState, eligible: &[Member]) -> bool {
+/// Whether the eligible set, with its weights and places, is that of the present run.
+fn is_present_run(state: &StageState, eligible: &[Member], places: Option<Places>) -> bool {
     let run = &state.run;
     let mut size = 0;
     for member in eligible.iter().filter(|member| member.weight > 0) {
@@ -167,26 +183,39 @@ fn is_present_run(state: &StageState, eligible: &[Member]) -> bool {
         }
         size += 1;
     }
-    run.no > 0 && size == run.size
+    run.no > 0 && size == run.size && run.places == places
+}
+
+/// A contract's share of every sale of its run.
+fn share_of_sales(weight: u32, run: &Run) -> Share {
+    match run.places {
+        Some(places) => {
+            let of_leads = places.share(weight, run.weight_sum);
+            Share { sum: of_leads.sum * i128::from(places.count), ..of_leads }
+        }
+        None => Share { of: i128::from(weight), sum: i128::from(run.weight_sum) },
+    }
 }
 
 /// What a contract is owed when a new run begins: its credit, and what the present run added if it took part in it.
 fn credit_now(known: &MemberState, run: &Run) -> i64 {
-    if known.run_no != run.no || run.weight_sum <= 0 {
+    let share = share_of_sales(known.run_weight, run);
+    if known.run_no != run.no || share.sum <= 0 {
         return known.credit_micro;
     }
-    let sum = i128::from(run.weight_sum);
-    let owed = i128::from(known.run_weight) * i128::from(run.sold) - i128::from(known.run_sold) * sum;
+    let owed = share.of * i128::from(run.sold) - i128::from(known.run_sold) * share.sum;
     // To the nearest millionth of a lead.
-    let added = (2 * CREDIT_SCALE * owed + sum).div_euclid(2 * sum);
+    let added = (2 * CREDIT_SCALE * owed + share.sum).div_euclid(2 * share.sum);
     let credit = i64::try_from(i128::from(known.credit_micro) + added).unwrap_or(0);
     credit.clamp(-CREDIT_MAX_MICRO, CREDIT_MAX_MICRO)
 }
 
 /// Makes the eligible set's run the present one: nothing changes if it is, else the old run's credits are settled and a
 /// new run begins. Returns the contracts whose state changed.
-pub(crate) fn enter_run(state: &mut StageState, eligible: &[Member]) -> Vec<ContractId> {
-    if is_present_run(state, eligible) {
+pub(crate) fn enter_run(state: &mut StageState, eligible: &[Member], places: u8) -> Vec<ContractId> {
+    let divided = shared::divide(eligible, places);
+    let places = divided.map(|(places, _)| places);
+    if is_present_run(state, eligible, places) {
         return Vec::new();
     }
     let old = state.run;
@@ -197,14 +226,16 @@ pub(crate) fn enter_run(state: &mut StageState, eligible: &[Member]) -> Vec<Cont
         known.run_sold = 0;
         changed.push(*id);
     }
-    state.run = Run { no: old.no + 1, sold: 0, weight_sum: 0, size: 0 };
-    for member in eligible.iter().filter(|member| member.weight > 0) {
+    let members = || eligible.iter().filter(|member| member.weight > 0);
+    let all = || members().map(|member| i64::from(member.weight)).sum();
+    let weight_sum = divided.map_or_else(all, |(_, rest)| rest);
+    let size = i64::try_from(members().count()).unwrap_or(i64::MAX);
+    state.run = Run { no: old.no + 1, sold: 0, weight_sum, size, places };
+    for member in members() {
         let known = state.members.entry(member.contract_id).or_default();
         known.run_no = state.run.no;
         known.run_weight = member.weight;
         known.run_sold = 0;
-        state.run.weight_sum += i64::from(member.weight);
-        state.run.size += 1;
         changed.push(member.contract_id);
     }
     changed

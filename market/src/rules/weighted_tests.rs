@@ -5,10 +5,15 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::rules::method::order as order_of;
+use crate::rules::method::order as order_places;
 
 /// The weights on which smooth round robin breaks |sold − target| < 1 (decisions 18).
 const HARD_WEIGHTS: [u32; 14] = [1, 5, 40, 1, 1, 1, 1, 40, 5, 40, 1, 3, 40, 5];
+
+/// The order for exclusive leads.
+fn order_of(method: Method, eligible: &[Member], state: &StageState) -> Vec<usize> {
+    order_places(method, eligible, state, 1)
+}
 
 fn id(number: usize) -> ContractId {
     ContractId(Uuid::from_u128(u128::try_from(number).unwrap()))
@@ -36,7 +41,7 @@ impl Market {
         let eligible = self.members(set);
         let (winner, weight) = set[order_of(Method::Weighted, &eligible, &self.state)[0]];
         assert!(weight > 0, "weight 0 never");
-        self.state.on_sale(Method::Weighted, &eligible, id(winner));
+        self.state.on_sale(Method::Weighted, &eligible, 1, id(winner));
         if self.run_set != set {
             (self.run_set, self.run_total) = (set.to_vec(), 0);
             self.run_sold.clear();
@@ -192,10 +197,10 @@ fn state_is_serialisable() {
 fn changed_rows_are_named() {
     let mut market = Market::default();
     let eligible = market.members(&[(0, 2), (1, 1)]);
-    assert_eq!(market.state.on_sale(Method::Weighted, &eligible, id(0)), [id(0), id(1)]);
-    assert_eq!(market.state.on_sale(Method::Weighted, &eligible, id(1)), [id(1)]);
+    assert_eq!(market.state.on_sale(Method::Weighted, &eligible, 1, id(0)), [id(0), id(1)]);
+    assert_eq!(market.state.on_sale(Method::Weighted, &eligible, 1, id(1)), [id(1)]);
     let other = market.members(&[(1, 1), (2, 1)]);
-    assert_eq!(market.state.on_sale(Method::Weighted, &other, id(2)), [id(0), id(1), id(2)]);
+    assert_eq!(market.state.on_sale(Method::Weighted, &other, 1, id(2)), [id(0), id(1), id(2)]);
 }
 
 proptest! {

@@ -167,4 +167,11 @@ impl FieldProblem {
     pub fn new(field: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
         Self { field: field.into(), code: code.to_owned(), message: message.into() }
     }
+
+    /// The code with its field, as lists of problems name it: `age: OUT_OF_RANGE`; the code alone where no one field is
+    /// meant.
+    #[must_use]
+    pub fn named(&self) -> String {
+        if self.field.is_empty() { self.code.clone() } else { format!("{}: {}", self.field, self.code) }
+    }
 }

@@ -1,21 +1,33 @@
 //! Deliveries: never lost, never charged twice, whatever fails in between (domain page, section 5).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod given_up;
 mod parked;
+mod patience;
 
-use leadyard_entity::model::{delivery, sale};
+use std::time::Duration;
+
+use leadyard_entity::model::{attempt, delivery, sale};
 use leadyard_entity::reports::Totals;
 use leadyard_entity::tasks::{Claim, Claimed};
 use leadyard_entity::{Store, Write};
-use leadyard_tests::market::{TestMarket, lead};
-use leadyard_tests::{OPERATE, TestApp};
-use leadyard_types::{ContractTerms, DestinationId, LeadId, Principal, SystemTask};
+use leadyard_jobs::JobsOptions;
+use leadyard_market::{Courier, MarketSettings};
+use leadyard_tests::market::{TestMarket, lead, terms};
+use leadyard_tests::{OPERATE, TestApp, TestDatabase, TestOptions};
+use leadyard_types::{ContractTerms, DeliveryId, DestinationId, LeadId, Principal, SystemTask, Verdict};
 use uuid::Uuid;
 
 const DELIVER: Principal = Principal::System(SystemTask::Deliver);
 
 async fn totals(app: &TestApp) -> Totals {
     app.store().read(OPERATE).totals().await.unwrap()
+}
+
+/// An application whose suppliers are not kept waiting for verdicts.
+async fn start(database: TestDatabase) -> TestApp {
+    let market = MarketSettings { verdict_wait: Duration::ZERO, ..MarketSettings::default() };
+    TestApp::start_with(database, TestOptions { market, ..TestOptions::default() }).await
 }
 
 /// Sends leads one after the other and answers their ids; all are answered alike.
@@ -37,6 +49,31 @@ async fn buyer(app: &TestApp, market: &TestMarket, name: &str, terms: ContractTe
     let terms = ContractTerms { destinations: vec![destination], ..terms };
     app.contract(market.campaign_id, buyer, name, terms).await;
     destination
+}
+
+/// A buyer who is asked for a verdict.
+async fn asking(app: &TestApp, name: &str, priority: u32, market: &TestMarket) -> DestinationId {
+    buyer(app, market, name, ContractTerms { verdict: Verdict::Sync, priority, ..terms(1_000) }).await
+}
+
+/// Sends a lead and does not wait for a verdict.
+async fn offer(app: &TestApp, market: &TestMarket, number: usize) -> LeadId {
+    let (status, answer) = app.client(&market.key).send_json("/v1/leads", &lead(number), None).await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+    answer["lead_id"].as_str().unwrap().parse().unwrap()
+}
+
+/// Changes what is stored, past everything that guards it.
+async fn plant(app: &TestApp, sql: &str) {
+    let write = app.store().write(OPERATE).await.unwrap();
+    assert!(write.plant(sql).await.unwrap() > 0, "{sql}");
+    let _ = write.commit().await.unwrap();
+}
+
+/// What is held in all wallets.
+async fn held(app: &TestApp) -> i64 {
+    let sql = "SELECT CAST(SUM(held_minor) AS BIGINT) AS figure FROM ledger_account";
+    app.store().read(OPERATE).figure(sql).await.unwrap()
 }
 
 /// The only delivery of a lead.
@@ -64,6 +101,17 @@ async fn sales_of(app: &TestApp, lead: LeadId) -> Vec<sale::Model> {
 async fn steps_of(app: &TestApp, lead: LeadId) -> Vec<String> {
     let mut events = app.store().read(OPERATE).events_of_leads(&[lead.0]).await.unwrap();
     events.remove(&lead.0).unwrap_or_default().into_iter().map(|event| event.kind).collect()
+}
+
+/// A delivery's attempts in order.
+async fn attempts_of(app: &TestApp, id: DeliveryId) -> Vec<attempt::Model> {
+    let mut attempts = app.store().read(OPERATE).attempts_of_deliveries(&[id.0]).await.unwrap();
+    attempts.remove(&id.0).unwrap_or_default()
+}
+
+/// One who runs tasks as the test hands them out.
+fn courier(app: &TestApp) -> Courier {
+    Courier::start(app.app.market.clone(), app.app.connectors.clone(), JobsOptions::default().patience)
 }
 
 /// Claims what is due, as a worker does.

@@ -10,7 +10,7 @@ use leadyard_tests::market::{Selling, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase, eventually};
 use leadyard_types::{DeliveryId, DeliveryState, DestinationId, Status};
 
-use crate::{DELIVER, buyer, claim, delivery_of, send, steps_of, totals};
+use crate::{DELIVER, buyer, claim, delivery_of, send, start, steps_of, totals};
 
 async fn destination(app: &TestApp, id: DestinationId) -> destination::Model {
     app.store().read(OPERATE).by_id::<destination::Entity>(id.0).await.unwrap().unwrap()
@@ -26,7 +26,7 @@ async fn change(app: &TestApp, id: DestinationId, change: DestinationChange) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_a_parked_destination_goes_when_it_is_taken_up() {
     for database in TestDatabase::both().await {
-        let app = TestApp::start(database).await;
+        let app = start(database).await;
         let market = app.market(Selling::default()).await;
         let id = buyer(&app, &market, "gone", terms(1_000)).await;
         for (round, by_setup) in [(0, false), (1, true)] {
@@ -61,7 +61,7 @@ async fn what_waits_for_a_parked_destination_goes_when_it_is_taken_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_does_not_fall_between_parking_and_resuming() {
     for database in TestDatabase::both().await {
-        let mut app = TestApp::start(database).await;
+        let mut app = start(database).await;
         let market = app.market(Selling::default()).await;
         let id = buyer(&app, &market, "a", terms(1_000)).await;
         app.rest().await;
@@ -101,7 +101,7 @@ async fn a_delivery_does_not_fall_between_parking_and_resuming() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parking_is_not_written_over() {
     for database in TestDatabase::both().await {
-        let app = TestApp::start(database).await;
+        let app = start(database).await;
         let market = app.market(Selling::default()).await;
         let id = buyer(&app, &market, "gone", terms(1_000)).await;
         let version = destination(&app, id).await.version;
@@ -126,7 +126,7 @@ async fn a_parking_is_not_written_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mended_destination_is_tried_at_once() {
     for database in TestDatabase::both().await {
-        let app = TestApp::start(database).await;
+        let app = start(database).await;
         let market = app.market(Selling::default()).await;
         let id = buyer(&app, &market, "down", terms(1_000)).await;
         app.receiver.program("/down", Behaviour::Fail { status: 500, times: u32::MAX });
@@ -151,7 +151,7 @@ async fn a_mended_destination_is_tried_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_waits_for_an_ended_destination() {
     for database in TestDatabase::both().await {
-        let app = TestApp::start(database).await;
+        let app = start(database).await;
         let market = app.market(Selling::default()).await;
         let id = buyer(&app, &market, "gone", terms(1_000)).await;
         app.receiver.program("/gone", Behaviour::Gone);
@@ -169,7 +169,7 @@ async fn nothing_waits_for_an_ended_destination() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waiting_delivery_is_replayed_at_once() {
     for database in TestDatabase::both().await {
-        let app = TestApp::start(database).await;
+        let app = start(database).await;
         let market = app.market(Selling::default()).await;
         buyer(&app, &market, "hiccup", terms(1_000)).await;
         app.receiver.program("/hiccup", Behaviour::Fail { status: 500, times: 1 });

@@ -102,8 +102,8 @@ pub(super) fn leads(file: &FileArgs, summary: &LeadSummary, measured: &Measured,
     println!(
         "Of the leads {sold} sold, {unsold} unsold, {queued} queued, {quarantined} quarantined, {rejected} rejected."
     );
-    for (check, count) in &summary.rejected_by {
-        println!("  rejected by {check}: {count}");
+    for (reason, count) in &summary.reasons {
+        println!("  {reason}: {count}");
     }
     if pending > 0 {
         println!("{pending} are offered to buyers who answer: `leadyard serve` brings them to an end.");

@@ -1,0 +1,83 @@
+//! `leadyard bench` runs, counts, proves and cleans up. What it measures is nobody's business here: times say nothing about
+//! a build under test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// Runs the real binary, as small as it goes.
+fn bench(folder: &Path, database_url: Option<&str>) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leadyard"));
+    command.args(["bench", "--json", "--leads", "25", "--rounds", "2", "--contracts", "30", "--clients", "5"]);
+    command.arg("--dir").arg(folder).current_dir(folder).env_remove("DATABASE_URL");
+    if let Some(url) = database_url {
+        command.env("DATABASE_URL", url).env("LEADYARD_MASTER_KEY_FILE", folder.join("key"));
+    }
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|wrong| panic!("{wrong}: {error}"))
+}
+
+/// A median with its spread, above zero and in order.
+fn assert_spread(value: &Value) {
+    let [low, median, high] = ["low", "median", "high"].map(|key| value[key].as_f64().unwrap());
+    assert!(0.0 < low && low <= median && median <= high, "{value}");
+}
+
+/// The shape that scripts read, the same on both databases.
+fn assert_shape(seen: &Value, goals: &[&str]) {
+    assert_eq!((&seen["books_ok"], &seen["ledger_sum"]), (&json!(true), &json!(0)));
+    assert_eq!(seen["size"], json!({ "leads": 25, "rounds": 2, "clients": 5 }));
+    assert!(seen["machine"]["cores"].as_u64().unwrap() > 0);
+    let intake = &seen["intake"];
+    assert_spread(&intake["ours"]["per_second"]);
+    let ids: Vec<&str> = intake["goals"].as_array().unwrap().iter().map(|goal| goal["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, goals);
+    for goal in intake["goals"].as_array().unwrap() {
+        assert_spread(&goal["ratio"]);
+        assert_spread(&goal["against"]["per_second"]);
+        assert!(["reached", "enough", "missed"].contains(&goal["verdict"].as_str().unwrap()), "{goal}");
+    }
+    let writer = intake["ours"]["writer"].as_object().unwrap();
+    let percent: f64 = writer.values().map(|value| value.as_f64().unwrap()).sum();
+    assert!((percent - 100.0).abs() < 1.0, "{writer:?}");
+    // What one sold lead leaves, on both sides.
+    assert_eq!(
+        intake["rows_per_lead"],
+        json!({ "person": 1.0, "lead": 1.0, "lead_fingerprint": 2.0, "consent": 1.0, "lead_event": 2.0, "decision": 1.0,
+            "sale": 1.0, "delivery": 1.0, "ledger_transfer": 2.0, "task": 1.0, "idempotency_record": 1.0 })
+    );
+    assert!(!intake["held_back_by"].as_str().unwrap().is_empty());
+}
+
+/// On SQLite: both sides are durable, and the start is measured too. The folder is left as it was.
+#[test]
+fn on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = bench(folder.path(), None);
+    assert_shape(&seen, &["P3"]);
+    // 2 is FULL.
+    let database = &seen["intake"]["database"];
+    assert_eq!((&database["journal_mode"], &database["synchronous"]), (&json!("wal"), &json!("2")));
+    for measured in ["serving_ms", "first_lead_ms", "by_hand_ms", "ratio"] {
+        assert_spread(&seen["start"][measured]);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the bench cleans up after itself");
+}
+
+/// On PostgreSQL, in databases of its own, which go with it.
+#[test]
+fn on_postgres() {
+    let Ok(url) = std::env::var("LEADYARD_TEST_POSTGRES") else {
+        println!("SKIPPED on PostgreSQL: LEADYARD_TEST_POSTGRES is not set");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let seen = bench(folder.path(), Some(&url));
+    assert_shape(&seen, &["P1", "P1 batches"]);
+    assert_eq!(seen["intake"]["database"]["synchronous_commit"], "on");
+    assert_eq!(seen["start"], Value::Null);
+}
