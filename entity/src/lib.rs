@@ -24,6 +24,7 @@ pub mod reports;
 pub mod scope;
 pub mod settlement;
 pub mod setup;
+mod signals;
 mod sql;
 pub mod store;
 pub mod suppression;
@@ -34,4 +35,5 @@ pub mod yardstick;
 
 pub use error::{StoreError, StoreResult};
 pub use keyring::{IndexHash, Keyring, MasterKeys};
+pub use signals::TaskListener;
 pub use store::{Engine, Read, Store, StoreOptions, TasksDue, Write};

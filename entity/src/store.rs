@@ -21,6 +21,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::{Keyring, MasterKeys};
+use crate::signals::Signals;
 
 /// How many readers SQLite gets beside its one writer.
 const SQLITE_READERS: u32 = 8;
@@ -66,6 +67,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     statements: Arc<AtomicU64>,
+    signals: Signals,
     #[cfg(feature = "testing")]
     pub(crate) faults: crate::testing::Faults,
 }
@@ -82,6 +84,7 @@ impl Store {
             });
         }
         migrate(&writer, engine).await?;
+        let signals = Signals::start(engine, &writer)?;
         let keyring = Keyring::open(&writer, options.master_keys, clock.now()).await?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -93,10 +96,15 @@ impl Store {
                 clock,
                 ids,
                 statements,
+                signals,
                 #[cfg(feature = "testing")]
                 faults: crate::testing::Faults::default(),
             }),
         })
+    }
+
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.inner.signals
     }
 
     #[cfg(feature = "testing")]
@@ -224,9 +232,8 @@ pub struct Write {
     pub(crate) done: std::sync::Mutex<Vec<String>>,
 }
 
-/// What a commit leaves to be done: the number of tasks added, so that workers can be woken.
+/// What a commit leaves to be done: the number of tasks added. The workers know already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "workers are woken when tasks are due"]
 pub struct TasksDue(pub usize);
 
 impl Write {
@@ -246,7 +253,7 @@ impl Write {
         self.store.engine() == Engine::Postgres
     }
 
-    /// Commits. Only after this has anything happened.
+    /// Commits. Only after this has anything happened. Where tasks were added, workers are woken.
     pub async fn commit(self) -> StoreResult<TasksDue> {
         self.write_audits().await?;
         #[cfg(feature = "testing")]
@@ -256,6 +263,9 @@ impl Write {
             return Err(crate::testing::CommitFault::error());
         }
         self.transaction.commit().await?;
+        if self.tasks > 0 {
+            self.store.signals().tasks_are_due();
+        }
         #[cfg(feature = "testing")]
         if fault == Some(crate::testing::CommitFault::After) {
             return Err(crate::testing::CommitFault::error());

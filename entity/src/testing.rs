@@ -31,6 +31,8 @@ impl OwnDatabase {
     pub async fn create(server_url: &str) -> StoreResult<Self> {
         let own = Self::named(server_url)?;
         own.on_server("CREATE DATABASE", "").await?;
+        // No test pulls the server's plug, and waiting for its disk is most of what tests do.
+        own.on_server("ALTER DATABASE", " SET synchronous_commit TO off").await?;
         Ok(own)
     }
 

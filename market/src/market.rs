@@ -51,8 +51,6 @@ pub struct Market {
     complaint_rates: Mutex<Option<(Timestamp, Arc<ComplaintRates>)>>,
     pub(crate) queue: mpsc::Sender<Job>,
     pub(crate) watch: Watch,
-    /// Notified after commits that added tasks: workers wait on it.
-    pub wake: Arc<Notify>,
     /// Notified after a buyer's verdict was settled: senders wait on it.
     pub settled: Arc<Notify>,
 }
@@ -76,7 +74,6 @@ impl Market {
             complaint_rates: Mutex::new(None),
             queue,
             watch: Watch::default(),
-            wake: Arc::new(Notify::new()),
             settled: Arc::new(Notify::new()),
             settings,
         });

@@ -92,6 +92,18 @@ impl TestDatabase {
     }
 }
 
+/// Runs a test on both databases, as far as they can be had, side by side.
+pub async fn on_both<T: AsyncFn(TestDatabase)>(test: T) {
+    let postgres = TestDatabase::postgres().await;
+    let on_postgres = async {
+        if let Some(database) = postgres {
+            test(database).await;
+        }
+    };
+    let (on_sqlite, on_postgres) = (Box::pin(test(TestDatabase::sqlite())), Box::pin(on_postgres));
+    tokio::join!(on_sqlite, on_postgres);
+}
+
 /// Waits until a condition holds. It never waits for time: the bound only ends a test that would hang.
 #[track_caller]
 pub fn eventually<C, F>(what: &'static str, condition: C) -> impl Future<Output = ()>

@@ -209,8 +209,7 @@ impl Market {
         }
         let ended = self.settle(&mut write, &sale, &VerdictGiven::Lost).await?;
         write.settle_asking_delivery(id, delivery_state(&VerdictGiven::Lost)).await?;
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         Ok(ended)
     }
 }

@@ -66,8 +66,7 @@ impl Market {
         }
         write.settle_asking_delivery(sale_id, delivery_state(&verdict)).await?;
         write.audit("resolve", "sale", Some(sale_id.0), &json!({ "accepted": accepted })).await?;
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         self.settled.notify_waiters();
         Ok(true)
     }
@@ -103,8 +102,7 @@ impl Market {
         let detail = json!({ "delivery_id": id });
         write.add_events(&[NewEvent { lead_id, kind: LeadEventKind::DeliveryReplayed, detail }]).await?;
         write.audit("replay", "delivery", Some(id.0), &json!({})).await?;
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         Ok(true)
     }
 
@@ -124,8 +122,7 @@ impl Market {
         }
         requeue_waiting(&mut write, id).await?;
         write.audit("resume", "destination", Some(id.0), &json!({})).await?;
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         Ok(true)
     }
 }

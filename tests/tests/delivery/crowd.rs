@@ -9,7 +9,7 @@ use leadyard_entity::model::sale;
 use leadyard_entity::placement::NewEvent;
 use leadyard_market::finance;
 use leadyard_tests::market::{Selling, TestMarket, terms};
-use leadyard_tests::{OPERATE, TestApp, TestDatabase};
+use leadyard_tests::{OPERATE, TestApp, on_both};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{ContractTerms, Currency, DeliveryId, DestinationId, LeadId, Money, SaleId, Verdict};
 use serde_json::json;
@@ -21,7 +21,7 @@ use crate::{DELIVER, buyer, deliveries_of, held, offer, sales_of, send, start};
 #[tokio::test(flavor = "multi_thread")]
 async fn steps_of_one_lead_never_clash() {
     const STEPS: usize = 24;
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling::default()).await;
         let lead = send(&app, &market, 0..1, "unsold").await[0];
@@ -43,7 +43,8 @@ async fn steps_of_one_lead_never_clash() {
         assert!(numbers.eq(0..i64::try_from(before + 2 * STEPS).unwrap()));
         other.stop().await;
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// A campaign whose only buyer is asked, and loses each answer.
@@ -107,7 +108,7 @@ async fn unknown_sales(app: &TestApp, leads: &[LeadId]) -> Vec<sale::Model> {
 async fn a_crowd_settles_everything_once() {
     // Fewer than park a lane.
     const UNKNOWN: usize = 4;
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let stalls = stalls(&app).await;
         let mut leads = Vec::new();
@@ -163,5 +164,6 @@ async fn a_crowd_settles_everything_once() {
         assert_eq!(app.store().collisions() + other.market.store().collisions(), 0);
         other.stop().await;
         app.finish().await;
-    }
+    })
+    .await;
 }

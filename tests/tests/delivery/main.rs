@@ -6,6 +6,7 @@ mod given_up;
 mod parked;
 mod patience;
 mod rotation;
+mod wake;
 
 use std::time::Duration;
 

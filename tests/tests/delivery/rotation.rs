@@ -4,7 +4,7 @@ use chrono::Duration;
 use leadyard_connectors::fake::Behaviour;
 use leadyard_market::rules::method::StageState;
 use leadyard_tests::market::{Selling, TestMarket, terms};
-use leadyard_tests::{OPERATE, TestApp, TestDatabase};
+use leadyard_tests::{OPERATE, TestApp, on_both};
 use leadyard_types::{BuyerId, ContractId, ContractTerms, CostModel, Method, Percent, SaleId, SaleMode, Verdict};
 
 use crate::{offer, sales_of, start};
@@ -39,7 +39,7 @@ async fn paid(app: &TestApp) -> i64 {
 /// and the others take turns.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_does_not_turn_a_round_robin() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling { method: Method::RoundRobin, ..Selling::default() }).await;
         let [a, b, c] = [
@@ -57,14 +57,15 @@ async fn a_refusal_does_not_turn_a_round_robin() {
         app.receiver.program("/a", Behaviour::Accept);
         assert_eq!([way(&app, &market, 10).await, way(&app, &market, 11).await], [vec![a], vec![c]]);
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// Weighted: buyers that are asked get the same shares, in the same order, as buyers that are not.
 #[tokio::test(flavor = "multi_thread")]
 async fn accepted_sales_count_like_others_in_a_weighted_stage() {
     const LEADS: usize = 24;
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let selling = Selling { method: Method::Weighted, ..Selling::default() };
         let asked = app.market(selling).await;
@@ -88,13 +89,14 @@ async fn accepted_sales_count_like_others_in_a_weighted_stage() {
         }
         assert_eq!(sold, [15, 6, 3]);
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// Weighted, with one that refuses: it has sold nothing, its share passes to those that remain.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_share_of_one_that_refuses_passes_to_the_others() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling { method: Method::Weighted, ..Selling::default() }).await;
         let mut ids = Vec::new();
@@ -112,14 +114,15 @@ async fn the_share_of_one_that_refuses_passes_to_the_others() {
         // Three to one between those that remain, up to the two leads a credit is worth.
         assert!((16..=20).contains(&sold(&turned, 1)), "{turned:?}");
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// A sale counts among the contracts that could have bought when it was decided, whenever it is accepted: a contract made
 /// since then had no share in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_acceptance_counts_among_those_of_its_decision() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling { method: Method::Weighted, ..Selling::default() }).await;
         let a = contract(&app, &market, "a", 3, Verdict::Sync).await;
@@ -136,14 +139,15 @@ async fn a_late_acceptance_counts_among_those_of_its_decision() {
         assert_eq!((turned.sale_no, turned.run.size, turned.run.weight_sum), (1, 2, 4));
         assert_eq!(turned.members[&a].sold, 1);
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// The supplier of a shared lead is paid once per sold lead, whichever of its buyers takes it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_lead_is_paid_for_once_whoever_takes_it() {
     let no = || Behaviour::Reject { reason: "no".into() };
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let sale_mode = SaleMode::Shared { max: 2 };
         let market = app.market(Selling { sale_mode, ..Selling::default() }).await;
@@ -173,13 +177,14 @@ async fn a_shared_lead_is_paid_for_once_whoever_takes_it() {
         app.idle().await;
         assert_eq!(paid(&app).await - paid_before, 500);
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// A share of the revenue is earned with each sale that is accepted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_is_earned_with_each_acceptance() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let cost = CostModel::RevenueShare { percent: Percent(30.into()) };
         let selling = Selling { sale_mode: SaleMode::Shared { max: 2 }, cost, ..Selling::default() };
@@ -194,5 +199,6 @@ async fn a_share_is_earned_with_each_acceptance() {
         app.idle().await;
         assert_eq!(paid(&app).await, 900);
         app.finish().await;
-    }
+    })
+    .await;
 }
