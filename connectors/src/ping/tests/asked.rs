@@ -36,7 +36,8 @@ async fn every_bidder_comes_to_its_word() {
     let scene = Scene::new().await;
     let other = FakeBidder::start().await.unwrap();
     let elsewhere = other.url("/ping");
-    let brief = Duration::from_millis(400);
+    // Long enough for the head of a dripping answer on a busy machine.
+    let brief = Duration::from_millis(1_500);
     let slow =
         |after| Bidding::Slow { after: Duration::from_millis(after), then: Box::new(Bidding::Bid(Offer::of("9"))) };
     let raw = |headers: &[(&str, &str)], body: &[u8]| Bidding::Answer {
@@ -151,8 +152,11 @@ async fn the_smaller_time_counts() {
         assert_eq!(answered.verdict, Late, "{answered:?}");
         assert!((Duration::from_millis(60)..Duration::from_secs(5)).contains(&answered.took), "{answered:?}");
     }
+    // With a connection that stands ready a ping would be gone at once.
+    assert_eq!(scene.ask(Bidding::Bid(Offer::of("9")), PATIENCE).await.verdict, Bid);
     let before = scene.bidder.count();
     let answered = scene.ask(Bidding::Bid(Offer::of("9")), Duration::ZERO).await;
+    assert_eq!(answered.reason.as_deref(), Some("the auction's time was over"));
     assert_eq!((answered.verdict, scene.bidder.count()), (Late, before), "nobody is asked when the time is over");
 }
 

@@ -162,6 +162,24 @@ fn what_is_kept_shows_fields_only() {
     assert_eq!(kept, "*** *** *** *** +*** *** sorry ***");
 }
 
+/// The destination's secrets are known to nobody but the buyer, wherever they are used and however short they are.
+#[test]
+fn no_secret_is_kept() {
+    for part in [
+        json!({ "template": "{\"k\": {{ secret }}}" }),
+        json!({ "hashes": [{ "field": "phone", "name": "p", "algorithm": "HMAC_SHA256" }] }),
+        json!({ "mapping": [{ "name": "k", "value": "{secret}" }] }),
+    ] {
+        let mut whole = part;
+        whole["url"] = json!("https://bids.example.com/");
+        let payload = write(&config(whole).plan(), &["k3y".into(), "old-k3y".into()], &package()).ok().unwrap();
+        let redactor = redactor(&package(), &payload);
+        let shown = redactor.text_up_to(&payload.shown, SHOWN_CHARS_MAX);
+        assert!(!shown.contains("k3y"), "{shown}");
+        assert_eq!(redactor.text("bad keys: K3Y, old-k3y"), "bad keys: ***, ***");
+    }
+}
+
 #[test]
 fn a_ping_has_an_end() {
     let mut package = package();
