@@ -130,12 +130,14 @@ pub struct TestOptions {
     pub jobs: JobsOptions,
     /// How the market runs.
     pub market: MarketSettings,
+    /// The keys that wrap all others; new ones where none are given.
+    pub master_keys: Option<MasterKeys>,
 }
 
 impl Default for TestOptions {
     fn default() -> Self {
         let jobs = JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() };
-        Self { jobs, market: MarketSettings::default() }
+        Self { jobs, market: MarketSettings::default(), master_keys: None }
     }
 }
 
@@ -169,7 +171,7 @@ impl TestApp {
         install_crypto();
         let start: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::starting_at(start));
-        let master_keys = MasterKeys::generate().unwrap();
+        let master_keys = options.master_keys.unwrap_or_else(|| MasterKeys::generate().unwrap());
         let store = database.open(master_keys.clone(), clock.clone()).await;
         let receiver = FakeReceiver::start().await.unwrap();
         let policy = OutboundPolicy::new(false).allowing(receiver.address());
