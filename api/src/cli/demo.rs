@@ -1,5 +1,7 @@
 //! `leadyard demo`: a believable market in one command, with nothing else installed.
 
+mod remote;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -51,7 +53,8 @@ pub(super) struct DemoArgs {
     /// Print one JSON line at the end and nothing else.
     #[arg(long)]
     json: bool,
-    /// Only send leads to a server that runs elsewhere, with the key of one of its sources in LEADYARD_API_KEY.
+    /// Only send leads of the demo's solar source to a server that runs elsewhere, with a source's key in
+    /// LEADYARD_API_KEY; each is sent until it is answered.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
@@ -59,7 +62,7 @@ pub(super) struct DemoArgs {
 /// Runs the demo.
 pub(super) async fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     if let Some(server) = &args.server {
-        return send_only(server, args).await;
+        return remote::send(server, args).await;
     }
     // Said before anything is made in a database.
     drop(TcpListener::bind(args.listen).await.with_context(|| cannot_listen(args.listen))?);
@@ -325,27 +328,4 @@ async fn leave_up(
         println!("{}", tour::text(address, source, &session.token, DEMO_PASSWORD));
     }
     Ok(())
-}
-
-/// Sends leads to a server elsewhere; counts what was acknowledged.
-async fn send_only(server: &str, args: &DemoArgs) -> anyhow::Result<ExitCode> {
-    let key = std::env::var("LEADYARD_API_KEY").context("put a source's key into LEADYARD_API_KEY")?;
-    let sender = LeadSender::new(server, Some(key.into()))?;
-    let mut dice = Dice::new(args.seed);
-    let now = rfc3339(leadyard_types::SystemClock.now());
-    let quality = crate::demo::people::Quality { broken: 2, no_consent: 1, repeated: 0 };
-    let (mut acknowledged, mut failed, mut leads) = (0_u64, 0_u64, Vec::new());
-    for number in 0..args.leads {
-        let body = enquiry(&mut dice, crate::demo::people::Topic::Solar, quality, number, &now);
-        let key = format!("demo-{}-{number}", args.seed);
-        match sender.send_json("/v1/leads", &body, Some(&key)).await {
-            Ok((200, answer)) => {
-                acknowledged += 1;
-                leads.push(answer["lead_id"].clone());
-            }
-            _ => failed += 1,
-        }
-    }
-    println!("{}", json!({ "acknowledged": acknowledged, "failed": failed, "lead_ids": leads }));
-    Ok(ExitCode::SUCCESS)
 }
