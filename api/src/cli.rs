@@ -7,6 +7,7 @@ mod doctor;
 mod example;
 mod explain;
 mod import;
+mod names;
 mod people;
 mod serve;
 

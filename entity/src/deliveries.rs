@@ -176,7 +176,7 @@ struct Joined {
 impl Write {
     /// A delivery, locked.
     pub async fn lock_delivery(&self, id: DeliveryId) -> StoreResult<Option<delivery::Model>> {
-        let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
+        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
         let rows = self.all(&format!("SELECT * FROM delivery WHERE id = ?{lock}"), vec![id.0.into()]).await?;
         Ok(rows.into_iter().next())
     }

@@ -73,10 +73,12 @@ pub struct AccountChange {
 }
 
 impl Write {
-    /// All wallets of some buyers, locked in id order until the transaction ends. Whoever holds a buyer's wallets may
+    /// All wallets of some buyers, locked in id order until the transaction ends. (Like all accounts, not against rows that
+    /// only refer to them: whoever inserts a transfer holds its accounts so far, and two who then lock them would wait for
+    /// each other.) Whoever holds a buyer's wallets may
     /// also change the buyer's and its contracts' caps.
     pub async fn lock_wallets(&self, buyers: &BTreeSet<BuyerId>) -> StoreResult<Vec<ledger_account::Model>> {
-        let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
+        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
         let sql = format!(
             "SELECT * FROM ledger_account WHERE kind = 'BUYER_WALLET' AND owner_id IN ({{}}) ORDER BY id{lock}"
         );
@@ -143,7 +145,7 @@ impl Write {
 
     /// An account, locked until the transaction ends, if it was opened.
     pub async fn lock_account(&self, key: &AccountKey) -> StoreResult<Option<ledger_account::Model>> {
-        let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
+        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
         let sql = format!("SELECT * FROM ledger_account WHERE kind = ? AND owner_id = ? AND currency = ?{lock}");
         let values = vec![key.0.as_str().into(), key.1.into(), key.2.as_str().into()];
         Ok(self.all(&sql, values).await?.into_iter().next())
@@ -211,8 +213,11 @@ impl Write {
     pub(crate) async fn lock_accounts(&self, accounts: BTreeSet<AccountId>) -> StoreResult<()> {
         if self.is_postgres() {
             let ids = accounts.into_iter().map(|id| Value::from(id.0)).collect();
-            self.all_in::<LockedRow>("SELECT id FROM ledger_account WHERE id IN ({}) ORDER BY id FOR UPDATE", ids)
-                .await?;
+            self.all_in::<LockedRow>(
+                "SELECT id FROM ledger_account WHERE id IN ({}) ORDER BY id FOR NO KEY UPDATE",
+                ids,
+            )
+            .await?;
         }
         Ok(())
     }

@@ -38,6 +38,25 @@ impl Write {
         rows.into_iter().next().map(|row| row.text).ok_or_else(|| StoreError::corrupt("decision"))
     }
 
+    /// The terms of the source that a decision used, as JSON.
+    pub async fn source_terms_of(&self, decision: Uuid) -> StoreResult<String> {
+        let sql =
+            "SELECT r.terms AS text FROM decision d JOIN revision r ON r.id = d.source_revision_id WHERE d.id = ?";
+        let rows: Vec<Text> = self.all(sql, vec![decision.into()]).await?;
+        rows.into_iter().next().map(|row| row.text).ok_or_else(|| StoreError::corrupt("decision"))
+    }
+
+    /// A lead's sales by leg, read inside the transaction.
+    pub async fn legs(&self, lead: LeadId) -> StoreResult<Vec<sale::Model>> {
+        self.all("SELECT * FROM sale WHERE lead_id = ? ORDER BY leg", vec![lead.0.into()]).await
+    }
+
+    /// Says what a sale earns its supplier, minor units.
+    pub async fn set_payout(&self, id: SaleId, payout_minor: i64) -> StoreResult<()> {
+        let sql = "UPDATE sale SET payout_minor = ? WHERE id = ?";
+        self.run(sql, vec![payout_minor.into(), id.0.into()]).await.map(|_| ())
+    }
+
     /// Moves a sale on.
     pub async fn move_sale(
         &self,

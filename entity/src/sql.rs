@@ -13,6 +13,9 @@ use crate::store::Write;
 /// The most values bound in one statement: below SQLite's limit of 32,766 and PostgreSQL's of 65,535.
 const MAX_VALUES: usize = 30_000;
 
+/// The most values of one insert. Longer ones gain nothing, and each that is kept prepared takes more memory.
+const INSERTED_VALUES: usize = 4_096;
+
 /// A statement written with `?` for every value, whatever the database.
 pub(crate) fn statement(backend: DbBackend, sql: &str, values: Vec<Value>) -> Statement {
     if backend != DbBackend::Postgres {
@@ -52,38 +55,53 @@ impl Write {
     pub(crate) async fn run(&self, sql: &str, values: Vec<Value>) -> StoreResult<u64> {
         #[cfg(feature = "testing")]
         self.note(sql);
-        Ok(self.transaction.execute_raw(statement(self.backend(), sql, values)).await?.rows_affected())
+        let done = self.transaction.execute_raw(statement(self.backend(), sql, values)).await;
+        self.counted(done).map(|done| done.rows_affected())
+    }
+
+    /// An answer of the database; where transactions were in each other's way, tests count it.
+    fn counted<T>(&self, answer: Result<T, sea_orm::DbErr>) -> StoreResult<T> {
+        let answer = answer.map_err(crate::StoreError::from);
+        #[cfg(feature = "testing")]
+        if answer.as_ref().is_err_and(crate::StoreError::is_transient) {
+            self.store.faults().collided();
+        }
+        answer
     }
 
     /// Reads rows into a type.
     pub(crate) async fn all<T: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> StoreResult<Vec<T>> {
-        Ok(T::find_by_statement(statement(self.backend(), sql, values)).all(&self.transaction).await?)
+        self.counted(T::find_by_statement(statement(self.backend(), sql, values)).all(&self.transaction).await)
     }
 
     /// Reads rows whose key is in a list, in chunks that the database can bind. `sql` holds `{}` for the list.
     pub(crate) async fn all_in<T: FromQueryResult>(&self, sql: &str, keys: Vec<Value>) -> StoreResult<Vec<T>> {
         let mut rows = Vec::new();
         for chunk in keys.chunks(MAX_VALUES) {
-            rows.extend(self.all::<T>(&sql.replacen("{}", &marks(chunk.len()), 1), chunk.to_vec()).await?);
+            let keys = filled_up(chunk);
+            rows.extend(self.all::<T>(&sql.replacen("{}", &marks(keys.len()), 1), keys).await?);
         }
         Ok(rows)
     }
 
-    /// Inserts whole rows, as few statements as fit.
+    /// Inserts whole rows, in few statements.
     pub(crate) async fn insert_all<E>(&self, rows: Vec<E::Model>) -> StoreResult<()>
     where
         E: EntityTrait,
         E::Model: IntoActiveModel<E::ActiveModel> + ModelTrait<Entity = E>,
         E::ActiveModel: Send,
     {
-        let per_statement = MAX_VALUES / E::Column::iter().count().max(1);
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
+        let most = INSERTED_VALUES / E::Column::iter().count().max(1);
+        let mut left = rows.len();
+        let mut rows = rows.into_iter();
+        while left > 0 {
+            let size = statement_rows(left, most);
             let chunk: Vec<E::ActiveModel> =
-                rows.by_ref().take(per_statement).map(|row| row.into_active_model().reset_all()).collect();
+                rows.by_ref().take(size).map(|row| row.into_active_model().reset_all()).collect();
             #[cfg(feature = "testing")]
             self.note(&format!("INSERT INTO {}", E::default().table_name()));
-            E::insert_many(chunk).exec_without_returning(&self.transaction).await?;
+            self.counted(E::insert_many(chunk).exec_without_returning(&self.transaction).await)?;
+            left -= size;
         }
         Ok(())
     }
@@ -111,6 +129,21 @@ impl Write {
     }
 }
 
+/// How many of the rows that are left the next statement takes: a power of two. Every length is a statement of its own
+/// that the database keeps prepared, some hundred kilobytes each; powers of two are few, and are used again.
+pub(crate) fn statement_rows(left: usize, most: usize) -> usize {
+    1 << left.min(most).max(1).ilog2()
+}
+
+/// A list of keys filled up with its last one to a power of two, for the same reason: a key twice finds nothing twice.
+fn filled_up(keys: &[Value]) -> Vec<Value> {
+    let mut keys = keys.to_vec();
+    if let Some(last) = keys.last().cloned() {
+        keys.resize(keys.len().next_power_of_two().min(MAX_VALUES), last);
+    }
+    keys
+}
+
 /// Adds up amounts per key, in key order (so that rows are always touched in the same order).
 pub(crate) fn summed<K: Ord, I: IntoIterator<Item = (K, i64)>>(items: I) -> BTreeMap<K, i64> {
     let mut sums = BTreeMap::new();
@@ -118,4 +151,31 @@ pub(crate) fn summed<K: Ord, I: IntoIterator<Item = (K, i64)>>(items: I) -> BTre
         *sums.entry(key).or_insert(0) += amount;
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the number of rows, all are taken, within the limit, in statements of few lengths.
+    #[test]
+    fn statements_have_few_lengths() {
+        let mut lengths = std::collections::BTreeSet::new();
+        for rows in 1..=1_500 {
+            let (mut left, mut statements) = (rows, 0);
+            while left > 0 {
+                let size = statement_rows(left, 700);
+                assert!(size <= 700.min(left));
+                lengths.insert(size);
+                (left, statements) = (left - size, statements + 1);
+            }
+            assert!(statements <= 11, "{rows} rows take {statements} statements");
+        }
+        assert_eq!(lengths.len(), 10);
+        for (keys, filled) in [(0, 0), (1, 1), (3, 4), (512, 512), (513, 1_024), (29_999, MAX_VALUES)] {
+            let keys: Vec<Value> = (0..keys).map(|key: i32| key.into()).collect();
+            let more = filled_up(&keys);
+            assert_eq!((more.len(), more.last()), (filled, keys.last()));
+        }
+    }
 }

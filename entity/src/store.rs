@@ -21,9 +21,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::{Keyring, MasterKeys};
+use crate::signals::Signals;
 
 /// How many readers SQLite gets beside its one writer.
 const SQLITE_READERS: u32 = 8;
+/// What each connection to SQLite keeps of the file in memory at most, as the pragma takes it: 32 MiB. The system's own
+/// cache holds the rest.
+const SQLITE_CACHE: &str = "-32768";
 /// How long a caller waits for a connection before it is told that the database is not available.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -63,6 +67,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     statements: Arc<AtomicU64>,
+    signals: Signals,
     #[cfg(feature = "testing")]
     pub(crate) faults: crate::testing::Faults,
 }
@@ -79,6 +84,7 @@ impl Store {
             });
         }
         migrate(&writer, engine).await?;
+        let signals = Signals::start(engine, &writer)?;
         let keyring = Keyring::open(&writer, options.master_keys, clock.now()).await?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -90,10 +96,15 @@ impl Store {
                 clock,
                 ids,
                 statements,
+                signals,
                 #[cfg(feature = "testing")]
                 faults: crate::testing::Faults::default(),
             }),
         })
+    }
+
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.inner.signals
     }
 
     #[cfg(feature = "testing")]
@@ -135,6 +146,11 @@ impl Store {
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.inner.statements.load(Ordering::Relaxed)
+    }
+
+    /// The connection that writes, for what happens to the schema as a whole.
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        &self.inner.writer
     }
 
     /// A reader on behalf of a principal.
@@ -216,9 +232,8 @@ pub struct Write {
     pub(crate) done: std::sync::Mutex<Vec<String>>,
 }
 
-/// What a commit leaves to be done: the number of tasks added, so that workers can be woken.
+/// What a commit leaves to be done: the number of tasks added. The workers know already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "workers are woken when tasks are due"]
 pub struct TasksDue(pub usize);
 
 impl Write {
@@ -238,7 +253,7 @@ impl Write {
         self.store.engine() == Engine::Postgres
     }
 
-    /// Commits. Only after this has anything happened.
+    /// Commits. Only after this has anything happened. Where tasks were added, workers are woken.
     pub async fn commit(self) -> StoreResult<TasksDue> {
         self.write_audits().await?;
         #[cfg(feature = "testing")]
@@ -248,6 +263,9 @@ impl Write {
             return Err(crate::testing::CommitFault::error());
         }
         self.transaction.commit().await?;
+        if self.tasks > 0 {
+            self.store.signals().tasks_are_due();
+        }
         #[cfg(feature = "testing")]
         if fault == Some(crate::testing::CommitFault::After) {
             return Err(crate::testing::CommitFault::error());
@@ -286,9 +304,13 @@ async fn connect_sqlite(url: &str) -> StoreResult<(DatabaseConnection, DatabaseC
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .statement_cache_capacity(512)
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", SQLITE_CACHE)
         .pragma("temp_store", "memory")
         .optimize_on_close(true, None);
+    if let Some(folder) = options.get_filename().parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let failed = |error| StoreError::Fault(format!("the folder {} cannot be made: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)

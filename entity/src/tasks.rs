@@ -29,11 +29,17 @@ pub struct NewTask {
     pub dedupe_key: Option<String>,
 }
 
+/// The most tasks added by one statement: a longer statement gains nothing.
+const TASKS_PER_STATEMENT: usize = 512;
+
 impl Write {
     /// Adds tasks; those whose key is waiting already are left out.
     pub async fn add_tasks(&mut self, tasks: &[NewTask]) -> StoreResult<()> {
         let now = self.store.clock().now();
-        for chunk in tasks.chunks(3_000) {
+        let mut left = tasks;
+        while !left.is_empty() {
+            let (chunk, rest) = left.split_at(crate::sql::statement_rows(left.len(), TASKS_PER_STATEMENT));
+            left = rest;
             let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 7);
             for task in chunk {
                 let payload = serde_json::to_string(&task.payload).map_err(StoreError::corrupt)?;

@@ -4,10 +4,11 @@ mod schema;
 
 use std::collections::VecDeque;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use leadyard_migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, Database, FromQueryResult, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, Database, EntityTrait, FromQueryResult, QueryFilter, Statement};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -30,6 +31,8 @@ impl OwnDatabase {
     pub async fn create(server_url: &str) -> StoreResult<Self> {
         let own = Self::named(server_url)?;
         own.on_server("CREATE DATABASE", "").await?;
+        // No test pulls the server's plug, and waiting for its disk is most of what tests do.
+        own.on_server("ALTER DATABASE", " SET synchronous_commit TO off").await?;
         Ok(own)
     }
 
@@ -119,24 +122,31 @@ impl CommitFault {
     }
 }
 
-/// The commits that are to fail.
+/// The commits that are to fail, and how often transactions were in each other's way.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<Vec<(&'static str, VecDeque<CommitFault>)>>);
+pub(crate) struct Faults {
+    planted: Mutex<Vec<(&'static str, VecDeque<CommitFault>)>>,
+    collisions: AtomicU64,
+}
 
 impl Faults {
     /// How this commit fails, if it does.
     pub(crate) fn next(&self, write: &Write) -> Option<CommitFault> {
         let done = write.done.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut faults = self.planted.lock().unwrap_or_else(PoisonError::into_inner);
         let planted = faults.iter_mut().find(|(part, _)| done.iter().any(|sql| sql.contains(part)))?;
         planted.1.pop_front()
+    }
+
+    pub(crate) fn collided(&self) {
+        self.collisions.fetch_add(1, Ordering::SeqCst);
     }
 }
 
 impl Store {
     /// Makes the next commits of transactions that ran a statement with this part in it fail, in this order.
     pub fn fail_commits(&self, part: &'static str, faults: impl IntoIterator<Item = CommitFault>) {
-        let mut planted = self.faults().0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut planted = self.faults().planted.lock().unwrap_or_else(PoisonError::into_inner);
         planted.retain(|(known, _)| *known != part);
         planted.push((part, faults.into_iter().collect()));
     }
@@ -144,8 +154,14 @@ impl Store {
     /// How many commits are still to fail.
     #[must_use]
     pub fn commits_to_fail(&self) -> usize {
-        let planted = self.faults().0.lock().unwrap_or_else(PoisonError::into_inner);
+        let planted = self.faults().planted.lock().unwrap_or_else(PoisonError::into_inner);
         planted.iter().map(|(_, faults)| faults.len()).sum()
+    }
+
+    /// How many statements of writers failed because transactions were in each other's way: deadlocks, for the most part.
+    #[must_use]
+    pub fn collisions(&self) -> u64 {
+        self.faults().collisions.load(Ordering::SeqCst)
     }
 }
 
@@ -158,6 +174,13 @@ impl Read {
         }
         let found = Row::find_by_statement(statement(self.backend(), sql, vec![])).one(self.connection()).await?;
         Ok(found.map_or(0, |row| row.figure))
+    }
+
+    /// The rotation of the stages of this name, if there is one; of several campaigns', any.
+    pub async fn rotation(&self, stage: &str) -> StoreResult<Option<String>> {
+        use crate::model::stage_rotation::{Column, Entity};
+        let found = Entity::find().filter(Column::Stage.eq(stage)).one(self.connection()).await?;
+        Ok(found.map(|row| row.state))
     }
 
     /// How many transactions of this database wait for a lock. SQLite's are not seen waiting.

@@ -19,6 +19,9 @@ const CLAIM_MAX: usize = 512;
 /// A claim for one place costs as much as one for a hundred: where only few are free, more are awaited for a moment.
 const GATHER: Duration = Duration::from_millis(1);
 
+/// The pause before another attempt to listen.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
 const DELIVER: Principal = Principal::System(SystemTask::Deliver);
 
 /// Claims until the stop; then the channel closes.
@@ -40,7 +43,7 @@ pub(crate) async fn run(shared: Arc<Shared>, tasks: mpsc::Sender<Claimed>, stop:
         if claimed.is_empty() {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = shared.market().wake.notified() => {}
+                () = shared.market().store().tasks_due().notified() => {}
                 () = shared.freed.notified() => {}
                 () = tokio::time::sleep(shared.options.poll) => {}
             }
@@ -104,6 +107,35 @@ async fn claim(shared: &Shared, lease_id: uuid::Uuid) -> StoreResult<Vec<Claimed
     }
     metrics::counter!("leadyard_tasks_claimed_total").increment(claimed.len() as u64);
     Ok(claimed)
+}
+
+/// Listens to other processes until the stop: what they add is claimed at once. Where that fails the claimer looks by
+/// itself now and then.
+pub(crate) async fn listen(shared: Arc<Shared>, stop: CancellationToken) {
+    let listening = async {
+        loop {
+            match hear(&shared).await {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(%error, "other processes are not heard; listening again"),
+            }
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = listening => {}
+    }
+}
+
+/// Listens until that fails, or at once where there is nobody to listen to.
+async fn hear(shared: &Shared) -> StoreResult<()> {
+    let store = shared.market().store();
+    let Some(mut listener) = store.listen().await? else { return Ok(()) };
+    loop {
+        // First of all, for what was said before anybody listened.
+        store.tasks_due().notify_one();
+        listener.heard().await?;
+    }
 }
 
 /// Renews leases until the stop, well before they are over.

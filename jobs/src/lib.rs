@@ -158,6 +158,7 @@ impl Jobs {
         let (claimed, tasks) = mpsc::channel(options.concurrency.max(1));
         let helpers = vec![
             spawn(claimer::run(Arc::clone(&shared), claimed, stop.clone())),
+            spawn(claimer::listen(Arc::clone(&shared), stop.clone())),
             spawn(claimer::renew(Arc::clone(&shared), stop_renewing.clone())),
             spawn(reconcile::run(Arc::clone(&shared), stop.clone())),
         ];
@@ -209,7 +210,7 @@ impl Jobs {
                 return Ok(());
             }
             // The clock may have been moved, which nobody tells the claimer either.
-            self.shared.market().wake.notify_one();
+            self.shared.market().store().tasks_due().notify_one();
             let _ = tokio::time::timeout(LOOK_EVERY, ended).await;
         }
     }

@@ -38,8 +38,6 @@ pub struct Market {
     pub(crate) accounts: Mutex<HashMap<AccountKey, AccountId>>,
     pub(crate) queue: mpsc::Sender<Job>,
     pub(crate) watch: Watch,
-    /// Notified after commits that added tasks: workers wait on it.
-    pub wake: Arc<Notify>,
     /// Notified after a buyer's verdict was settled: senders wait on it.
     pub settled: Arc<Notify>,
 }
@@ -61,7 +59,6 @@ impl Market {
             accounts: Mutex::new(HashMap::new()),
             queue,
             watch: Watch::default(),
-            wake: Arc::new(Notify::new()),
             settled: Arc::new(Notify::new()),
             settings,
         });

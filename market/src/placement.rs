@@ -10,7 +10,7 @@ mod times;
 
 use std::sync::{Arc, Weak};
 
-use leadyard_entity::{StoreError, StoreResult, TasksDue};
+use leadyard_entity::{StoreError, StoreResult};
 use leadyard_types::{LeadAnswer, LeadId, LeadState, Money, Principal, SystemTask};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -104,11 +104,10 @@ impl Market {
             let decided = self.watched(Step::Decide, loaded);
             transaction.apply_placement(writes).await?;
             let written = self.watched(Step::Write, decided);
-            let due = transaction.commit().await?;
+            let _ = transaction.commit().await?;
             self.watched(Step::Commit, written);
             self.watch.add_batch(answers.len());
             self.remember_accounts(accounts);
-            self.wake_workers(due);
             return Ok(answers);
         }
         Err(StoreError::Unavailable("the configuration keeps changing".to_owned()))
@@ -125,13 +124,6 @@ impl Market {
     #[must_use]
     pub fn placement_times(&self) -> PlacementTimes {
         self.watch.times()
-    }
-
-    /// Wakes the workers of this process, if a commit left them something to do.
-    pub fn wake_workers(&self, due: TasksDue) {
-        if due.0 > 0 {
-            self.wake.notify_one();
-        }
     }
 
     /// Prepares new leads against a newer configuration, keeping the moment they arrived.

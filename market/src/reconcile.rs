@@ -49,7 +49,7 @@ impl Market {
         let _ = write.commit().await?;
         if freed > 0 {
             tracing::info!(freed, "tasks of workers that went away are free again");
-            self.wake.notify_one();
+            self.store.wake_workers();
         }
         Ok(freed)
     }
@@ -94,11 +94,10 @@ impl Market {
             let ends: Vec<String> = tasks.iter().filter(is_end).filter_map(|task| task.dedupe_key.clone()).collect();
             let revived = write.revive_tasks(&ends, now - Duration::minutes(REVIVED_AFTER_MINUTES)).await?;
             added += self.add_missing(&mut write, &tasks).await?;
-            let due = write.commit().await?;
-            self.wake_workers(due);
+            let _ = write.commit().await?;
             if revived > 0 {
                 tracing::warn!(revived, "tasks that end holds were given up; they get another run of attempts");
-                self.wake.notify_one();
+                self.store.wake_workers();
             }
         }
     }
@@ -143,8 +142,7 @@ impl Market {
         }
         let mut write = self.store.write(RECONCILE).await?;
         let added = self.add_missing(&mut write, &tasks).await?;
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         Ok(added)
     }
 

@@ -3,6 +3,8 @@
 //! Every function is one transaction under the published locks: campaign, the buyer's wallets, the lead. A hold is
 //! resolved once; whoever comes second finds the sale settled and changes nothing.
 
+mod earned;
+
 use std::collections::BTreeSet;
 
 use leadyard_entity::ledger::{NewTransfer, OPERATOR, TransferRefs};
@@ -51,7 +53,7 @@ impl Market {
         let Some(sale) = write.sale(id).await? else { return Ok(None) };
         write.lock_campaigns(&BTreeSet::from([CampaignId(sale.campaign_id)])).await?;
         write.lock_wallets(&BTreeSet::from([BuyerId(sale.buyer_id)])).await?;
-        write.lock_leads(&BTreeSet::from([LeadId(sale.lead_id)])).await?;
+        write.hold_leads(&BTreeSet::from([LeadId(sale.lead_id)])).await?;
         write.sale(id).await
     }
 
@@ -121,61 +123,9 @@ impl Market {
         let waiting = [LeadState::Received, LeadState::Queued, LeadState::Unsold];
         write.move_lead(LeadId(sale.lead_id), &waiting, LeadState::Sold, None).await?;
         self.deliver_elsewhere(write, sale).await?;
-        self.charge(write, sale, from == SaleState::UnknownExpired).await
-    }
-
-    /// The charge and the supplier's share, each under a key of its own.
-    async fn charge(&self, write: &Write, sale: &sale::Model, late: bool) -> StoreResult<()> {
-        let currency: Currency = sale.currency.parse().map_err(StoreError::corrupt)?;
-        let keys = [
-            (AccountKind::BuyerWallet, sale.buyer_id, currency),
-            (AccountKind::Revenue, OPERATOR, currency),
-            (AccountKind::PayoutCost, OPERATOR, currency),
-            (AccountKind::SupplierPayable, sale.supplier_id, currency),
-        ];
-        let accounts = write.ensure_accounts(&keys.into_iter().collect()).await?;
-        let account = |key: &(AccountKind, Uuid, Currency)| {
-            accounts.get(key).map(|row| AccountId(row.id)).ok_or_else(|| StoreError::corrupt("ledger_account"))
-        };
-        let refs = TransferRefs {
-            sale: Some(SaleId(sale.id)),
-            lead: Some(LeadId(sale.lead_id)),
-            complaint: None,
-            campaign: Some(CampaignId(sale.campaign_id)),
-            source: Some(SourceId(sale.source_id)),
-            supplier: Some(SupplierId(sale.supplier_id)),
-            buyer: Some(BuyerId(sale.buyer_id)),
-            contract: Some(ContractId(sale.contract_id)),
-        };
-        let day = sale.day.parse().map_err(StoreError::corrupt)?;
-        // A late acceptance is a transfer of its own kind of key (`decisions` 14).
-        let suffix = if late { ":late" } else { "" };
-        let transfer = |kind, debit, credit, amount_minor, key: String| NewTransfer {
-            kind,
-            debit,
-            credit,
-            money: Money::new(amount_minor, currency),
-            refs,
-            day,
-            memo: None,
-            idempotency_key: key,
-        };
-        let mut transfers = Vec::with_capacity(2);
-        if sale.price_minor > 0 {
-            let key = format!("sale:{}{suffix}", sale.id);
-            transfers.push(transfer(TransferKind::Sale, account(&keys[0])?, account(&keys[1])?, sale.price_minor, key));
-        }
-        if sale.payout_minor > 0 {
-            let key = format!("payout:sale:{}{suffix}", sale.id);
-            transfers.push(transfer(
-                TransferKind::Payout,
-                account(&keys[2])?,
-                account(&keys[3])?,
-                sale.payout_minor,
-                key,
-            ));
-        }
-        write.post(&transfers).await.map(|_| ())
+        let payout_minor = earned::by(write, sale).await?;
+        let late = from == SaleState::UnknownExpired;
+        book(write, sale, Amounts { price_minor: sale.price_minor, payout_minor, late }).await
     }
 
     /// Only a sale turns a stage's rotation, and this one has become one now: among the contracts that could have bought
@@ -257,6 +207,9 @@ impl Market {
         {
             return Err(StoreError::Conflict("the hold was resolved already".to_owned()));
         }
+        if let Some((sold, payout_minor)) = earned::instead_of(write, sale).await? {
+            book(write, &sold, Amounts { price_minor: 0, payout_minor, late: false }).await?;
+        }
         Ok(())
     }
 
@@ -267,6 +220,68 @@ impl Market {
         let run_at = self.clock().now() + chrono::Duration::minutes(i64::from(minutes));
         write.add_tasks(&[expire_task(id, run_at)]).await
     }
+}
+
+/// What a sale moves.
+#[derive(Debug, Clone, Copy)]
+struct Amounts {
+    price_minor: i64,
+    payout_minor: i64,
+    /// A late acceptance is a transfer of its own kind of key (`decisions` 14).
+    late: bool,
+}
+
+/// The charge and the supplier's share, each under a key of its own.
+async fn book(write: &Write, sale: &sale::Model, amounts: Amounts) -> StoreResult<()> {
+    let currency: Currency = sale.currency.parse().map_err(StoreError::corrupt)?;
+    let keys = [
+        (AccountKind::BuyerWallet, sale.buyer_id, currency),
+        (AccountKind::Revenue, OPERATOR, currency),
+        (AccountKind::PayoutCost, OPERATOR, currency),
+        (AccountKind::SupplierPayable, sale.supplier_id, currency),
+    ];
+    let accounts = write.ensure_accounts(&keys.into_iter().collect()).await?;
+    let account = |key: &(AccountKind, Uuid, Currency)| {
+        accounts.get(key).map(|row| AccountId(row.id)).ok_or_else(|| StoreError::corrupt("ledger_account"))
+    };
+    let refs = TransferRefs {
+        sale: Some(SaleId(sale.id)),
+        lead: Some(LeadId(sale.lead_id)),
+        complaint: None,
+        campaign: Some(CampaignId(sale.campaign_id)),
+        source: Some(SourceId(sale.source_id)),
+        supplier: Some(SupplierId(sale.supplier_id)),
+        buyer: Some(BuyerId(sale.buyer_id)),
+        contract: Some(ContractId(sale.contract_id)),
+    };
+    let day = sale.day.parse().map_err(StoreError::corrupt)?;
+    let suffix = if amounts.late { ":late" } else { "" };
+    let transfer = |kind, debit, credit, amount_minor, key: String| NewTransfer {
+        kind,
+        debit,
+        credit,
+        money: Money::new(amount_minor, currency),
+        refs,
+        day,
+        memo: None,
+        idempotency_key: key,
+    };
+    let mut transfers = Vec::with_capacity(2);
+    if amounts.price_minor > 0 {
+        let key = format!("sale:{}{suffix}", sale.id);
+        transfers.push(transfer(TransferKind::Sale, account(&keys[0])?, account(&keys[1])?, amounts.price_minor, key));
+    }
+    if amounts.payout_minor > 0 {
+        let key = format!("payout:sale:{}{suffix}", sale.id);
+        transfers.push(transfer(
+            TransferKind::Payout,
+            account(&keys[2])?,
+            account(&keys[3])?,
+            amounts.payout_minor,
+            key,
+        ));
+    }
+    write.post(&transfers).await.map(|_| ())
 }
 
 /// The task that ends an unknown sale's hold.

@@ -92,6 +92,18 @@ impl TestDatabase {
     }
 }
 
+/// Runs a test on both databases, as far as they can be had, side by side.
+pub async fn on_both<T: AsyncFn(TestDatabase)>(test: T) {
+    let postgres = TestDatabase::postgres().await;
+    let on_postgres = async {
+        if let Some(database) = postgres {
+            test(database).await;
+        }
+    };
+    let (on_sqlite, on_postgres) = (Box::pin(test(TestDatabase::sqlite())), Box::pin(on_postgres));
+    tokio::join!(on_sqlite, on_postgres);
+}
+
 /// Waits until a condition holds. It never waits for time: the bound only ends a test that would hang.
 #[track_caller]
 pub fn eventually<C, F>(what: &'static str, condition: C) -> impl Future<Output = ()>
@@ -212,6 +224,13 @@ impl TestApp {
         if let Some(jobs) = self.app.jobs.take() {
             jobs.shutdown().await;
         }
+    }
+
+    /// Another process beside this one: a market of its own over the same database, with workers where it is told how.
+    pub async fn another_process(&self, jobs: Option<JobsOptions>) -> App {
+        let database = self.database.as_ref().unwrap();
+        let store = database.open(self.master_keys.clone(), self.clock.clone()).await;
+        App::start(store, Arc::clone(&self.app.connectors), jobs).await.unwrap()
     }
 
     /// Starts workers again after [`Self::rest`].

@@ -1,5 +1,6 @@
 //! A small market for tests: one vertical, one campaign, one source, and buyers as a test asks for them.
 
+use leadyard_entity::model::campaign;
 use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
@@ -10,7 +11,7 @@ use leadyard_types::terms::{
 use leadyard_types::{
     BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractId, ContractTerms,
     CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Method, Money, Required, SaleMode,
-    SourceId, SourceTerms, Stage, Status, Verdict,
+    SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
 };
 use serde_json::{Value, json};
 
@@ -118,6 +119,25 @@ impl TestApp {
             terms: VerticalTerms { fields, unknown_fields },
         };
         let vertical_id = setup.create_vertical(new).await.unwrap();
+        self.campaign(vertical_id, country, [&name, &format!("Supplier of {name}")], selling).await
+    }
+
+    /// Makes another campaign beside a market's own, with a supplier of its own.
+    pub async fn campaign_beside(&self, market: &TestMarket, name: &str, selling: Selling) -> TestMarket {
+        let known = self.store().read(OPERATE).by_id::<campaign::Entity>(market.campaign_id.0).await.unwrap();
+        let known = known.unwrap();
+        let names = [name, &format!("Supplier of {name}")];
+        self.campaign(known.vertical_id.into(), &known.country, names, selling).await
+    }
+
+    async fn campaign(
+        &self,
+        vertical_id: VerticalId,
+        country: &str,
+        [name, supplier]: [&str; 2],
+        selling: Selling,
+    ) -> TestMarket {
+        let setup = self.setup();
         let terms = CampaignTerms {
             status: Status::Active,
             time_zone: chrono_tz::Tz::Europe__Berlin,
@@ -142,9 +162,9 @@ impl TestApp {
             redirects: Redirects { sold_url: Some("https://thanks.example/sold".into()), other_url: None },
         };
         let new =
-            NewCampaign { vertical_id, name: name.clone(), country: country.into(), currency: Currency::EUR, terms };
+            NewCampaign { vertical_id, name: name.into(), country: country.into(), currency: Currency::EUR, terms };
         let campaign_id = setup.create_campaign(new).await.unwrap();
-        let supplier_id = setup.create_supplier(&format!("Supplier of {name}"), None).await.unwrap();
+        let supplier_id = setup.create_supplier(supplier, None).await.unwrap();
         let terms = SourceTerms {
             status: Status::Active,
             cost: selling.cost,

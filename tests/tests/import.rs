@@ -89,15 +89,17 @@ fn good_rows(rows: usize) -> Vec<u8> {
 /// same leads.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_from_every_habit_are_the_same_leads() {
-    let id = "Jürgen \"J\"; Groß,\nKöln\t€";
-    let quoted = format!("\"{}\"", id.replace('"', "\"\""));
+    let id = "Jürgen \"J\"; Groß, Köln €";
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    // The mapping does not know the last column; it must not break the rows.
+    let note = quoted("two\nlines,\tand \"more\";");
     for database in TestDatabase::both().await {
         let app = TestApp::start(database).await;
         let market = market(&app).await;
         let mut seen = 0;
         for delimiter in [",", ";", "\t"] {
-            let row = |cells: [&str; 3]| cells.join(delimiter) + "\r\n";
-            let text = |mail: &str| row(["id", "mail", "zip"]) + &row([&quoted, mail, "10115"]);
+            let row = |cells: [&str; 4]| cells.join(delimiter) + "\r\n";
+            let text = |mail: &str| row(["id", "mail", "zip", "note"]) + &row([&quoted(id), mail, "10115", &note]);
             let utf16 = |text: &str| -> Vec<u8> {
                 std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
             };

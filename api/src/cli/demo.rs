@@ -1,5 +1,7 @@
 //! `leadyard demo`: a believable market in one command, with nothing else installed.
 
+mod remote;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use leadyard_jobs::JobsOptions;
 use leadyard_market::doctor::{Report, examine};
 use leadyard_types::{Clock, Currency, ManualClock, Money, Principal, Role, SeededIds, SystemTask, Timestamp};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::app::{App, connectors, open_store_with};
 use crate::config::{Config, default_listen};
@@ -50,7 +53,8 @@ pub(super) struct DemoArgs {
     /// Print one JSON line at the end and nothing else.
     #[arg(long)]
     json: bool,
-    /// Only send leads to a server that runs elsewhere, with the key of one of its sources in LEADYARD_API_KEY.
+    /// Only send leads of the demo's solar source to a server that runs elsewhere, with a source's key in
+    /// LEADYARD_API_KEY; each is sent until it is answered.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
@@ -58,22 +62,22 @@ pub(super) struct DemoArgs {
 /// Runs the demo.
 pub(super) async fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     if let Some(server) = &args.server {
-        return send_only(server, args).await;
+        return remote::send(server, args).await;
     }
+    // Said before anything is made in a database.
+    drop(TcpListener::bind(args.listen).await.with_context(|| cannot_listen(args.listen))?);
     // A Monday morning in Berlin; from here on the demo's clock moves only with its leads.
     let start = Utc.with_ymd_and_hms(2026, 3, 2, 6, 0, 0).single().context("the demo's start")?;
     let clock = Arc::new(ManualClock::starting_at(start));
-    let store = open_store_with(config, clock.clone(), Arc::new(SeededIds::new(args.seed))).await?;
-    refuse_foreign(&store, config).await?;
+    let store = open_empty(config, &clock, args).await?;
     let receiver = FakeReceiver::start().await?;
     let policy = OutboundPolicy::new(false).allowing(receiver.address());
     let market = make(&store, policy.clone(), &receiver).await?;
     // One task at a time: what happens follows from the seed alone.
     let jobs = JobsOptions { concurrency: 1, poll: std::time::Duration::from_millis(20), ..JobsOptions::default() };
     let app = App::start(store.clone(), connectors(config, policy.clone())?, Some(jobs)).await?;
-    let server = Server::start(args.listen, app.router(policy, true)?)
-        .await
-        .with_context(|| format!("{} cannot be listened on; choose another with --listen", args.listen))?;
+    let server =
+        Server::start(args.listen, app.router(policy, true)?).await.with_context(|| cannot_listen(args.listen))?;
     let began = tokio::time::Instant::now();
     send_all(&app, &clock, &market, server.address, args).await?;
     drain(&app, &store, &clock).await?;
@@ -91,16 +95,34 @@ pub(super) async fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<Exit
     Ok(if summary.report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The demo prints its logins, so it never touches a database with anything in it.
-async fn refuse_foreign(store: &Store, config: &Config) -> anyhow::Result<()> {
-    let version = store.read(OPERATE).config_version().await?;
-    if version.config > 0 {
-        let shown = crate::app::without_password(&config.database_url);
-        bail!(
-            "{shown} is not empty; the demo wants a database of its own, for example DATABASE_URL=sqlite://demo.sqlite"
-        );
+fn cannot_listen(address: SocketAddr) -> String {
+    format!("{address} cannot be listened on; choose another with --listen, or port 0 for any")
+}
+
+/// The demo prints its logins, so it never touches a database with anything in it. That of an earlier demo begins anew:
+/// the same seed gives the same outcome.
+async fn open_empty(config: &Config, clock: &Arc<ManualClock>, args: &DemoArgs) -> anyhow::Result<Store> {
+    let open = || open_store_with(config, clock.clone(), Arc::new(SeededIds::new(args.seed)));
+    let shown = crate::app::without_password(&config.database_url);
+    let mut store = open().await?;
+    let read = store.read(OPERATE);
+    if read.config_version().await?.config > 0 || read.is_demo().await? {
+        if !read.is_demo().await? {
+            bail!(
+                "{shown} is not empty and not a demo's; the demo wants a database of its own, for example \
+                 DATABASE_URL=sqlite://demo.sqlite"
+            );
+        }
+        if !args.json {
+            println!("{shown} is an earlier demo's: it begins anew.");
+        }
+        store.erase_demo(&read).await?;
+        store = open().await?;
     }
-    Ok(())
+    let write = store.write(OPERATE).await?;
+    write.mark_demo(args.seed).await?;
+    let _ = write.commit().await?;
+    Ok(store)
 }
 
 /// Sends the leads strictly one after the other, each when everything before it is settled.
@@ -306,27 +328,4 @@ async fn leave_up(
         println!("{}", tour::text(address, source, &session.token, DEMO_PASSWORD));
     }
     Ok(())
-}
-
-/// Sends leads to a server elsewhere; counts what was acknowledged.
-async fn send_only(server: &str, args: &DemoArgs) -> anyhow::Result<ExitCode> {
-    let key = std::env::var("LEADYARD_API_KEY").context("put a source's key into LEADYARD_API_KEY")?;
-    let sender = LeadSender::new(server, Some(key.into()))?;
-    let mut dice = Dice::new(args.seed);
-    let now = rfc3339(leadyard_types::SystemClock.now());
-    let quality = crate::demo::people::Quality { broken: 2, no_consent: 1, repeated: 0 };
-    let (mut acknowledged, mut failed, mut leads) = (0_u64, 0_u64, Vec::new());
-    for number in 0..args.leads {
-        let body = enquiry(&mut dice, crate::demo::people::Topic::Solar, quality, number, &now);
-        let key = format!("demo-{}-{number}", args.seed);
-        match sender.send_json("/v1/leads", &body, Some(&key)).await {
-            Ok((200, answer)) => {
-                acknowledged += 1;
-                leads.push(answer["lead_id"].clone());
-            }
-            _ => failed += 1,
-        }
-    }
-    println!("{}", json!({ "acknowledged": acknowledged, "failed": failed, "lead_ids": leads }));
-    Ok(ExitCode::SUCCESS)
 }

@@ -14,11 +14,12 @@ use leadyard_market::import::{
     import_postal_codes, import_suppression,
 };
 use leadyard_market::{Market, MarketSettings};
-use leadyard_types::{CampaignId, Principal, SourceId, SystemTask};
+use leadyard_types::{Principal, SystemTask};
 
 use crate::app::open_store;
 use crate::config::Config;
 
+use super::names::{campaign_named, source_named};
 use report::{Bar, Figures};
 
 const OPERATE: Principal = Principal::System(SystemTask::Operate);
@@ -192,45 +193,6 @@ fn open(path: &Path) -> anyhow::Result<File> {
 fn read_mapping(path: &Path) -> anyhow::Result<Mapping> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     toml::from_str(&text).with_context(|| format!("{} is not as expected", path.display()))
-}
-
-/// A source by its id, or by its name where only one has it.
-fn source_named(market: &Market, named: &str) -> anyhow::Result<SourceId> {
-    let sources = &market.snapshot().sources;
-    if let Some(id) = named.parse::<SourceId>().ok().filter(|id| sources.contains_key(id)) {
-        return Ok(id);
-    }
-    let found: Vec<SourceId> = sources.values().filter(|source| source.name == named).map(|source| source.id).collect();
-    let mut names: Vec<&str> = sources.values().map(|source| source.name.as_str()).collect();
-    only("source", named, &found, &mut names)
-}
-
-/// A campaign by its id, or by its name where only one has it.
-fn campaign_named(market: &Market, named: &str) -> anyhow::Result<CampaignId> {
-    let campaigns = &market.snapshot().campaigns;
-    if let Some(id) = named.parse::<CampaignId>().ok().filter(|id| campaigns.contains_key(id)) {
-        return Ok(id);
-    }
-    let found: Vec<CampaignId> = campaigns.values().filter(|it| it.name == named).map(|it| it.id).collect();
-    let mut names: Vec<&str> = campaigns.values().map(|campaign| campaign.name.as_str()).collect();
-    only("campaign", named, &found, &mut names)
-}
-
-/// The one thing of a name; otherwise what there is.
-fn only<T: Copy>(noun: &str, named: &str, found: &[T], names: &mut Vec<&str>) -> anyhow::Result<T> {
-    /// The most names an error lists.
-    const LISTED_MAX: usize = 20;
-    match found {
-        [id] => Ok(*id),
-        [] if names.is_empty() => bail!("there is no {noun} `{named}`; there is none at all yet"),
-        [] => {
-            names.sort_unstable();
-            names.dedup();
-            names.truncate(LISTED_MAX);
-            bail!("there is no {noun} `{named}`; there are: {}", names.join(", "))
-        }
-        _ => bail!("several are called `{named}`: name the {noun} by its id"),
-    }
 }
 
 fn refused_file(args: &FileArgs) -> anyhow::Result<Box<dyn Refused>> {

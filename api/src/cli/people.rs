@@ -5,10 +5,13 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use leadyard_entity::auth::NewUser;
-use leadyard_types::{BuyerId, Principal, Role, SourceId, SupplierId, SystemTask};
+use leadyard_market::{Market, MarketSettings};
+use leadyard_types::{BuyerId, Principal, Role, SupplierId, SystemTask};
 
 use crate::app::open_store;
 use crate::config::Config;
+
+use super::names::source_named;
 
 /// Arguments of `user`.
 #[derive(Debug, clap::Args)]
@@ -73,8 +76,8 @@ pub(super) struct KeyArgs {
 enum KeyAction {
     /// Make an API key for a source; it is shown this once.
     Create {
-        /// The source.
-        source: SourceId,
+        /// The source: its id or its name.
+        source: String,
         /// What it is for.
         #[arg(long, default_value = "command line")]
         label: String,
@@ -84,11 +87,13 @@ enum KeyAction {
 /// Runs `key`.
 pub(super) async fn key(config: &Config, args: &KeyArgs) -> anyhow::Result<ExitCode> {
     let KeyAction::Create { source, label } = &args.action;
-    let store = open_store(config).await?;
-    let write = store.write(Principal::System(SystemTask::Operate)).await?;
-    let key = write.create_key(*source, label).await?;
+    let market = Market::start(open_store(config).await?, MarketSettings::default()).await?;
+    let source = source_named(&market, source)?;
+    let write = market.store().write(Principal::System(SystemTask::Operate)).await?;
+    let key = write.create_key(source, label).await?;
     write.audit("create", "api_key", Some(source.0), &serde_json::json!({ "label": label })).await?;
     let _ = write.commit().await?;
+    market.store().close().await;
     println!("{key}");
     Ok(ExitCode::SUCCESS)
 }

@@ -131,7 +131,7 @@ impl Write {
         let now = self.store.clock().now();
         let held = self.held(&begins.iter().map(|begin| begin.held).collect::<Vec<_>>()).await?;
         let mine: Vec<&Begin> = begins.iter().filter(|begin| held.contains(&begin.held.task_id)).collect();
-        let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
+        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
         let ids: Vec<Value> = mine.iter().map(|begin| begin.delivery_id.0.into()).collect();
         let sql = format!("SELECT * FROM delivery WHERE id IN ({{}}) AND state = 'PENDING' ORDER BY id{lock}");
         let rows: Vec<delivery::Model> = self.all_in(&sql, ids).await?;
@@ -203,20 +203,17 @@ impl Write {
     /// alone; answers the tasks that were settled.
     pub async fn settle_attempts(&self, settled: Vec<SettledAttempt>) -> StoreResult<HashSet<TaskId>> {
         let leads: BTreeSet<LeadId> = settled.iter().filter(|one| one.event.is_some()).map(|one| one.lead_id).collect();
-        if !leads.is_empty() {
-            self.lock_leads(&leads).await?;
-        }
+        self.hold_leads(&leads).await?;
         let held = self.held(&settled.iter().map(|one| one.held).collect::<Vec<_>>()).await?;
         let mine: Vec<SettledAttempt> = settled.into_iter().filter(|one| held.contains(&one.held.task_id)).collect();
         for chunk in mine.chunks(CHUNK / 2) {
             self.end_attempts(chunk).await?;
             self.move_deliveries(chunk).await?;
         }
-        self.note_destinations(&mine).await?;
-        let taken_up = self.taken_up(&mine).await?;
+        let taken_up = self.note_destinations(&mine).await?;
         let events: Vec<NewEvent> = mine.iter().filter_map(|one| one.event.clone()).collect();
         if !events.is_empty() {
-            self.add_events(&events).await?;
+            self.append_events(&events).await?;
         }
         let now = self.store.clock().now();
         let ends = mine.into_iter().map(|one| match one.task_end {
@@ -225,19 +222,8 @@ impl Write {
             }
             end => (one.held, end),
         });
-        self.end_tasks(&ends.collect::<Vec<_>>()).await?;
+        self.finish_tasks(&ends.collect::<Vec<_>>()).await?;
         Ok(held)
-    }
-
-    /// Which of the destinations that deliveries are about to wait for are not parked any more. The others stay parked
-    /// until this transaction ends: whoever takes one up finds the delivery waiting, so none falls in between.
-    async fn taken_up(&self, settled: &[SettledAttempt]) -> StoreResult<HashSet<Uuid>> {
-        let waits = settled.iter().filter(|one| matches!(one.task_end, TaskEnd::Parked));
-        let waits: BTreeSet<Uuid> = waits.map(|one| one.destination_id.0).collect();
-        let lock = if self.is_postgres() { " FOR SHARE" } else { "" };
-        let sql = format!("SELECT id, status, failing_since FROM destination WHERE id IN ({{}}) ORDER BY id{lock}");
-        let rows: Vec<DestinationRow> = self.all_in(&sql, waits.into_iter().map(Value::from).collect()).await?;
-        Ok(rows.into_iter().filter(|row| row.status != Status::Paused.as_str()).map(|row| row.id).collect())
     }
 
     async fn end_attempts(&self, settled: &[SettledAttempt]) -> StoreResult<()> {
@@ -303,7 +289,12 @@ impl Write {
     }
 
     /// Keeps what was learnt of destinations. Most of the time nothing changes, and nothing is written.
-    async fn note_destinations(&self, settled: &[SettledAttempt]) -> StoreResult<()> {
+    ///
+    /// Answers those that deliveries are about to wait for and that are not parked any more. The others stay parked until
+    /// this transaction ends: whoever takes one up then finds the delivery waiting, so none falls in between.
+    async fn note_destinations(&self, settled: &[SettledAttempt]) -> StoreResult<HashSet<Uuid>> {
+        let waits = settled.iter().filter(|one| matches!(one.task_end, TaskEnd::Parked));
+        let waits: BTreeSet<Uuid> = waits.map(|one| one.destination_id.0).collect();
         let mut news: BTreeMap<Uuid, &DestinationNews> = BTreeMap::new();
         for one in settled.iter().filter(|one| one.news != DestinationNews::None) {
             // The last word counts, but nothing said after it takes a parking back.
@@ -312,30 +303,31 @@ impl Write {
                 *entry = &one.news;
             }
         }
-        if news.is_empty() {
-            return Ok(());
-        }
         let now = self.store.clock().now();
         let columns = "SELECT id, status, failing_since FROM destination WHERE id IN ({})";
         let keys = news.keys().map(|id| Value::from(*id)).collect();
         let rows: Vec<DestinationRow> = self.all_in(columns, keys).await?;
         let changing = rows.iter().filter(|row| changes(row, news.get(&row.id).copied(), now));
-        let changing: BTreeSet<Uuid> = changing.map(|row| row.id).collect();
-        if changing.is_empty() {
-            return Ok(());
-        }
-        let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
+        let locked: BTreeSet<Uuid> = changing.map(|row| row.id).chain(waits.iter().copied()).collect();
+        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
         let sql = format!("{columns} ORDER BY id{lock}");
-        let rows: Vec<DestinationRow> = self.all_in(&sql, changing.into_iter().map(Value::from).collect()).await?;
+        let rows: Vec<DestinationRow> = self.all_in(&sql, locked.into_iter().map(Value::from).collect()).await?;
+        let mut taken_up = HashSet::new();
         for row in rows {
-            if let Some(news) = news.get(&row.id) {
-                self.note_destination(&row, news).await?;
+            let parked = match news.get(&row.id) {
+                Some(news) => self.note_destination(&row, news).await?,
+                None => row.status == Status::Paused.as_str(),
+            };
+            if waits.contains(&row.id) && !parked {
+                taken_up.insert(row.id);
             }
         }
-        Ok(())
+        Ok(taken_up)
     }
 
-    async fn note_destination(&self, row: &DestinationRow, news: &DestinationNews) -> StoreResult<()> {
+    /// Answers whether the destination is parked now.
+    async fn note_destination(&self, row: &DestinationRow, news: &DestinationNews) -> StoreResult<bool> {
+        let was_parked = row.status == Status::Paused.as_str();
         let now = self.store.clock().now();
         let since = row.failing_since.unwrap_or(now);
         let notice = match news {
@@ -351,11 +343,12 @@ impl Write {
                        WHERE id = ? AND status = ?";
             let (paused, active) = (Status::Paused.as_str(), Status::Active.as_str());
             let values = vec![paused.into(), notice.into(), since.into(), row.id.into(), active.into()];
-            return self.run(sql, values).await.map(|_| ());
+            return Ok(self.run(sql, values).await? == 1 || was_parked);
         }
         let since = (*news == DestinationNews::Failing).then_some(since);
         let sql = "UPDATE destination SET failing_since = ? WHERE id = ?";
-        self.run(sql, vec![since.into(), row.id.into()]).await.map(|_| ())
+        self.run(sql, vec![since.into(), row.id.into()]).await?;
+        Ok(was_parked)
     }
 }
 

@@ -114,9 +114,23 @@ impl Write {
         Ok(())
     }
 
-    /// Leads, locked in id order.
+    /// Locks leads in id order.
+    pub async fn hold_leads(&self, leads: &BTreeSet<LeadId>) -> StoreResult<()> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            #[allow(dead_code, reason = "read only to lock the row")]
+            id: Uuid,
+        }
+        if self.is_postgres() {
+            let keys = leads.iter().map(|id| Value::from(id.0)).collect();
+            self.all_in::<Row>("SELECT id FROM lead WHERE id IN ({}) ORDER BY id FOR NO KEY UPDATE", keys).await?;
+        }
+        Ok(())
+    }
+
+    /// Leads, locked in id order. (Not against rows that only refer to them: those would wait for nothing.)
     pub async fn lock_leads(&self, leads: &BTreeSet<LeadId>) -> StoreResult<Vec<lead::Model>> {
-        let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
+        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
         let sql = format!("SELECT * FROM lead WHERE id IN ({{}}) ORDER BY id{lock}");
         self.all_in(&sql, leads.iter().map(|id| Value::from(id.0)).collect()).await
     }

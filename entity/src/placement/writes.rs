@@ -100,7 +100,7 @@ impl Write {
         self.add_to_counters(writes.counters).await?;
         self.save_rotations(writes.rotations).await?;
         self.add_tasks(&writes.tasks).await?;
-        self.add_events(&writes.events).await?;
+        self.append_events(&writes.events).await?;
         for (scope, key) in writes.stale_answers {
             let values = vec![scope.into(), key.to_vec().into()];
             self.run("DELETE FROM idempotency_record WHERE scope = ? AND key = ?", values).await?;
@@ -156,8 +156,15 @@ impl Write {
         Ok(())
     }
 
-    /// Adds steps to timelines, in the order given. The caller holds the leads or has just made them.
+    /// Adds steps to timelines, in the order given. Steps are numbered, so nobody else writes to these timelines until
+    /// this transaction ends. Whoever locks more than leads locks them first: this comes late in a transaction.
     pub async fn add_events(&self, events: &[NewEvent]) -> StoreResult<()> {
+        self.hold_leads(&events.iter().map(|event| event.lead_id).collect()).await?;
+        self.append_events(events).await
+    }
+
+    /// Adds steps to timelines of leads that the caller holds or has just made.
+    pub(crate) async fn append_events(&self, events: &[NewEvent]) -> StoreResult<()> {
         let leads: BTreeSet<LeadId> = events.iter().map(|event| event.lead_id).collect();
         let last: Vec<LastEvent> = self
             .all_in(

@@ -228,6 +228,15 @@ impl Write {
     /// Ends claimed tasks, a statement per kind of end. Those whose lease is over are left alone; answers how many were
     /// ended.
     pub async fn end_tasks(&self, ended: &[(Lease, TaskEnd)]) -> StoreResult<u64> {
+        if self.is_postgres() && ended.len() > 1 {
+            // In id order, as everybody locks tasks.
+            self.held(&ended.iter().map(|(lease, _)| *lease).collect::<Vec<_>>()).await?;
+        }
+        self.finish_tasks(ended).await
+    }
+
+    /// Ends claimed tasks that the caller holds.
+    pub(crate) async fn finish_tasks(&self, ended: &[(Lease, TaskEnd)]) -> StoreResult<u64> {
         self.assert_worker();
         let (mut done, mut released, mut retried, mut buried) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (lease, end) in ended {
@@ -320,11 +329,13 @@ impl Write {
     pub async fn free_expired_leases(&self) -> StoreResult<u64> {
         self.assert_worker();
         let now = self.store.clock().now();
-        self.run(
-            "UPDATE task SET lease_id = NULL, leased_until = NULL WHERE lease_id IS NOT NULL AND leased_until <= ?",
-            vec![now.into()],
-        )
-        .await
+        // Whoever holds a task at this moment is just ending it.
+        let lock = if self.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+        let sql = format!(
+            "UPDATE task SET lease_id = NULL, leased_until = NULL WHERE id IN
+             (SELECT id FROM task WHERE lease_id IS NOT NULL AND leased_until <= ? ORDER BY id {lock})"
+        );
+        self.run(&sql, vec![now.into()]).await
     }
 
     /// Frees every lease: on SQLite, at the start of its only process, nobody can hold one.
@@ -336,12 +347,17 @@ impl Write {
     /// Makes leases last longer, for tasks that still run.
     pub async fn renew_leases(&self, leases: &[Lease], leased_until: Timestamp) -> StoreResult<u64> {
         self.assert_worker();
+        // Whoever holds a task at this moment is just ending it.
+        let lock = if self.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
         let mut count = 0;
         for chunk in leases.chunks(CHUNK) {
             let mut values = vec![Value::from(leased_until)];
             values.extend(pair_values(chunk));
-            count +=
-                self.run(&format!("UPDATE task SET leased_until = ? WHERE {}", pairs(chunk.len())), values).await?;
+            let sql = format!(
+                "UPDATE task SET leased_until = ? WHERE id IN (SELECT id FROM task WHERE {} ORDER BY id {lock})",
+                pairs(chunk.len())
+            );
+            count += self.run(&sql, values).await?;
         }
         Ok(count)
     }
@@ -374,17 +390,22 @@ impl Write {
         self.run(&sql, values).await
     }
 
-    /// Locks the task with a key, if there is one, and says how it stands.
+    /// Locks the task with a key, if there is one, and says how it stands. One that somebody is claiming or ending at this
+    /// moment is under way: nobody is waited for.
     pub async fn lock_task(&self, dedupe_key: &str) -> StoreResult<Option<TaskStanding>> {
         #[derive(FromQueryResult)]
         struct Row {
             lease_id: Option<Uuid>,
             dead_at: Option<Timestamp>,
         }
-        let lock = if self.is_postgres() { " FOR UPDATE" } else { "" };
-        let sql = format!("SELECT lease_id, dead_at FROM task WHERE dedupe_key = ?{lock}");
-        let rows: Vec<Row> = self.all(&sql, vec![dedupe_key.into()]).await?;
-        Ok(rows.first().map(|row| match row {
+        let lock = if self.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" };
+        let sql = "SELECT lease_id, dead_at FROM task WHERE dedupe_key = ?";
+        let locked: Vec<Row> = self.all(&format!("{sql}{lock}"), vec![dedupe_key.into()]).await?;
+        if locked.is_empty() && self.is_postgres() {
+            let seen: Vec<Row> = self.all(sql, vec![dedupe_key.into()]).await?;
+            return Ok((!seen.is_empty()).then_some(TaskStanding::UnderWay));
+        }
+        Ok(locked.first().map(|row| match row {
             Row { dead_at: Some(_), .. } => TaskStanding::Dead,
             Row { lease_id: Some(_), .. } => TaskStanding::UnderWay,
             _ => TaskStanding::Waiting,

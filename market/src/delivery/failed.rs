@@ -182,10 +182,10 @@ impl Market {
     async fn end_delivery(&self, id: DeliveryId, key: &str, error: &str) -> StoreResult<bool> {
         let Some(row) = self.waiting_delivery(id).await? else { return Ok(false) };
         let write = self.store.write(RECONCILE).await?;
-        write.lock_leads(&[LeadId(row.lead_id)].into()).await?;
+        write.hold_leads(&[LeadId(row.lead_id)].into()).await?;
         // It may have been replayed meanwhile: then its task lives.
-        let given_up = write.lock_task(key).await?.is_some_and(|task| task == TaskStanding::Dead);
         let waits = write.lock_delivery(id).await?.is_some_and(|row| row.state == DeliveryState::Pending.as_str());
+        let given_up = write.lock_task(key).await?.is_some_and(|task| task == TaskStanding::Dead);
         if !given_up || !waits {
             write.rollback().await?;
             return Ok(false);
@@ -209,8 +209,7 @@ impl Market {
         }
         let ended = self.settle(&mut write, &sale, &VerdictGiven::Lost).await?;
         write.settle_asking_delivery(id, delivery_state(&VerdictGiven::Lost)).await?;
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         Ok(ended)
     }
 }

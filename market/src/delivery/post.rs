@@ -185,8 +185,7 @@ impl Market {
         {
             write.settle_asking_delivery(sale_id, delivery_state(verdict)).await?;
         }
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         self.settled.notify_waiters();
         Ok(())
     }
@@ -201,8 +200,7 @@ impl Market {
         if let Some(sale) = sale {
             self.settle(&mut write, &sale, &VerdictGiven::Expired).await?;
         }
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         self.settled.notify_waiters();
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What staff do about deliveries and verdicts.
 
+use std::time::Duration;
+
 use leadyard_entity::placement::NewEvent;
 use leadyard_entity::tasks::{NewTask, TaskStanding};
 use leadyard_entity::{StoreError, StoreResult, Write};
@@ -11,8 +13,11 @@ use serde_json::json;
 
 use super::post::delivery_state;
 use crate::market::Market;
+use crate::patience::patiently;
 use crate::settlement::VerdictGiven;
 
+/// How long a person waits while transactions are in each other's way.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many waiting deliveries get their tasks in one statement.
 const CHUNK: u32 = 1_000;
 
@@ -45,6 +50,10 @@ impl Market {
         if !decides_money(principal) {
             return Ok(false);
         }
+        patiently(PATIENCE, || self.resolve_once(principal, sale_id, accepted)).await
+    }
+
+    async fn resolve_once(&self, principal: Principal, sale_id: SaleId, accepted: bool) -> StoreResult<bool> {
         let mut write = self.store.write(principal).await?;
         let Some(sale) = self.lock_sale(&write, sale_id).await? else { return Ok(false) };
         // A pending sale is still being asked about: its own worker settles it.
@@ -57,8 +66,7 @@ impl Market {
         }
         write.settle_asking_delivery(sale_id, delivery_state(&verdict)).await?;
         write.audit("resolve", "sale", Some(sale_id.0), &json!({ "accepted": accepted })).await?;
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         self.settled.notify_waiters();
         Ok(true)
     }
@@ -70,16 +78,20 @@ impl Market {
         if !runs_deliveries(principal) {
             return Ok(false);
         }
+        patiently(PATIENCE, || self.replay_once(principal, id)).await
+    }
+
+    async fn replay_once(&self, principal: Principal, id: DeliveryId) -> StoreResult<bool> {
         let mut write = self.store.write(principal).await?;
         let Some(lead_id) = write.lead_of_delivery(id).await? else { return Ok(false) };
-        // Lead, task, delivery, destination: the workers' order.
-        write.lock_leads(&[lead_id].into()).await?;
-        let under_way = write.lock_task(&deliver_key(id)).await? == Some(TaskStanding::UnderWay);
+        // Lead, delivery, destination, as the workers do; of the task nothing is waited for.
+        write.hold_leads(&[lead_id].into()).await?;
         let Some(delivery) = write.lock_delivery(id).await? else { return Ok(false) };
         let state: DeliveryState = delivery.state.parse().map_err(StoreError::corrupt)?;
         let destination_id = DestinationId(delivery.destination_id);
         let destination = write.lock_destination(destination_id).await?;
         let parked = destination.is_none_or(|row| row.status != Status::Active.as_str());
+        let under_way = write.lock_task(&deliver_key(id)).await? == Some(TaskStanding::UnderWay);
         let sale = write.sale(SaleId(delivery.sale_id)).await?;
         let stands = sale.is_some_and(|sale| sale.state == SaleState::Sold.as_str());
         if under_way || !stands || (parked && state == DeliveryState::Pending) {
@@ -90,8 +102,7 @@ impl Market {
         let detail = json!({ "delivery_id": id });
         write.add_events(&[NewEvent { lead_id, kind: LeadEventKind::DeliveryReplayed, detail }]).await?;
         write.audit("replay", "delivery", Some(id.0), &json!({})).await?;
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         Ok(true)
     }
 
@@ -101,14 +112,17 @@ impl Market {
         if !runs_deliveries(principal) {
             return Ok(false);
         }
+        patiently(PATIENCE, || self.resume_once(principal, id)).await
+    }
+
+    async fn resume_once(&self, principal: Principal, id: DestinationId) -> StoreResult<bool> {
         let mut write = self.store.write(principal).await?;
         if !write.resume_destination(id).await? {
             return Ok(false);
         }
         requeue_waiting(&mut write, id).await?;
         write.audit("resume", "destination", Some(id.0), &json!({})).await?;
-        let due = write.commit().await?;
-        self.wake_workers(due);
+        let _ = write.commit().await?;
         Ok(true)
     }
 }

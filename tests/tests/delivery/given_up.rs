@@ -4,7 +4,7 @@ use chrono::Duration;
 use leadyard_connectors::fake::Behaviour;
 use leadyard_entity::deliveries::Begin;
 use leadyard_tests::market::{Selling, terms};
-use leadyard_tests::{OPERATE, TestApp, TestDatabase};
+use leadyard_tests::{OPERATE, TestApp, on_both};
 use leadyard_types::{AttemptId, DeliveryId, LeadId, SaleId, TaskPayload};
 
 use crate::{
@@ -60,7 +60,7 @@ async fn claim_begun(app: &TestApp, lead: LeadId) -> DeliveryId {
 /// A receiver that is down for longer than the schedule.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_that_used_up_its_schedule_is_dead() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling::default()).await;
         buyer(&app, &market, "down", terms(1_000)).await;
@@ -75,13 +75,14 @@ async fn a_delivery_that_used_up_its_schedule_is_dead() {
         app.receiver.program("/down", Behaviour::Accept);
         given_up_and_replayed(&app, lead).await;
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// What is stored cannot be read: not the receiver's fault, and not tried for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_that_cannot_be_read_is_given_up() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let mut app = start(database).await;
         let market = app.market(Selling::default()).await;
         buyer(&app, &market, "a", terms(1_000)).await;
@@ -95,13 +96,14 @@ async fn a_delivery_that_cannot_be_read_is_given_up() {
         plant(&app, MEND).await;
         given_up_and_replayed(&app, lead).await;
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// Settings that no connector understands are not tried again at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_of_no_known_kind_is_misconfigured() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let mut app = start(database).await;
         let market = app.market(Selling::default()).await;
         buyer(&app, &market, "a", terms(1_000)).await;
@@ -114,14 +116,15 @@ async fn a_destination_of_no_known_kind_is_misconfigured() {
         plant(&app, "UPDATE destination SET kind = 'WEBHOOK'").await;
         given_up_and_replayed(&app, lead).await;
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// A buyer that cannot be asked certainly got nothing: its hold ends and the next contract has its turn. If an attempt
 /// was interrupted it may have the lead: then the verdict is unknown, and its money stays held.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_that_cannot_be_asked_is_given_up() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let mut app = start(database).await;
         let market = app.market(Selling::default()).await;
         asking(&app, "a", 1, &market).await;
@@ -150,14 +153,15 @@ async fn a_question_that_cannot_be_asked_is_given_up() {
         assert_eq!(held(&app).await, 0);
         plant(&app, "DELETE FROM task WHERE dead_at IS NOT NULL").await;
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// A task that this version cannot read is left to processes of another for a while; in the end its delivery is given up
 /// all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_of_an_unknown_version_does_not_leave_its_delivery_waiting() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let mut app = start(database).await;
         let market = app.market(Selling::default()).await;
         buyer(&app, &market, "a", terms(1_000)).await;
@@ -173,7 +177,8 @@ async fn a_task_of_an_unknown_version_does_not_leave_its_delivery_waiting() {
         assert_eq!(app.app.market.reconcile().await.unwrap().given_up, 0);
         given_up_and_replayed(&app, lead).await;
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// Whatever gave a task up, the reconciler ends what it was for: a delivery is dead, a question unknown; a hold's end
@@ -181,7 +186,7 @@ async fn a_task_of_an_unknown_version_does_not_leave_its_delivery_waiting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reconciler_ends_what_dead_tasks_were_for() {
     const BURY: &str = "UPDATE task SET dead_at = created_at, lease_id = NULL, leased_until = NULL";
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let mut app = start(database).await;
         let market = app.market(Selling::default()).await;
         asking(&app, "a", 1, &market).await;
@@ -200,13 +205,14 @@ async fn the_reconciler_ends_what_dead_tasks_were_for() {
         assert_eq!((sales_of(&app, offered).await[0].state.as_str(), held(&app).await), ("UNKNOWN_EXPIRED", 0));
         plant(&app, "DELETE FROM task WHERE dead_at IS NOT NULL").await;
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// A lead whose buyer refused, and that no task will offer again, is found.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_lead_is_offered_again_even_if_its_task_is_missing() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let mut app = start(database).await;
         let market = app.market(Selling::default()).await;
         asking(&app, "no", 1, &market).await;
@@ -226,5 +232,6 @@ async fn a_refused_lead_is_offered_again_even_if_its_task_is_missing() {
         app.idle().await;
         assert_eq!(sales_of(&app, offered).await[1].state, "SOLD");
         app.finish().await;
-    }
+    })
+    .await;
 }

@@ -1,9 +1,12 @@
 //! Deliveries: never lost, never charged twice, whatever fails in between (domain page, section 5).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod crowd;
 mod given_up;
 mod parked;
 mod patience;
+mod rotation;
+mod wake;
 
 use std::time::Duration;
 

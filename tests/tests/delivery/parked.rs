@@ -7,7 +7,7 @@ use leadyard_entity::model::destination;
 use leadyard_entity::tasks::TaskEnd;
 use leadyard_market::setup::{DestinationChange, SetupError};
 use leadyard_tests::market::{Selling, terms};
-use leadyard_tests::{OPERATE, TestApp, TestDatabase, eventually};
+use leadyard_tests::{OPERATE, TestApp, eventually, on_both};
 use leadyard_types::{DeliveryId, DeliveryState, DestinationId, Status};
 
 use crate::{DELIVER, buyer, claim, delivery_of, send, start, steps_of, totals};
@@ -25,7 +25,7 @@ async fn change(app: &TestApp, id: DestinationId, change: DestinationChange) {
 /// arrives once when it is taken up again, by whichever of the two ways.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_a_parked_destination_goes_when_it_is_taken_up() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling::default()).await;
         let id = buyer(&app, &market, "gone", terms(1_000)).await;
@@ -53,14 +53,15 @@ async fn what_waits_for_a_parked_destination_goes_when_it_is_taken_up() {
             }
         }
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// A worker found the destination parked; before it wrote that down, somebody took the destination up again, and found
 /// the worker's task. The task stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_does_not_fall_between_parking_and_resuming() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let mut app = start(database).await;
         let market = app.market(Selling::default()).await;
         let id = buyer(&app, &market, "a", terms(1_000)).await;
@@ -94,13 +95,14 @@ async fn a_delivery_does_not_fall_between_parking_and_resuming() {
         app.idle().await;
         assert_eq!(totals(&app).await.accepted, 1);
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// A destination's row that a worker has just parked is not written over by somebody who read it before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parking_is_not_written_over() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling::default()).await;
         let id = buyer(&app, &market, "gone", terms(1_000)).await;
@@ -118,14 +120,15 @@ async fn a_parking_is_not_written_over() {
         assert!(matches!(renaming.await.unwrap(), Err(SetupError::StaleVersion { current }) if current == version + 1));
         assert_eq!(destination(&app, id).await.status, Status::Paused.as_str());
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// A destination that keeps failing gets pauses; as soon as somebody changes it, what waits for it goes, without waiting
 /// for the pause to be over.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mended_destination_is_tried_at_once() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling::default()).await;
         let id = buyer(&app, &market, "down", terms(1_000)).await;
@@ -144,13 +147,14 @@ async fn a_mended_destination_is_tried_at_once() {
         let totals = totals(&app).await;
         assert_eq!((totals.accepted, totals.pending), (11, 0));
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// What waits for an ended destination is given up, visibly; so is what was waiting when it ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_waits_for_an_ended_destination() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling::default()).await;
         let id = buyer(&app, &market, "gone", terms(1_000)).await;
@@ -162,13 +166,14 @@ async fn nothing_waits_for_an_ended_destination() {
         assert_eq!(delivery_of(&app, lead).await.state, DeliveryState::Dead.as_str());
         assert_eq!(steps_of(&app, lead).await.last().unwrap(), "DELIVERY_DEAD");
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// Staff need not wait for the schedule: a delivery that waits for its next attempt goes now.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waiting_delivery_is_replayed_at_once() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling::default()).await;
         buyer(&app, &market, "hiccup", terms(1_000)).await;
@@ -182,5 +187,6 @@ async fn a_waiting_delivery_is_replayed_at_once() {
         assert_eq!((app.receiver.arrivals_of(id), app.receiver.taken_of(id)), (2, 1));
         assert_eq!(delivery_of(&app, lead).await.state, DeliveryState::Accepted.as_str());
         app.finish().await;
-    }
+    })
+    .await;
 }

@@ -7,7 +7,7 @@ use leadyard_connectors::fake::Behaviour;
 use leadyard_entity::testing::CommitFault::{After, Before};
 use leadyard_jobs::JobsOptions;
 use leadyard_tests::market::{Selling, terms};
-use leadyard_tests::{OPERATE, TestApp, TestDatabase, TestOptions, eventually};
+use leadyard_tests::{OPERATE, TestApp, TestDatabase, TestOptions, eventually, on_both};
 use leadyard_types::{DeliveryId, LeadId, Method, SaleId};
 
 use crate::{asking, attempts_of, buyer, delivery_of, held, offer, plant, sales_of, send, start, steps_of};
@@ -35,7 +35,7 @@ async fn standing(app: &TestApp, lead: LeadId) -> (String, Vec<Option<String>>) 
 /// Commits fail before and after they happened while the buyer's answer is settled: it counts, once.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_outlives_a_database_that_is_away() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling::default()).await;
         asking(&app, "a", 1, &market).await;
@@ -53,13 +53,14 @@ async fn an_answer_outlives_a_database_that_is_away() {
         assert_eq!(standing(&app, refused).await, ("REJECTED".into(), vec![Some("REJECTED".into())]));
         assert_eq!((charges(&app).await, held(&app).await), (1, 0));
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// The beginning of an attempt was committed and nobody was told: nothing was sent yet, so it is sent, once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_beginning_whose_commit_was_lost_is_no_interruption() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling::default()).await;
         asking(&app, "a", 1, &market).await;
@@ -70,13 +71,14 @@ async fn a_beginning_whose_commit_was_lost_is_no_interruption() {
         assert_eq!(standing(&app, lead).await, ("SOLD".into(), vec![Some("ACCEPTED".into())]));
         assert_eq!(delivery_of(&app, lead).await.attempts, 1);
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// A sold lead's delivery is not sent again only because its end could not be written down at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_is_written_down_once() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let app = start(database).await;
         let market = app.market(Selling::default()).await;
         buyer(&app, &market, "a", terms(1_000)).await;
@@ -87,14 +89,15 @@ async fn a_delivery_is_written_down_once() {
         assert_eq!(standing(&app, lead).await, ("SOLD".into(), vec![Some("ACCEPTED".into())]));
         assert_eq!(steps_of(&app, lead).await.iter().filter(|step| *step == "DELIVERED").count(), 1);
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// The database stays away until the worker is gone: whether the buyer has the lead is unknown, its money stays held, it
 /// is not asked again, and its late answer is still taken.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_cannot_be_written_down_is_unknown() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let mut app = start(database).await;
         let market = app.market(Selling::default()).await;
         asking(&app, "a", 1, &market).await;
@@ -113,14 +116,15 @@ async fn an_answer_that_cannot_be_written_down_is_unknown() {
         assert!(app.app.market.resolve_unknown(OPERATE, sale, true).await.unwrap());
         assert_eq!((charges(&app).await, held(&app).await), (1, 0));
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// An answer that cannot be settled for another reason than the database's absence is kept for people to see, and the
 /// sale is unknown: no money moves, none is freed.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_does_not_fit_the_books_is_unknown() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let mut app = start(database).await;
         let market = app.market(Selling { method: Method::RoundRobin, ..Selling::default() }).await;
         asking(&app, "a", 1, &market).await;
@@ -137,13 +141,14 @@ async fn an_answer_that_does_not_fit_the_books_is_unknown() {
         assert!(app.app.market.resolve_unknown(OPERATE, sale, true).await.unwrap());
         assert_eq!((charges(&app).await, held(&app).await), (2, 0));
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// While the database is away nothing is given up, and nothing uses up its schedule.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_given_up_because_the_database_is_away() {
-    for database in TestDatabase::both().await {
+    on_both(async |database| {
         let jobs = JobsOptions { patience: Duration::ZERO, ..TestOptions::default().jobs };
         let app = TestApp::start_with(database, TestOptions { jobs, ..TestOptions::default() }).await;
         let market = app.market(Selling::default()).await;
@@ -158,7 +163,8 @@ async fn nothing_is_given_up_because_the_database_is_away() {
         assert_eq!(standing(&app, lead).await, ("SOLD".into(), vec![Some("ACCEPTED".into())]));
         assert_eq!(delivery_of(&app, lead).await.state, "ACCEPTED");
         app.finish().await;
-    }
+    })
+    .await;
 }
 
 /// PostgreSQL ends the connection that settles, as a restart or a failover does: the answer counts, once.
