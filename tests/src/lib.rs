@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadyard::app::App;
-use leadyard::http::server::Server;
+use leadyard::http::server::{Server, ServerLimits};
 use leadyard_connectors::fake::FakeReceiver;
 use leadyard_connectors::{Connectors, LeadSender, OutboundPolicy, install_crypto};
 use leadyard_entity::testing::OwnDatabase;
@@ -205,6 +205,12 @@ impl TestApp {
     pub fn client(&self, key: &str) -> LeadSender {
         let address = self.server.as_ref().unwrap().address;
         LeadSender::new(&format!("http://{address}"), (!key.is_empty()).then(|| key.to_owned().into())).unwrap()
+    }
+
+    /// A second server of the same application, with limits of its own.
+    pub async fn serve_within(&self, limits: ServerLimits) -> Server {
+        let router = self.app.router(self.policy.clone(), true).unwrap();
+        Server::start_with("127.0.0.1:0".parse().unwrap(), router, limits).await.unwrap()
     }
 
     /// Waits until nothing is due.

@@ -68,7 +68,8 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<Exi
     let server = if args.role == Role::Worker {
         None
     } else {
-        let server = Server::start(args.listen, app.router(policy, !config.production)?).await;
+        let server =
+            Server::start_with(args.listen, app.router(policy, !config.production)?, config.limits.clone()).await;
         Some(server.with_context(|| format!("{} cannot be listened on; choose another with --listen", args.listen))?)
     };
     if let Some(server) = &server {
