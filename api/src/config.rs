@@ -1,10 +1,14 @@
 //! Configuration: flags > environment > `leadyard.toml` > defaults.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use ipnet::IpNet;
 use serde::Deserialize;
+
+use crate::http::rates::RateLimits;
+use crate::http::server::ServerLimits;
 
 /// Where everything is unless said otherwise.
 const DEFAULT_DATABASE: &str = "sqlite://leadyard.sqlite";
@@ -44,6 +48,48 @@ pub struct SmtpSection {
     pub from: String,
 }
 
+/// The limits of the server, as the configuration file names them. What is left out keeps its default; 0 is no limit.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsSection {
+    /// Connections open at once.
+    connections: Option<usize>,
+    /// Requests a second with one key.
+    per_key_per_second: Option<u32>,
+    /// Requests a second without a key from one address.
+    per_address_per_second: Option<u32>,
+    /// Wrong keys a minute from one address.
+    failures_per_minute: Option<u32>,
+    /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks. This machine's own are believed anyway.
+    #[serde(default)]
+    trusted_proxies: Vec<String>,
+}
+
+impl LimitsSection {
+    fn limits(self) -> anyhow::Result<ServerLimits> {
+        let usual = RateLimits::default();
+        let network = |text: &String| {
+            let address = text.parse::<IpAddr>().map(IpNet::from);
+            let network = address.or_else(|_| text.parse::<IpNet>());
+            network.with_context(|| {
+                format!("limits.trusted_proxies: {text} is no address and no network such as 10.0.0.0/8")
+            })
+        };
+        let rates = RateLimits {
+            per_key_per_second: self.per_key_per_second.unwrap_or(usual.per_key_per_second),
+            per_address_per_second: self.per_address_per_second.unwrap_or(usual.per_address_per_second),
+            failures_per_minute: self.failures_per_minute.unwrap_or(usual.failures_per_minute),
+            trusted_proxies: self.trusted_proxies.iter().map(network).collect::<anyhow::Result<_>>()?,
+        };
+        let mut limits = ServerLimits { rates: Some(rates), ..ServerLimits::default() };
+        if let Some(connections) = self.connections {
+            anyhow::ensure!(connections > 0, "limits.connections is 0: nobody could connect");
+            limits.connections_max = connections;
+        }
+        Ok(limits)
+    }
+}
+
 /// The configuration file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +99,8 @@ struct File {
     public_url: Option<String>,
     max_connections: Option<u32>,
     smtp: Option<SmtpSection>,
+    #[serde(default)]
+    limits: LimitsSection,
 }
 
 /// The configuration in force.
@@ -68,6 +116,8 @@ pub struct Config {
     pub max_connections: u32,
     /// The mail server.
     pub smtp: Option<SmtpSection>,
+    /// How much the server takes.
+    pub limits: ServerLimits,
     /// Whether the world reaches this server: then plain http is refused.
     pub production: bool,
 }
@@ -91,7 +141,8 @@ impl Config {
             smtp.password = Some(password);
         }
         let max_connections = file.max_connections.unwrap_or(20);
-        Ok(Self { database_url, master_key_file, public_url, max_connections, smtp, production })
+        let limits = file.limits.limits()?;
+        Ok(Self { database_url, master_key_file, public_url, max_connections, smtp, limits, production })
     }
 }
 
@@ -132,6 +183,33 @@ pub fn default_listen() -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The limits of the file are those of the server; what is left out is as usual, what makes no sense is named.
+    #[test]
+    fn limits_come_from_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("leadyard.toml");
+        let load = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Config::load(&CommonArgs { config: Some(path.clone()), ..CommonArgs::default() })
+        };
+        let limits = load("").unwrap().limits;
+        assert_eq!(limits, ServerLimits { rates: Some(RateLimits::default()), ..ServerLimits::default() });
+        let text =
+            "[limits]\nconnections = 7\nper_key_per_second = 0\ntrusted_proxies = [\"10.0.0.0/8\", \"192.0.2.1\"]";
+        let limits = load(text).unwrap().limits;
+        let rates = limits.rates.unwrap();
+        assert_eq!((limits.connections_max, rates.per_key_per_second, rates.per_address_per_second), (7, 0, 50));
+        assert_eq!(rates.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "192.0.2.1/32".parse().unwrap()]);
+        for (text, named) in [
+            ("[limits]\nconnections = 0", "limits.connections"),
+            ("[limits]\ntrusted_proxies = [\"proxy\"]", "limits.trusted_proxies"),
+            ("[limits]\nper_key = 5", "leadyard.toml"),
+        ] {
+            let error = format!("{:#}", load(text).unwrap_err());
+            assert!(error.contains(named), "{error}");
+        }
+    }
 
     /// Production is what the world reaches; there plain http is refused.
     #[test]

@@ -5,6 +5,7 @@ mod forms;
 mod health;
 mod leads;
 mod problem;
+pub mod rates;
 mod receive;
 pub mod server;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadyard::app::App;
-use leadyard::http::server::Server;
+use leadyard::http::server::{Server, ServerLimits};
 use leadyard_connectors::fake::{FakeBidder, FakeReceiver};
 use leadyard_connectors::{Connectors, LeadSender, OutboundPolicy, install_crypto};
 use leadyard_entity::testing::OwnDatabase;
@@ -130,12 +130,14 @@ pub struct TestOptions {
     pub jobs: JobsOptions,
     /// How the market runs.
     pub market: MarketSettings,
+    /// The keys that wrap all others; new ones where none are given.
+    pub master_keys: Option<MasterKeys>,
 }
 
 impl Default for TestOptions {
     fn default() -> Self {
         let jobs = JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() };
-        Self { jobs, market: MarketSettings::default() }
+        Self { jobs, market: MarketSettings::default(), master_keys: None }
     }
 }
 
@@ -171,7 +173,7 @@ impl TestApp {
         install_crypto();
         let start: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::starting_at(start));
-        let master_keys = MasterKeys::generate().unwrap();
+        let master_keys = options.master_keys.unwrap_or_else(|| MasterKeys::generate().unwrap());
         let store = database.open(master_keys.clone(), clock.clone()).await;
         let receiver = FakeReceiver::start().await.unwrap();
         let bidder = FakeBidder::start().await.unwrap();
@@ -208,6 +210,12 @@ impl TestApp {
     pub fn client(&self, key: &str) -> LeadSender {
         let address = self.server.as_ref().unwrap().address;
         LeadSender::new(&format!("http://{address}"), (!key.is_empty()).then(|| key.to_owned().into())).unwrap()
+    }
+
+    /// A second server of the same application, with limits of its own.
+    pub async fn serve_within(&self, limits: ServerLimits) -> Server {
+        let router = self.app.router(self.policy.clone(), true).unwrap();
+        Server::start_with("127.0.0.1:0".parse().unwrap(), router, limits).await.unwrap()
     }
 
     /// Waits until nothing is due.

@@ -203,7 +203,8 @@ impl TestApp {
 
     /// Makes a webhook of a buyer at the test's receiver; the receiver demands the right signature.
     pub async fn webhook(&self, buyer_id: BuyerId, path: &str) -> DestinationId {
-        let config = json!({ "url": self.receiver.url(path) });
+        // The longest that is allowed: a busy machine is no slow receiver.
+        let config = json!({ "url": self.receiver.url(path), "timeout_ms": 30_000 });
         let new = NewDestination { buyer_id, name: path.into(), kind: DestinationKind::Webhook, config };
         let made = self.setup().create_destination(new).await.unwrap();
         self.receiver.require_signature(path, made.secret.map(Into::into).into_iter().collect());

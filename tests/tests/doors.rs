@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use leadyard::http::rates::RateLimits;
+use leadyard::http::server::ServerLimits;
+use leadyard_connectors::LeadSender;
 use leadyard_tests::market::{Selling, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
 use serde_json::{Value, json};
@@ -169,4 +172,52 @@ async fn an_orderly_end_answers_what_is_under_way() {
         assert_eq!(usize::try_from(stored).unwrap(), acknowledged.load(Ordering::SeqCst));
         app.finish().await;
     }
+}
+
+/// Who asks too often is told when to come back; others are served, and the same lead is taken then.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_too_often_comes_back_later() {
+    let app = TestApp::start(TestDatabase::sqlite()).await;
+    let market = app.market(Selling::default()).await;
+    let rates = RateLimits {
+        per_key_per_second: 2,
+        per_address_per_second: 1,
+        failures_per_minute: 3,
+        trusted_proxies: vec![],
+    };
+    let server = app.serve_within(ServerLimits { rates: Some(rates), ..ServerLimits::default() }).await;
+    let client = |key: &str| {
+        let key = (!key.is_empty()).then(|| key.to_owned().into());
+        LeadSender::new(&format!("http://{}", server.address), key).unwrap()
+    };
+    let from = |address: &str| vec![("x-forwarded-for".to_owned(), address.to_owned())];
+    let supplier = client(&market.key);
+    let mut number = 0;
+    let refused = loop {
+        number += 1;
+        let body = lead(number).to_string().into_bytes();
+        let answer = supplier.post("/v1/leads", "application/json", from("203.0.113.7"), body).await.unwrap();
+        if answer.status == 429 {
+            break answer;
+        }
+        assert_eq!((answer.status, answer.header("ratelimit-limit")), (200, Some("8")));
+        assert!(number < 50, "nothing limits it");
+    };
+    let problem: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!((&problem["code"], refused.header("retry-after")), (&json!("RATE_LIMITED"), Some("1")));
+    let visitor = client("");
+    let form = format!("/f/{}", market.form_key);
+    let kind = "application/x-www-form-urlencoded";
+    let body = || b"email=eve%40mail.example.com&postal_code=10115".to_vec();
+    assert_eq!(visitor.post(&form, kind, from("203.0.113.8"), body()).await.unwrap().status, 200);
+    let mut limited = 0;
+    for _ in 0..40 {
+        limited += usize::from(visitor.post(&form, kind, from("203.0.113.9"), body()).await.unwrap().status == 429);
+    }
+    assert!(limited >= 5, "only {limited} of 40 were refused");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let (status, answer) = supplier.send_json("/v1/leads", &lead(number), None).await.unwrap();
+    assert_eq!((status, &answer["status"]), (200, &json!("unsold")));
+    server.shutdown().await;
+    app.finish().await;
 }

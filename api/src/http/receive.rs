@@ -1,6 +1,8 @@
 //! Bodies are read whole before anything is done with them: up to a limit, and within a time, so that nobody keeps a
 //! handler waiting for a byte now and then.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
@@ -10,7 +12,6 @@ use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::problem::Problem;
-use super::server::ServerLimits;
 
 /// The longest body taken: far more than any lead needs.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -47,9 +48,9 @@ impl From<Trouble> for Problem {
 
 /// Reads the body, or remembers why there is none. Handlers take it as [`Sent`]; to those who read it themselves a
 /// body that could not be had is one that breaks.
-pub(super) async fn receive(State(limits): State<ServerLimits>, request: Request, next: Next) -> Response {
+pub(super) async fn receive(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let body = match whole(body, Instant::now() + limits.body_timeout).await {
+    let body = match whole(body, Instant::now() + timeout).await {
         Ok(bytes) => Body::from(bytes),
         Err(trouble) => {
             parts.extensions.insert(trouble);

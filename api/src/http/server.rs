@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -16,13 +17,15 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::problem::Problem;
+use super::rates::{Peer, RateLimits, Rates, limited};
 use super::receive::receive;
 
 /// How much of everything a server takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerLimits {
     /// How many connections are open at once; more wait to be accepted.
     pub connections_max: usize,
@@ -36,6 +39,8 @@ pub struct ServerLimits {
     pub request_timeout: Duration,
     /// How long an orderly end waits for requests under way.
     pub drain: Duration,
+    /// How often somebody may ask; `None` is as often as they like.
+    pub rates: Option<RateLimits>,
 }
 
 impl Default for ServerLimits {
@@ -48,6 +53,7 @@ impl Default for ServerLimits {
             body_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(20),
+            rates: None,
         }
     }
 }
@@ -71,10 +77,13 @@ impl Server {
     pub async fn start_with(listen: SocketAddr, router: Router, limits: ServerLimits) -> std::io::Result<Self> {
         let listener = bind(listen)?;
         let address = listener.local_addr()?;
-        let router = router
-            .layer(from_fn_with_state(limits, receive))
-            .layer(from_fn_with_state(limits, in_time))
-            .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| fault().into_response()));
+        let mut router = router
+            .layer(from_fn_with_state(limits.body_timeout, receive))
+            .layer(from_fn_with_state(limits.request_timeout, in_time));
+        if let Some(rates) = &limits.rates {
+            router = router.layer(from_fn_with_state(Rates::new(rates), limited));
+        }
+        let router = router.layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| fault().into_response()));
         let stop = CancellationToken::new();
         let running = tokio::spawn(serve(listener, router, limits, stop.clone()));
         Ok(Self { address, stop, running })
@@ -126,12 +135,8 @@ fn fault() -> Problem {
 }
 
 /// Gives up on requests that take too long. Whatever they committed is committed.
-async fn in_time(
-    axum::extract::State(limits): axum::extract::State<ServerLimits>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match tokio::time::timeout(limits.request_timeout, next.run(request)).await {
+async fn in_time(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -159,15 +164,18 @@ async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, stop
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // Out of file descriptors, most likely: give connections time to end.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         // Answers are small and wait for nobody.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let service = router.clone().map_request(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            request
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection);
         let cut = cut.clone();
         tokio::spawn(async move {

@@ -45,6 +45,9 @@ pub enum Behaviour {
     },
     /// Reads the message and never answers.
     Hang,
+    /// Reads the message, *takes it*, and accepts it once the receiver is told to let go: see
+    /// [`super::FakeReceiver::let_go`].
+    Hold,
     /// Answers 200 at once and then a byte now and then, without end.
     Drip,
     /// Answers 200 and then as many bytes as the other side reads.
@@ -62,7 +65,14 @@ pub enum Behaviour {
 
 /// How a message is answered, once it is known which time this is.
 pub(super) enum Reaction {
-    Answer { taken: bool, status: u16, headers: Vec<(String, String)>, body: FakeBody },
+    Answer {
+        taken: bool,
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: FakeBody,
+    },
+    /// This answer, later.
+    Hold(Box<Reaction>),
     Close,
     Hang,
 }
@@ -94,6 +104,7 @@ impl Behaviour {
             Self::Fail { .. } | Self::Throttle { .. } | Self::CloseAfterReading { .. } => accept(),
             Self::Gone => json(false, 410, "{}".to_owned()),
             Self::Hang => Reaction::Hang,
+            Self::Hold => Reaction::Hold(Box::new(accept())),
             Self::Drip => {
                 Reaction::Answer { taken: true, status: 200, headers: Vec::new(), body: FakeBody::drip(DRIP_PAUSE) }
             }

@@ -54,6 +54,7 @@ pub(crate) const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["leadyard"]),
     ("tower-http", &["leadyard"]),
     ("async-graphql", &["leadyard"]),
+    ("governor", &["leadyard"]),
     // The edge's server, and the servers of the connectors' fakes.
     ("hyper", &["leadyard", "leadyard-connectors"]),
     // Wherever services are stacked: the edge and the workers.
