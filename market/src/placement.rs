@@ -22,6 +22,7 @@ use crate::snapshot::Snapshot;
 
 pub(crate) use batch::Batch;
 pub(crate) use decide::Screened;
+pub(crate) use rows::outcome_word;
 pub use times::PlacementTimes;
 use times::Step;
 pub(crate) use times::Watch;

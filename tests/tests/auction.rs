@@ -238,3 +238,33 @@ async fn nobody_is_asked_in_vain() {
     assert_eq!(app.bidder.count(), 1);
     app.finish().await;
 }
+
+/// Every decision comes out the same when it is made again, and one whose stored input was touched does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_come_out_the_same() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let market = app.market(auction(SaleMode::Best { max: 3 }, within(2_000))).await;
+        let offer = Offer { shared: vec!["50".into(), "40".into()], ..Offer::of("70") };
+        bidder(&app, &market, "either", Bidding::Bid(offer), terms(1)).await;
+        let fixed = app.buyer("fixed", 9_000, vec![]).await;
+        let contract = app.contract(market.campaign_id, fixed, "fixed", terms(4_500)).await;
+        for number in 1..=4 {
+            send(&app, &market, number).await;
+            if number == 2 {
+                let dearer = ContractTerms { exclusivity: Exclusivity::AtLeastTwo, ..terms(4_000) };
+                app.setup().revise_contract(contract, 1, dearer).await.unwrap();
+            }
+        }
+        let verified = app.app.market.verify_all(|_| {}).await.unwrap();
+        assert_eq!((verified.checked, verified.differing), (4, 0), "{verified:?}");
+        let url = app.store().url().to_owned();
+        let planted =
+            "UPDATE decision SET data = REPLACE(data, '\"floor_minor\":100', '\"floor_minor\":900000') WHERE no =
+                       (SELECT MAX(no) FROM decision)";
+        leadyard_entity::testing::plant_faults(&url, &[planted.to_owned()]).await.unwrap();
+        let verified = app.app.market.verify_all(|_| {}).await.unwrap();
+        assert_eq!((verified.checked, verified.differing), (4, 1), "{verified:?}");
+        app.finish().await;
+    }
+}

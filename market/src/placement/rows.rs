@@ -54,6 +54,16 @@ pub(super) struct Placed {
     pub(super) payout_minor: i64,
 }
 
+/// What a decision came to: `SOLD`, `OFFERED` to a buyer who answers, or `UNSOLD`.
+pub(crate) fn outcome_word(input: &RoutingInput, routing: &Routing) -> &'static str {
+    let first = routing.winners.first().and_then(|winner| input.candidates.get(winner.position));
+    match first.map(|candidate| candidate.verdict) {
+        Some(Verdict::None) => "SOLD",
+        Some(Verdict::Sync) => "OFFERED",
+        None => "UNSOLD",
+    }
+}
+
 /// Where a lead goes after a routing run.
 pub(super) struct Outcome {
     pub(super) state: LeadState,
@@ -97,12 +107,7 @@ impl Batch<'_> {
         routing: &Routing,
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
-        let winner_of = |winner: &Winner| input.candidates.get(winner.position).map(|candidate| candidate.verdict);
-        let outcome = match routing.winners.first().and_then(winner_of) {
-            Some(Verdict::None) => "SOLD",
-            Some(Verdict::Sync) => "OFFERED",
-            None => "UNSOLD",
-        };
+        let outcome = outcome_word(input, routing);
         // Where the lead lies was derived from postal data; it is stored so that a replay sees the same.
         let seen = json!({
             "input": input,
