@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use leadyard_connectors::OutboundPolicy;
 use leadyard_market::import::{
     LeadImport, Mapping, Refused, RefusedFile, SuppressionImport, import_ad_spend, import_conversions, import_leads,
     import_postal_codes, import_suppression,
@@ -16,7 +17,7 @@ use leadyard_market::import::{
 use leadyard_market::{Market, MarketSettings};
 use leadyard_types::{Principal, SystemTask};
 
-use crate::app::open_store;
+use crate::app::{connectors, open_store};
 use crate::config::Config;
 
 use super::names::{campaign_named, source_named};
@@ -123,6 +124,8 @@ pub(super) async fn run(config: &Config, args: &ImportArgs) -> anyhow::Result<Ex
     let mapping = mapping.map(read_mapping).transpose()?;
     let opened = open(&file.file)?;
     let market = Market::start(open_store(config).await?, MarketSettings::default()).await?;
+    // Imported leads may be auctioned too.
+    market.connect(connectors(config, OutboundPolicy::new(config.production))?);
     let done = import(&market, &args.what, file, opened, mapping.as_ref()).await;
     market.store().close().await;
     done?;
