@@ -90,6 +90,12 @@ impl Market {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// How many leads wait for the writer.
+    #[must_use]
+    pub fn leads_waiting(&self) -> u64 {
+        (self.queue.max_capacity() - self.queue.capacity()) as u64
+    }
+
     /// Brings the snapshot up to date.
     pub async fn refresh(&self) -> StoreResult<Arc<Snapshot>> {
         let next = Arc::new(self.snapshot().refreshed(&self.store).await?);
