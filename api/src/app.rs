@@ -79,6 +79,7 @@ impl App {
     /// Starts market and workers over an opened store.
     pub async fn start(store: Store, connectors: Arc<Connectors>, jobs: Option<JobsOptions>) -> anyhow::Result<Self> {
         let market = Market::start(store, MarketSettings::default()).await?;
+        market.connect(Arc::clone(&connectors));
         let jobs = jobs.map(|options| Jobs::start(Arc::clone(&market), Arc::clone(&connectors), options));
         Ok(Self { market, connectors, jobs, metrics_token: None })
     }

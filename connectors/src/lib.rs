@@ -13,12 +13,15 @@ pub mod fake;
 pub mod http;
 pub mod load;
 pub mod package;
+pub mod ping;
 pub mod redact;
 pub mod schedule;
 pub mod template;
 pub mod webhook;
 
-use leadyard_types::{DeliveryOutcome, DestinationKind, FieldProblem, Timestamp};
+use std::time::Duration;
+
+use leadyard_types::{DeliveryOutcome, DestinationKind, FieldProblem, PingVerdict, Timestamp};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
@@ -27,7 +30,8 @@ pub use crypto::install_crypto;
 pub use email::{EmailConfig, Mailer, SmtpSecurity, SmtpSettings};
 pub use http::{GuardedClient, OutboundPolicy, SendFailure, SetupFailure};
 pub use load::LeadSender;
-pub use package::{DeliveryPackage, Named};
+pub use package::{DeliveryPackage, Named, PingMark};
+pub use ping::{PingAnswered, PingConfig, PingPackage};
 pub use schedule::next_attempt;
 pub use webhook::WebhookConfig;
 
@@ -67,6 +71,9 @@ impl Connectors {
                 (Ok(_), None) => Attempted::misconfigured("no mail server is configured"),
                 (Err(problem), _) => Attempted::misconfigured(problem.message),
             },
+            DestinationKind::Ping => {
+                Attempted::misconfigured("a ping destination is asked, nothing is delivered there")
+            }
         }
     }
 
@@ -87,6 +94,21 @@ impl Connectors {
             _ => Attempted::misconfigured("only a webhook can answer for a buyer"),
         }
     }
+
+    /// Asks a buyer for a bid, at a destination of kind PING; ends when the budget ends, whatever the buyer does. See
+    /// [`ping::ask`]. `secrets` are the destination's, the newest first.
+    pub async fn ping(
+        &self,
+        config_json: &str,
+        secrets: &[SecretString],
+        package: &PingPackage,
+        budget: Duration,
+    ) -> PingAnswered {
+        match read::<PingConfig>(config_json) {
+            Ok(config) => ping::ask(&self.http, &config, secrets, package, budget).await,
+            Err(problem) => PingAnswered::without_bid(PingVerdict::Failed, problem.message),
+        }
+    }
 }
 
 /// Checks a destination's settings before they are stored: everything wrong is reported at once.
@@ -98,6 +120,7 @@ pub fn check_destination(
     let problems = match kind {
         DestinationKind::Webhook => read::<WebhookConfig>(config_json).map(|config| config.check(policy)),
         DestinationKind::Email => read::<EmailConfig>(config_json).map(|config| config.check()),
+        DestinationKind::Ping => read::<PingConfig>(config_json).map(|config| config.check(policy)),
         DestinationKind::Portal => read::<NoSettings>(config_json).map(|_| Vec::new()),
     }
     .unwrap_or_else(|problem| vec![problem]);

@@ -1,6 +1,6 @@
 //! What is delivered: one sold lead, with what the buyer may know about its sale.
 
-use leadyard_types::{BuyerId, CampaignId, Consent, ContractId, DeliveryId, LeadId, Money, SaleId, Timestamp};
+use leadyard_types::{BuyerId, CampaignId, Consent, ContractId, DeliveryId, LeadId, Money, PingId, SaleId, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// Something the buyer knows by name.
@@ -46,8 +46,19 @@ pub struct DeliveryPackage {
     pub fields: Map<String, Value>,
     /// The consent, where there is one.
     pub consent: Option<Consent>,
+    /// The bid by which it was sold, where the buyer was asked for one: our id of the ping, and the buyer's own mark.
+    pub ping: Option<PingMark>,
     /// Which attempt this is, 1 = the first.
     pub attempt: u32,
+}
+
+/// By what a buyer knows its bid again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PingMark {
+    /// The ping.
+    pub id: PingId,
+    /// What the buyer called it.
+    pub reference: Option<String>,
 }
 
 impl std::fmt::Debug for DeliveryPackage {
@@ -62,7 +73,7 @@ impl std::fmt::Debug for DeliveryPackage {
 }
 
 /// The names a template may use, each a key of [`DeliveryPackage::context`].
-pub const CONTEXT_NAMES: [&str; 13] = [
+pub const CONTEXT_NAMES: [&str; 14] = [
     "delivery_id",
     "sale_id",
     "lead_id",
@@ -75,6 +86,7 @@ pub const CONTEXT_NAMES: [&str; 13] = [
     "received_at",
     "fields",
     "consent",
+    "ping",
     "attempt",
 ];
 
@@ -122,6 +134,8 @@ impl DeliveryPackage {
         put("received_at", time(self.received_at));
         put("fields", Value::Object(self.fields.clone()));
         put("consent", self.consent.as_ref().map_or(Value::Null, |consent| json!(consent)));
+        let mark = |ping: &PingMark| json!({ "id": ping.id.to_string(), "reference": ping.reference });
+        put("ping", self.ping.as_ref().map_or(Value::Null, mark));
         facts
     }
 }
@@ -168,6 +182,7 @@ pub(crate) fn sample() -> DeliveryPackage {
             ip: Some("93.184.216.34".to_owned()),
             ..Consent::default()
         }),
+        ping: None,
         attempt: 1,
     }
 }

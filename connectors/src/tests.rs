@@ -42,6 +42,20 @@ async fn one_door_for_every_kind() {
     assert_eq!((http.received(), http.unique(), smtp.received()), (2, 1, 1));
 }
 
+/// A place where a buyer is asked takes no deliveries, and its settings are read like any other's.
+#[tokio::test]
+async fn a_ping_destination_is_asked_only() {
+    let policy = OutboundPolicy::new(true);
+    let connectors = Connectors::new(policy.clone(), None).unwrap();
+    let config = r#"{"url":"https://bids.example.com/ping"}"#;
+    assert_eq!(check_destination(DestinationKind::Ping, config, &policy), Ok(()));
+    for wrong in ["{}", r#"{"url":"https://bids.example.com/","surprise":1}"#, r#"{"url":"http://127.0.0.1/"}"#] {
+        assert!(check_destination(DestinationKind::Ping, wrong, &policy).is_err(), "{wrong}");
+    }
+    let delivered = connectors.deliver(DestinationKind::Ping, config, &[], &sample(), moment()).await;
+    assert_eq!(delivered.outcome, DeliveryOutcome::Misconfigured);
+}
+
 #[tokio::test]
 async fn no_mail_server_no_mail() {
     let connectors = Connectors::new(OutboundPolicy::new(true), None).unwrap();

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use leadyard_types::{ComplaintId, ComplaintState, LeadId, PersonId, SaleId};
+use leadyard_types::{BuyerId, ComplaintId, ComplaintState, LeadId, PersonId, SaleId, Timestamp};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::{Place, SealKey, open, seal};
 use crate::model::{complaint, lead, person};
+use crate::sql::statement;
 use crate::store::{Read, Write};
 
 /// What a complaint's people wrote; each is sealed, since it may say who the person is.
@@ -139,7 +140,34 @@ impl Write {
     }
 }
 
+#[derive(FromQueryResult)]
+struct Counted {
+    buyer_id: Uuid,
+    count: i64,
+}
+
 impl Read {
+    /// How many complaints were upheld about, and how many sales made to, each buyer since a moment: (upheld, sales).
+    pub async fn complaint_figures(&self, since: Timestamp) -> StoreResult<HashMap<BuyerId, (i64, i64)>> {
+        let counted = async |sql: &str| {
+            let rows = Counted::find_by_statement(statement(self.backend(), sql, vec![since.into()]));
+            rows.all(self.connection()).await
+        };
+        let sales =
+            "SELECT buyer_id, COUNT(*) AS count FROM sale WHERE state = 'SOLD' AND sold_at >= ? GROUP BY buyer_id";
+        let upheld =
+            "SELECT buyer_id, COUNT(DISTINCT sale_id) AS count FROM complaint WHERE state = 'UPHELD' AND opened_at >= ?
+                      GROUP BY buyer_id";
+        let mut figures: HashMap<BuyerId, (i64, i64)> = HashMap::new();
+        for row in counted(sales).await? {
+            figures.entry(BuyerId(row.buyer_id)).or_default().1 = row.count;
+        }
+        for row in counted(upheld).await? {
+            figures.entry(BuyerId(row.buyer_id)).or_default().0 = row.count;
+        }
+        Ok(figures)
+    }
+
     /// What was written in complaints, for those who see personal data and these complaints; nothing for others.
     /// Three statements, however many complaints.
     pub async fn complaint_texts(&self, complaints: &[Uuid]) -> StoreResult<HashMap<Uuid, ComplaintTexts>> {

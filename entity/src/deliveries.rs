@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
-use crate::model::{consent, delivery, destination, lead, person, sale};
+use crate::model::{consent, delivery, destination, lead, person, ping, sale};
 use crate::placement::UnsealedLead;
 use crate::sql::marks;
 use crate::store::{Read, Write};
@@ -36,6 +36,8 @@ pub struct DeliveryFacts {
     pub secrets: Vec<SecretString>,
     /// The names a receiver knows: campaign, contract, buyer.
     pub names: [String; 3],
+    /// The bid by which it was sold, where the buyer was asked for one.
+    pub ping: Option<ping::Model>,
 }
 
 #[derive(FromQueryResult)]
@@ -69,7 +71,7 @@ impl Read {
         Ok(self.all_in::<NamedRow>(&sql, keys).await?.into_iter().map(|row| (row.id, row.name)).collect())
     }
 
-    /// Everything about these deliveries, in nine statements however many they are; those that are gone are left out.
+    /// Everything about these deliveries, in ten statements however many they are; those that are gone are left out.
     /// Only for the workers.
     pub async fn delivery_facts(&self, ids: &[DeliveryId]) -> StoreResult<Vec<DeliveryFacts>> {
         debug_assert!(matches!(self.principal, leadyard_types::Principal::System(_)), "only workers unseal leads");
@@ -86,7 +88,15 @@ impl Read {
         let destinations: Vec<destination::Model> = self
             .all_in("SELECT * FROM destination WHERE id IN ({})", deliveries.iter().map(|row| row.destination_id))
             .await?;
+        let pings: Vec<ping::Model> = self
+            .all_in(
+                "SELECT * FROM ping WHERE verdict = 'BID' AND lead_id IN ({}) ORDER BY asked_at, id",
+                sales.iter().map(|row| row.lead_id),
+            )
+            .await?;
         let joined = Joined {
+            // Of several the newest: the one a sale was decided by, since a bid is asked for once per run.
+            pings: pings.into_iter().map(|row| ((row.lead_id.unwrap_or_default(), row.contract_id), row)).collect(),
             campaigns: self.names("campaign", sales.iter().map(|row| row.campaign_id)).await?,
             contracts: self.names("contract", sales.iter().map(|row| row.contract_id)).await?,
             buyers: self.names("buyer", sales.iter().map(|row| row.buyer_id)).await?,
@@ -117,7 +127,8 @@ impl Read {
             name(&joined.buyers, sale.buyer_id, "buyer")?,
         ];
         let lead = UnsealedLead::open(self.store.keyring(), row, person, consent)?;
-        Ok(DeliveryFacts { delivery, sale, lead, destination, secrets, names })
+        let ping = joined.pings.get(&(sale.lead_id, sale.contract_id)).cloned();
+        Ok(DeliveryFacts { delivery, sale, lead, destination, secrets, names, ping })
     }
 
     /// Whether a delivery has an attempt that never came to an end.
@@ -168,6 +179,8 @@ struct Joined {
     people: HashMap<Uuid, person::Model>,
     consents: HashMap<Uuid, consent::Model>,
     destinations: HashMap<Uuid, destination::Model>,
+    /// The bids, by lead and contract.
+    pings: HashMap<(Uuid, Uuid), ping::Model>,
     campaigns: HashMap<Uuid, String>,
     contracts: HashMap<Uuid, String>,
     buyers: HashMap<Uuid, String>,

@@ -1,7 +1,7 @@
 //! What is stored of one lead's life: the lead itself, its timeline and its decisions.
 
 use leadyard_types::LeadId;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::error::{StoreError, StoreResult};
 use crate::model::{consent, decision, lead, lead_event, person};
@@ -23,6 +23,12 @@ impl Read {
     pub async fn decisions_of(&self, id: LeadId) -> StoreResult<Vec<decision::Model>> {
         let find = decision::Entity::find().filter(decision::Column::LeadId.eq(id.0));
         Ok(find.order_by_asc(decision::Column::Number).all(self.connection()).await?)
+    }
+
+    /// The decisions behind a place in their order, at most so many.
+    pub async fn decisions_after(&self, no: i64, limit: u64) -> StoreResult<Vec<decision::Model>> {
+        let find = decision::Entity::find().filter(decision::Column::No.gt(no));
+        Ok(find.order_by_asc(decision::Column::No).limit(limit).all(self.connection()).await?)
     }
 
     /// A lead's timeline, oldest first.

@@ -15,6 +15,7 @@ pub mod history;
 pub mod keyring;
 pub mod ledger;
 pub mod model;
+pub mod pings;
 pub mod placement;
 pub mod postal;
 pub mod read;

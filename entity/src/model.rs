@@ -27,6 +27,7 @@ pub mod ledger_account;
 pub mod ledger_transfer;
 pub mod market_state;
 pub mod person;
+pub mod ping;
 pub mod postal_code;
 pub mod revision;
 pub mod sale;

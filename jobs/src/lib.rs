@@ -48,7 +48,7 @@ impl Default for JobsOptions {
     fn default() -> Self {
         Self {
             concurrency: 256,
-            // At most the connectors' own limit per host, so that nobody waits there with a lease in hand.
+            // A part of the connectors' own limit per host, so that destinations on one host are not in each other's way.
             per_lane: 16,
             poll: Duration::from_secs(1),
             // Renewed while a task runs, so what a dead worker held is taken up within half a minute.

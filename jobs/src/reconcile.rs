@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Shared;
 
-/// Tasks of dead workers must be taken up soon.
+/// Tasks of dead workers must be taken up soon: they are looked for so often, or more often where leases are short.
 const LEASES_EVERY: Duration = Duration::from_secs(5);
 /// What else was left in between is rare.
 const EVERYTHING_EVERY: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
             () = shared.reconcile.notified() => everything_at = Instant::now(),
-            () = tokio::time::sleep(LEASES_EVERY) => {}
+            () = tokio::time::sleep(LEASES_EVERY.min(shared.options.lease / 2)) => {}
         }
     }
 }

@@ -13,13 +13,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadyard_connectors::{Attempted, Connectors, DeliveryPackage, Named};
+use leadyard_connectors::{Attempted, Connectors, DeliveryPackage, Named, PingMark};
 use leadyard_entity::deliveries::{Begin, Begun, DeliveryFacts, DestinationNews, SettledAttempt};
 use leadyard_entity::tasks::{Claimed, Lease, TaskEnd};
 use leadyard_entity::{StoreError, StoreResult};
 use leadyard_types::{
     AttemptId, BuyerId, CampaignId, ContractId, DeliveryId, DeliveryOutcome, DeliveryState, DestinationId,
-    DestinationKind, LeadId, Money, Principal, SaleId, SaleState, Status, SystemTask, TaskPayload,
+    DestinationKind, LeadId, Money, PingId, Principal, SaleId, SaleState, Status, SystemTask, TaskPayload,
 };
 
 use crate::batcher::Batcher;
@@ -310,6 +310,7 @@ fn package(facts: &DeliveryFacts, number: i64) -> StoreResult<DeliveryPackage> {
         received_at: facts.lead.row.received_at,
         fields,
         consent: facts.lead.consent.clone(),
+        ping: facts.ping.as_ref().map(|ping| PingMark { id: PingId(ping.id), reference: ping.reference.clone() }),
         attempt: u32::try_from(number).unwrap_or(u32::MAX),
     })
 }

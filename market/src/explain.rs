@@ -18,14 +18,14 @@ use uuid::Uuid;
 use crate::eligibility;
 use crate::market::Market;
 use crate::rules::facts::{Centre, LeadFacts, Origin, derive};
-use crate::rules::routing::{RULES_VERSION, RoutingInput, route};
-use history::History;
+use crate::rules::routing::{RULES_VERSION, RoutingInput, RunnerUp, route};
+pub(crate) use history::History;
 
 /// What a decision stored.
 #[derive(Debug, Deserialize)]
-struct Stored {
-    input: RoutingInput,
-    country: String,
+pub(crate) struct Stored {
+    pub(crate) input: RoutingInput,
+    pub(crate) country: String,
     state: Option<String>,
     centre: Option<[f64; 2]>,
 }
@@ -55,6 +55,9 @@ pub struct DecisionExplained {
     pub decided_at: Timestamp,
     /// Every contract of the campaign, winners first, then by rank, then by name.
     pub contracts: Vec<ContractExplained>,
+    /// What would have been done without the sale that was made, where exclusive and shared were weighed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runner_up: Option<RunnerUp>,
     /// Why the contracts cannot be shown: the person was erased, or another version of the rules decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -150,6 +153,7 @@ impl Market {
             outcome: decision.outcome.clone(),
             decided_at: decision.decided_at,
             contracts: Vec::new(),
+            runner_up: None,
             note: None,
         };
         if decision.rules_version != RULES_VERSION {
@@ -158,6 +162,7 @@ impl Market {
         }
         let stored: Stored = serde_json::from_str(&decision.data).map_err(StoreError::corrupt)?;
         let routing = route(&stored.input);
+        explained.runner_up = routing.runner_up;
         let mut verdicts: HashMap<_, ContractVerdict> =
             routing.verdicts.into_iter().map(|verdict| (verdict.contract_id, verdict)).collect();
         if lead.erased {
@@ -177,6 +182,9 @@ impl Market {
                     price_minor,
                     price_rule: rule.map(str::to_owned),
                     rank: None,
+                    bid: None,
+                    decided_by: None,
+                    would_win_at_minor: None,
                     refusal: eligibility::refusal(&contract, &buyer, &facts, decision.decided_at),
                 }
             });
@@ -193,7 +201,7 @@ impl Market {
     }
 
     /// The facts as the decision saw them: places as stored, not as the postal codes stand today.
-    fn facts_of(&self, lead: &UnsealedLead, stored: &Stored) -> StoreResult<LeadFacts> {
+    pub(crate) fn facts_of(&self, lead: &UnsealedLead, stored: &Stored) -> StoreResult<LeadFacts> {
         let snapshot = self.snapshot();
         let campaign = snapshot.campaigns.get(&CampaignId(lead.row.campaign_id));
         let vertical = campaign.and_then(|campaign| snapshot.verticals.get(&campaign.vertical_id));

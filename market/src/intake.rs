@@ -11,6 +11,7 @@ use leadyard_types::{
 };
 use tokio::sync::oneshot;
 
+use crate::asking::Asked;
 use crate::eligibility::may_send;
 use crate::market::Market;
 use crate::placement::{Job, Work};
@@ -60,6 +61,8 @@ pub(crate) struct Prepared {
     pub(crate) scope: String,
     pub(crate) key: IndexHash,
     pub(crate) request_hash: IndexHash,
+    /// What buyers answered when they were asked about it.
+    pub(crate) asked: Asked,
 }
 
 /// The keyed hash of a way to reach a person, as suppression lists keep it.
@@ -76,7 +79,9 @@ impl Market {
         }
         let door = draft.door;
         let prepared = self.prepare_or_refresh(draft).await?;
-        let answer = self.place(Work::New(Box::new(prepared))).await?;
+        let (mut prepared, asked) = self.ask_about_new(Box::new(prepared)).await?;
+        prepared.asked = asked;
+        let answer = self.place(Work::New(prepared)).await?;
         let answer = if answer.state == LeadState::Received { self.await_verdict(answer).await? } else { answer };
         if !answer.repeated {
             let (door, state) = (door.as_str(), answer.state.as_str());
@@ -87,7 +92,8 @@ impl Market {
 
     /// Offers a stored lead to the market again.
     pub async fn place_again(&self, lead_id: LeadId) -> Result<LeadAnswer, IntakeError> {
-        self.place(Work::Again(lead_id)).await
+        let asked = self.ask_about_stored(lead_id).await?;
+        self.place(Work::Again(lead_id, asked)).await
     }
 
     async fn place(&self, work: Work) -> Result<LeadAnswer, IntakeError> {
@@ -163,6 +169,7 @@ pub(crate) fn prepare(
         scope,
         key,
         request_hash,
+        asked: Asked::default(),
         draft,
         source,
         campaign,

@@ -5,6 +5,7 @@
 //! world through `leadyard-connectors`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod asking;
 mod batcher;
 pub mod complaints;
 pub mod delivery;
@@ -22,6 +23,7 @@ pub mod rules;
 pub mod settlement;
 pub mod setup;
 pub mod snapshot;
+pub mod verify;
 
 pub use delivery::{Courier, Failure, LaneHealth};
 pub use intake::IntakeError;

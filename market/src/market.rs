@@ -1,15 +1,17 @@
 //! The market: one per process. It holds the configuration's snapshot and the queue of the one writer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use leadyard_connectors::Connectors;
 use leadyard_entity::ledger::AccountKey;
 use leadyard_entity::{Store, StoreResult};
-use leadyard_types::{AccountId, Clock, Ids};
+use leadyard_types::{AccountId, BuyerId, Clock, Ids, Principal, SystemTask, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
 use crate::placement::{Job, Watch, writer};
+use crate::rules::auction::complaint_ppm;
 use crate::snapshot::Snapshot;
 
 /// How the market runs.
@@ -30,12 +32,23 @@ impl Default for MarketSettings {
     }
 }
 
+/// Buyers' expected complaint rates, millionths; a buyer that is absent never bought.
+pub(crate) type ComplaintRates = HashMap<BuyerId, u32>;
+
+/// Rates of ninety days change slowly.
+const COMPLAINT_RATES_MINUTES: i64 = 5;
+/// How far back complaints count.
+const COMPLAINT_RATES_DAYS: i64 = 90;
+
 /// The market of this process.
 pub struct Market {
     pub(crate) store: Store,
     pub(crate) settings: MarketSettings,
     snapshot: RwLock<Arc<Snapshot>>,
     pub(crate) accounts: Mutex<HashMap<AccountKey, AccountId>>,
+    /// By which buyers are asked for bids; not there in processes that place nothing.
+    pub(crate) bidders: OnceLock<Arc<Connectors>>,
+    complaint_rates: Mutex<Option<(Timestamp, Arc<ComplaintRates>)>>,
     pub(crate) queue: mpsc::Sender<Job>,
     pub(crate) watch: Watch,
     /// Notified after a buyer's verdict was settled: senders wait on it.
@@ -57,6 +70,8 @@ impl Market {
             store,
             snapshot: RwLock::new(snapshot),
             accounts: Mutex::new(HashMap::new()),
+            bidders: OnceLock::new(),
+            complaint_rates: Mutex::new(None),
             queue,
             watch: Watch::default(),
             settled: Arc::new(Notify::new()),
@@ -94,6 +109,26 @@ impl Market {
     #[must_use]
     pub fn leads_waiting(&self) -> u64 {
         (self.queue.max_capacity() - self.queue.capacity()) as u64
+    }
+
+    /// Buyers' complaint rates, as auctions rank by them; counted anew every few minutes, and only where something is
+    /// auctioned. What a decision saw is stored with it.
+    pub(crate) async fn complaint_rates(&self, snapshot: &Snapshot) -> StoreResult<Arc<ComplaintRates>> {
+        if !snapshot.auctions() {
+            return Ok(Arc::default());
+        }
+        let now = self.clock().now();
+        let fresh = |counted: &Timestamp| (now - *counted).num_minutes() < COMPLAINT_RATES_MINUTES;
+        let cached = self.complaint_rates.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, rates)) = cached.filter(|(counted, _)| fresh(counted)) {
+            return Ok(rates);
+        }
+        let read = self.store.read(Principal::System(SystemTask::Place));
+        let figures = read.complaint_figures(now - chrono::Duration::days(COMPLAINT_RATES_DAYS)).await?;
+        let rates = figures.into_iter().map(|(buyer, (upheld, sales))| (buyer, complaint_ppm(upheld, sales)));
+        let rates: Arc<ComplaintRates> = Arc::new(rates.collect());
+        *self.complaint_rates.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&rates)));
+        Ok(rates)
     }
 
     /// Brings the snapshot up to date.

@@ -15,11 +15,14 @@ use leadyard_types::{LeadAnswer, LeadId, LeadState, Money, Principal, SystemTask
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::asking::Asked;
 use crate::intake::{IntakeError, Prepared, prepare};
 use crate::market::Market;
 use crate::snapshot::Snapshot;
 
 pub(crate) use batch::Batch;
+pub(crate) use decide::Screened;
+pub(crate) use rows::outcome_word;
 pub use times::PlacementTimes;
 use times::Step;
 pub(crate) use times::Watch;
@@ -29,7 +32,7 @@ pub(crate) enum Work {
     /// A lead that just arrived.
     New(Box<Prepared>),
     /// A stored lead, offered again.
-    Again(LeadId),
+    Again(LeadId, Asked),
 }
 
 /// Work and who waits for its answer.
@@ -39,7 +42,7 @@ pub(crate) struct Job {
 }
 
 /// How often a batch is decided again because the configuration changed under it, before it is given up as busy.
-const MAX_REFRESHES: usize = 8;
+pub(crate) const MAX_REFRESHES: usize = 8;
 
 /// The writer: ends when the market is dropped.
 pub(crate) async fn writer(market: Weak<Market>, mut jobs: mpsc::Receiver<Job>) {
@@ -89,6 +92,7 @@ impl Market {
     async fn place_batch(&self, work: &mut [Work]) -> StoreResult<Vec<Result<LeadAnswer, IntakeError>>> {
         for _ in 0..MAX_REFRESHES {
             let snapshot = self.snapshot();
+            let rates = self.complaint_rates(&snapshot).await?;
             let began = Instant::now();
             let mut transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
             if transaction.config_version().await? != snapshot.version {
@@ -97,7 +101,7 @@ impl Market {
                 self.prepare_again(work, &fresh);
                 continue;
             }
-            let batch = Batch::load(self, &transaction, &snapshot, work).await?;
+            let batch = Batch::load(self, &transaction, &snapshot, work, rates).await?;
             let loaded = self.watched(Step::Load, began);
             let accounts = batch.accounts.clone();
             let (writes, answers) = batch.decide()?;
@@ -127,12 +131,13 @@ impl Market {
     }
 
     /// Prepares new leads against a newer configuration, keeping the moment they arrived.
-    fn prepare_again(&self, work: &mut [Work], snapshot: &Arc<Snapshot>) {
+    pub(crate) fn prepare_again(&self, work: &mut [Work], snapshot: &Arc<Snapshot>) {
         for work in work {
             if let Work::New(prepared) = work {
                 let (draft, received_at) = (prepared.draft.clone(), prepared.received_at);
                 if let Ok(fresh) = prepare(snapshot, self.store.keyring(), draft, received_at) {
-                    **prepared = fresh;
+                    let asked = std::mem::take(&mut prepared.asked);
+                    **prepared = Prepared { asked, ..fresh };
                 }
             }
         }

@@ -12,7 +12,7 @@ use leadyard_entity::configuration::{ConfigVersion, Configuration, Head};
 use leadyard_entity::{Store, StoreError, StoreResult};
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, CampaignTerms, ContractId, ContractTerms, Currency, Principal, RevisionId,
+    BuyerId, BuyerTerms, CampaignId, CampaignTerms, ContractId, ContractTerms, Currency, Method, Principal, RevisionId,
     SourceId, SourceTerms, SupplierId, SystemTask, Timestamp, VerticalId,
 };
 use serde::de::DeserializeOwned;
@@ -31,6 +31,8 @@ pub use contracts::{CampaignContracts, Fit};
 pub struct Vertical {
     /// Its id.
     pub id: VerticalId,
+    /// Its key: how programs call it.
+    pub key: String,
     /// Its terms.
     pub terms: VerticalTerms,
     /// Check 2, compiled.
@@ -53,6 +55,14 @@ pub struct Campaign {
     pub revision_id: RevisionId,
     /// Its terms.
     pub terms: CampaignTerms,
+}
+
+impl Campaign {
+    /// Whether one of its stages is an auction.
+    #[must_use]
+    pub fn auctions(&self) -> bool {
+        self.terms.stages.iter().any(|stage| stage.method == Method::Auction)
+    }
 }
 
 /// A source with its compiled payouts.
@@ -139,6 +149,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether any campaign auctions.
+    #[must_use]
+    pub fn auctions(&self) -> bool {
+        self.campaigns.values().any(|campaign| campaign.auctions())
+    }
+
     /// Loads the whole configuration.
     pub async fn load(store: &Store) -> StoreResult<Self> {
         Self::default().refreshed(store).await
@@ -165,7 +181,10 @@ impl Snapshot {
             self.last_no = self.last_no.max(head.no);
             let terms: VerticalTerms = terms(&head)?;
             let rules = FieldRules::compile(&terms);
-            self.verticals.insert(VerticalId(head.id), Arc::new(Vertical { id: VerticalId(head.id), terms, rules }));
+            self.verticals.insert(
+                VerticalId(head.id),
+                Arc::new(Vertical { id: VerticalId(head.id), key: head.key.unwrap_or_default(), terms, rules }),
+            );
         }
         for head in changes.campaigns {
             self.last_no = self.last_no.max(head.no);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use leadyard::app::App;
 use leadyard::http::server::{Server, ServerLimits};
-use leadyard_connectors::fake::FakeReceiver;
+use leadyard_connectors::fake::{FakeBidder, FakeReceiver};
 use leadyard_connectors::{Connectors, LeadSender, OutboundPolicy, install_crypto};
 use leadyard_entity::testing::OwnDatabase;
 use leadyard_entity::{MasterKeys, Store, StoreOptions};
@@ -130,12 +130,14 @@ pub struct TestOptions {
     pub jobs: JobsOptions,
     /// How the market runs.
     pub market: MarketSettings,
+    /// The keys that wrap all others; new ones where none are given.
+    pub master_keys: Option<MasterKeys>,
 }
 
 impl Default for TestOptions {
     fn default() -> Self {
         let jobs = JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() };
-        Self { jobs, market: MarketSettings::default() }
+        Self { jobs, market: MarketSettings::default(), master_keys: None }
     }
 }
 
@@ -147,6 +149,8 @@ pub struct TestApp {
     pub server: Option<Server>,
     /// Where leads are delivered.
     pub receiver: FakeReceiver,
+    /// Buyers who are asked for bids.
+    pub bidder: FakeBidder,
     /// The clock; it stands until it is moved.
     pub clock: Arc<ManualClock>,
     /// The rules of the way out.
@@ -169,12 +173,14 @@ impl TestApp {
         install_crypto();
         let start: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::starting_at(start));
-        let master_keys = MasterKeys::generate().unwrap();
+        let master_keys = options.master_keys.unwrap_or_else(|| MasterKeys::generate().unwrap());
         let store = database.open(master_keys.clone(), clock.clone()).await;
         let receiver = FakeReceiver::start().await.unwrap();
-        let policy = OutboundPolicy::new(false).allowing(receiver.address());
+        let bidder = FakeBidder::start().await.unwrap();
+        let policy = OutboundPolicy::new(false).allowing(receiver.address()).allowing(bidder.address());
         let connectors = Arc::new(Connectors::new(policy.clone(), None).unwrap());
         let market = Market::start(store, options.market).await.unwrap();
+        market.connect(Arc::clone(&connectors));
         let jobs = Jobs::start(Arc::clone(&market), Arc::clone(&connectors), options.jobs);
         let app = App { market, connectors, jobs: Some(jobs), metrics_token: None };
         let router = app.router(policy.clone(), true).unwrap();
@@ -183,6 +189,7 @@ impl TestApp {
             app,
             server: Some(server),
             receiver,
+            bidder,
             clock,
             policy,
             master_keys,

@@ -1,5 +1,6 @@
 //! A small market for tests: one vertical, one campaign, one source, and buyers as a test asks for them.
 
+use leadyard_connectors::fake::Bidding;
 use leadyard_entity::model::campaign;
 use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
@@ -9,9 +10,9 @@ use leadyard_types::terms::{
     UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractId, ContractTerms,
-    CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Method, Money, Required, SaleMode,
-    SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
+    AuctionTerms, BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractId,
+    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Method, Money,
+    Required, SaleMode, SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
 };
 use serde_json::{Value, json};
 
@@ -41,12 +42,14 @@ pub struct Selling {
     pub retry_minutes: u32,
     /// What the supplier is paid.
     pub cost: CostModel,
+    /// What holds for an auction.
+    pub auction: Option<AuctionTerms>,
 }
 
 impl Default for Selling {
     fn default() -> Self {
         let cost = CostModel::PerSoldLead { amount_minor: 500 };
-        Self { sale_mode: SaleMode::Exclusive, method: Method::Waterfall, retry_minutes: 0, cost }
+        Self { sale_mode: SaleMode::Exclusive, method: Method::Waterfall, retry_minutes: 0, cost, auction: None }
     }
 }
 
@@ -67,6 +70,9 @@ pub fn terms(price_minor: i64) -> ContractTerms {
         exclusivity: Exclusivity::Any,
         price_minor,
         price_rules: Vec::new(),
+        shared_percents: Vec::new(),
+        ping: None,
+        margin: None,
         filter: None,
         sources_allowed: Vec::new(),
         sources_denied: Vec::new(),
@@ -142,7 +148,7 @@ impl TestApp {
             status: Status::Active,
             time_zone: chrono_tz::Tz::Europe__Berlin,
             sale_mode: selling.sale_mode,
-            stages: vec![Stage { key: "main".into(), method: selling.method }],
+            stages: vec![Stage { auction: selling.auction, ..Stage::new("main", selling.method) }],
             floor_minor: 100,
             consent: ConsentPolicy { required: false, max_age_hours: None, purposes: Vec::new() },
             duplicates: DuplicatePolicy {
@@ -153,6 +159,7 @@ impl TestApp {
             },
             caps: Vec::new(),
             unsold: UnsoldPolicy { retry_window_minutes: selling.retry_minutes, retry_every_minutes: 10 },
+            margin: None,
             complaints: ComplaintPolicy {
                 window_days: 14,
                 reasons: ComplaintReason::ALL.to_vec(),
@@ -171,6 +178,8 @@ impl TestApp {
             payout_rules: Vec::new(),
             caps: Vec::new(),
             schedule: None,
+            margin: None,
+            least_payout_minor: None,
         };
         let source =
             setup.create_source(NewSource { supplier_id, campaign_id, name: "Source".into(), terms }).await.unwrap();
@@ -194,11 +203,20 @@ impl TestApp {
 
     /// Makes a webhook of a buyer at the test's receiver; the receiver demands the right signature.
     pub async fn webhook(&self, buyer_id: BuyerId, path: &str) -> DestinationId {
-        let config = json!({ "url": self.receiver.url(path) });
+        // The longest that is allowed: a busy machine is no slow receiver.
+        let config = json!({ "url": self.receiver.url(path), "timeout_ms": 30_000 });
         let new = NewDestination { buyer_id, name: path.into(), kind: DestinationKind::Webhook, config };
         let made = self.setup().create_destination(new).await.unwrap();
         self.receiver.require_signature(path, made.secret.map(Into::into).into_iter().collect());
         made.id
+    }
+
+    /// Makes a place at the test's bidder where a buyer is asked; it bids as it is programmed.
+    pub async fn asked_at(&self, buyer_id: BuyerId, path: &str, bidding: Bidding) -> DestinationId {
+        self.bidder.program(path, bidding);
+        let config = json!({ "url": self.bidder.url(path), "preset": "LEADYARD" });
+        let new = NewDestination { buyer_id, name: path.into(), kind: DestinationKind::Ping, config };
+        self.setup().create_destination(new).await.unwrap().id
     }
 
     /// Makes a contract.

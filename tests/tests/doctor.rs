@@ -32,6 +32,8 @@ async fn market(database: TestDatabase) -> (TestDatabase, MasterKeys, Arc<Manual
         payout_rules: Vec::new(),
         caps: vec![daily(100)],
         schedule: None,
+        margin: None,
+        least_payout_minor: None,
     };
     app.setup().revise_source(market.source_id, 1, source).await.unwrap();
     let a = app.buyer("a", 100_000, vec![daily(50)]).await;

@@ -68,8 +68,15 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
     let campaign_id = setup.create_campaign(new).await?;
     let supplier_id = setup.create_supplier("Bank contacts", None).await?;
     let cost = CostModel::PerSoldLead { amount_minor: 400 };
-    let terms =
-        SourceTerms { status: Status::Active, cost, payout_rules: Vec::new(), caps: Vec::new(), schedule: None };
+    let terms = SourceTerms {
+        status: Status::Active,
+        cost,
+        payout_rules: Vec::new(),
+        caps: Vec::new(),
+        schedule: None,
+        margin: None,
+        least_payout_minor: None,
+    };
     setup.create_source(NewSource { supplier_id, campaign_id, name: "bank".into(), terms }).await?;
     for (priority, name, filter, price_minor, cap, money_minor) in bank_buyers() {
         let terms = BuyerTerms {
@@ -92,6 +99,9 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
             weight: 1,
             exclusivity: Exclusivity::Any,
             price_minor,
+            shared_percents: Vec::new(),
+            ping: None,
+            margin: None,
             price_rules: vec![PriceRule { name: "large balance".into(), when: rich, price_minor: price_minor * 2 }],
             filter,
             sources_allowed: Vec::new(),
@@ -146,7 +156,7 @@ fn bank_terms() -> CampaignTerms {
         status: Status::Active,
         time_zone: chrono_tz::Tz::Europe__Lisbon,
         sale_mode: SaleMode::Exclusive,
-        stages: vec![Stage { key: "main".into(), method: Method::Waterfall }],
+        stages: vec![Stage::new("main", Method::Waterfall)],
         floor_minor: 300,
         consent: ConsentPolicy { required: true, max_age_hours: None, purposes: vec!["contact_by_phone".into()] },
         duplicates: DuplicatePolicy {
@@ -157,6 +167,7 @@ fn bank_terms() -> CampaignTerms {
         },
         caps: Vec::new(),
         unsold: UnsoldPolicy { retry_window_minutes: 0, retry_every_minutes: 0 },
+        margin: None,
         complaints: ComplaintPolicy {
             window_days: 14,
             reasons: ComplaintReason::ALL.to_vec(),

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::anyhow;
+use indicatif::{ProgressBar, ProgressStyle};
 use leadyard_market::explain::{DecisionExplained, Explanation};
+use leadyard_market::verify::Verified;
 use leadyard_market::{Market, MarketSettings};
 use leadyard_types::LeadId;
 
@@ -14,7 +16,14 @@ use crate::config::Config;
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
     /// The lead's id, as its sender was told.
-    lead_id: LeadId,
+    #[arg(required_unless_present = "all")]
+    lead_id: Option<LeadId>,
+    /// Make the decisions again from what they stored, and say whether they come out the same.
+    #[arg(long)]
+    verify: bool,
+    /// Verify every decision there is.
+    #[arg(long, requires = "verify", conflicts_with = "lead_id")]
+    all: bool,
     /// Answer as JSON.
     #[arg(long)]
     json: bool,
@@ -23,15 +32,52 @@ pub(super) struct ExplainArgs {
 /// Explains one lead.
 pub(super) async fn run(config: &Config, args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let market = Market::start(open_store(config).await?, MarketSettings::default()).await?;
-    let Some(explanation) = market.explain(args.lead_id).await? else {
-        bail!("there is no lead {} in {}", args.lead_id, crate::app::without_password(&config.database_url));
-    };
+    let missing =
+        |id: LeadId| anyhow!("there is no lead {id} in {}", crate::app::without_password(&config.database_url));
+    let Some(id) = args.lead_id else { return verify_all(&market, args.json).await };
+    if args.verify {
+        return verified(&market.verify_lead(id).await?.ok_or_else(|| missing(id))?, args.json);
+    }
+    let explanation = market.explain(id).await?.ok_or_else(|| missing(id))?;
     if args.json {
         println!("{}", serde_json::to_string(&explanation)?);
     } else {
         print(&explanation);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn verify_all(market: &Market, json: bool) -> anyhow::Result<ExitCode> {
+    let bar = if json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {pos} decisions verified")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    let found = market.verify_all(|count| bar.inc(count)).await?;
+    bar.finish_and_clear();
+    verified(&found, json)
+}
+
+/// Says what verifying came to; a decision that differs is a failure.
+fn verified(found: &Verified, json: bool) -> anyhow::Result<ExitCode> {
+    if json {
+        println!("{}", serde_json::to_string(found)?);
+    } else {
+        println!("{} decisions made again, {} differ.", found.checked, found.differing);
+        for (count, what) in [
+            (found.erased, "about erased people: compared without their data"),
+            (found.other_postal_codes, "under other postal codes: their contracts were not derived again"),
+            (found.other_rules, "by other versions of the rules: not made again"),
+        ] {
+            if count > 0 {
+                println!("{count} {what}.");
+            }
+        }
+        for difference in &found.differences {
+            println!("  no. {} (lead {}): {}", difference.no, difference.lead_id, difference.what);
+        }
+    }
+    Ok(if found.differing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn print(explanation: &Explanation) {
@@ -48,6 +94,13 @@ fn print_decision(decision: &DecisionExplained) {
     if let Some(note) = &decision.note {
         println!("  {note}");
     }
+    if let Some(next) = &decision.runner_up {
+        let buyers = next.contracts.len();
+        println!(
+            "  the next best sale, to {buyers}, would have brought {} net of complaints; this one {}",
+            next.net_minor, next.best_net_minor
+        );
+    }
     for entry in &decision.contracts {
         let rank = entry.verdict.rank.map_or_else(|| "  -".to_owned(), |rank| format!("{rank:3}"));
         match &entry.verdict.refusal {
@@ -60,6 +113,9 @@ fn print_decision(decision: &DecisionExplained) {
                     "  {rank}  {} ({}): {} – {}{seen}",
                     entry.contract, entry.buyer, refusal.check, refusal.message
                 );
+                if let Some(price) = entry.verdict.would_win_at_minor {
+                    println!("       would have won at {price}");
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -37,6 +38,9 @@ pub(super) struct ServeArgs {
     /// Let deliveries go to this exact loopback address and port, for tests and trials; may be repeated.
     #[arg(long, value_name = "IP:PORT", hide = true)]
     allow_destination: Vec<SocketAddr>,
+    /// How long a task belongs to a worker without a sign of life, for trials with workers that are killed.
+    #[arg(long, value_name = "SECONDS", hide = true, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    lease_seconds: Option<u64>,
 }
 
 /// Serves until it is told to stop.
@@ -58,7 +62,8 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<Exi
         .allow_destination
         .iter()
         .fold(OutboundPolicy::new(config.production), |policy, address| policy.allowing(*address));
-    let jobs = (args.role != Role::Api).then(JobsOptions::default);
+    let lease = args.lease_seconds.map_or(JobsOptions::default().lease, Duration::from_secs);
+    let jobs = (args.role != Role::Api).then(|| JobsOptions { lease, ..JobsOptions::default() });
     let mut app = App::start(store, connectors(config, policy.clone())?, jobs).await?;
     app.metrics_token.clone_from(&config.metrics_token);
     let server = if args.role == Role::Worker {

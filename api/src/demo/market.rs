@@ -152,7 +152,7 @@ impl Maker<'_> {
             status: Status::Active,
             time_zone,
             sale_mode,
-            stages: vec![Stage { key: "main".into(), method }, Stage { key: "rest".into(), method: Method::Waterfall }],
+            stages: vec![Stage::new("main", method), Stage::new("rest", Method::Waterfall)],
             floor_minor: 300,
             consent: ConsentPolicy {
                 required: true,
@@ -167,6 +167,7 @@ impl Maker<'_> {
             },
             caps: Vec::new(),
             unsold: UnsoldPolicy { retry_window_minutes, retry_every_minutes: 30 },
+            margin: None,
             complaints: ComplaintPolicy {
                 window_days: 14,
                 reasons: ComplaintReason::ALL.to_vec(),
@@ -220,6 +221,9 @@ impl Maker<'_> {
             exclusivity: Exclusivity::Any,
             price_minor: wish.price_minor,
             price_rules: wish.rules,
+            shared_percents: Vec::new(),
+            ping: None,
+            margin: None,
             filter: wish.filter,
             sources_allowed: Vec::new(),
             sources_denied: Vec::new(),
@@ -245,8 +249,15 @@ impl Maker<'_> {
         quality: Quality,
     ) -> anyhow::Result<DemoSource> {
         let supplier_id = self.setup.create_supplier(&format!("{name} Media"), None).await?;
-        let terms =
-            SourceTerms { status: Status::Active, cost, payout_rules: Vec::new(), caps: Vec::new(), schedule: None };
+        let terms = SourceTerms {
+            status: Status::Active,
+            cost,
+            payout_rules: Vec::new(),
+            caps: Vec::new(),
+            schedule: None,
+            margin: None,
+            least_payout_minor: None,
+        };
         let made = self.setup.create_source(NewSource { supplier_id, campaign_id, name: name.into(), terms }).await?;
         let write = self.store.write(OPERATE).await?;
         let key = write.create_key(made.id, "demo").await?;

@@ -151,6 +151,8 @@ mirror! {
         Caps,
         /// 8: the buyer's money covers the price.
         Balance,
+        /// 8: the buyer, asked for a bid, made one in time.
+        Bid,
         /// 9: the price reaches the campaign's floor.
         Floor,
         /// 9: the contract takes part in a stage, and its exclusivity fits the sale mode.
@@ -171,6 +173,8 @@ mirror! {
         RoundRobin,
         /// By fair shares of the contracts' weights.
         Weighted,
+        /// By what buyers bid, fixed prices among them.
+        Auction,
     }
 
     /// Whether a contract shares leads with others.
@@ -179,6 +183,8 @@ mirror! {
         Any,
         /// Buys only leads that nobody else gets.
         ExclusiveOnly,
+        /// Buys only where at least two buy.
+        AtLeastTwo,
     }
 
     /// The period over which a cap counts, in its owner's time zone.
@@ -225,6 +231,38 @@ mirror! {
         Email,
         /// Nothing is sent; the buyer reads it here.
         Portal,
+        /// Where the buyer is asked for bids; nothing is delivered there.
+        Ping,
+    }
+
+    /// What came of asking a buyer for a bid.
+    PingVerdict = "leadyard_types::PingVerdict", leadyard_types::PingVerdict {
+        /// A bid, in time and understood.
+        Bid,
+        /// The buyer does not want the lead.
+        NoBid,
+        /// The buyer has the person already.
+        Duplicate,
+        /// The answer was not understood, or its price could not be taken.
+        Invalid,
+        /// No answer in time.
+        Late,
+        /// The buyer could not be reached, or answered with an error.
+        Failed,
+    }
+
+    /// What put one bid before the next in an auction: the published order of ties.
+    DecidedBy = "leadyard_types::DecidedBy", leadyard_types::DecidedBy {
+        /// What it is expected to bring, net of complaints.
+        Net,
+        /// The higher price.
+        Price,
+        /// The lower complaint rate.
+        ComplaintRate,
+        /// The longest time without a sale.
+        LongestWithoutSale,
+        /// The contract's id: nothing else told them apart.
+        ContractId,
     }
 
     /// Where a delivery stands.

@@ -45,6 +45,9 @@ pub enum Behaviour {
     },
     /// Reads the message and never answers.
     Hang,
+    /// Reads the message, *takes it*, and accepts it once the receiver is told to let go: see
+    /// [`super::FakeReceiver::let_go`].
+    Hold,
     /// Answers 200 at once and then a byte now and then, without end.
     Drip,
     /// Answers 200 and then as many bytes as the other side reads.
@@ -62,7 +65,14 @@ pub enum Behaviour {
 
 /// How a message is answered, once it is known which time this is.
 pub(super) enum Reaction {
-    Answer { taken: bool, status: u16, headers: Vec<(String, String)>, body: FakeBody },
+    Answer {
+        taken: bool,
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: FakeBody,
+    },
+    /// This answer, later.
+    Hold(Box<Reaction>),
     Close,
     Hang,
 }
@@ -94,7 +104,10 @@ impl Behaviour {
             Self::Fail { .. } | Self::Throttle { .. } | Self::CloseAfterReading { .. } => accept(),
             Self::Gone => json(false, 410, "{}".to_owned()),
             Self::Hang => Reaction::Hang,
-            Self::Drip => Reaction::Answer { taken: true, status: 200, headers: Vec::new(), body: FakeBody::drip() },
+            Self::Hold => Reaction::Hold(Box::new(accept())),
+            Self::Drip => {
+                Reaction::Answer { taken: true, status: 200, headers: Vec::new(), body: FakeBody::drip(DRIP_PAUSE) }
+            }
             Self::Endless => {
                 Reaction::Answer { taken: true, status: 200, headers: Vec::new(), body: FakeBody::Endless }
             }
@@ -119,12 +132,14 @@ pub(super) enum FakeBody {
 }
 
 impl FakeBody {
-    fn text(text: String) -> Self {
-        Self::Text((!text.is_empty()).then(|| text.into()))
+    pub(super) fn text(text: impl Into<Bytes>) -> Self {
+        let bytes = text.into();
+        Self::Text((!bytes.is_empty()).then_some(bytes))
     }
 
-    fn drip() -> Self {
-        Self::Drip(tokio::time::interval(DRIP_PAUSE))
+    /// Without end, a byte and then a pause.
+    pub(super) fn drip(pause: Duration) -> Self {
+        Self::Drip(tokio::time::interval(pause))
     }
 }
 

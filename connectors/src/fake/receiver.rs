@@ -7,16 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use leadyard_types::DeliveryId;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
 
 use super::behaviour::{Behaviour, FakeBody, Reaction};
+use super::server;
 use crate::webhook::verify;
 
 /// Messages kept for looking at; the oldest goes first.
@@ -72,6 +71,7 @@ pub struct FakeReceiver {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
     stop: watch::Sender<bool>,
+    letting_go: Arc<Notify>,
 }
 
 impl std::fmt::Debug for FakeReceiver {
@@ -87,8 +87,11 @@ impl FakeReceiver {
         let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State::default()));
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(accept(listener, Arc::clone(&state), stopped));
-        Ok(Self { address, state, stop })
+        let letting_go = Arc::new(Notify::new());
+        let (answering, going) = (Arc::clone(&state), Arc::clone(&letting_go));
+        let handle = move |request| answer(Arc::clone(&answering), Arc::clone(&going), request);
+        tokio::spawn(server::run(listener, stopped, handle));
+        Ok(Self { address, state, stop, letting_go })
     }
 
     /// Where it listens: the exact address for an outbound policy's exceptions.
@@ -114,6 +117,11 @@ impl FakeReceiver {
     /// Makes a path verify signatures against these secrets.
     pub fn require_signature(&self, path: &str, secrets: Vec<SecretString>) {
         self.state().paths.entry(path.to_owned()).or_default().secrets = secrets;
+    }
+
+    /// Answers what is held ([`Behaviour::Hold`]) at this moment.
+    pub fn let_go(&self) {
+        self.letting_go.notify_waiters();
     }
 
     /// How many messages arrived, repetitions included, forged ones not.
@@ -190,30 +198,11 @@ fn key(id: &str) -> u128 {
     )
 }
 
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>, mut stopped: watch::Receiver<bool>) {
-    loop {
-        let accepted = tokio::select! {
-            _ = stopped.changed() => return,
-            accepted = listener.accept() => accepted,
-        };
-        if let Ok((stream, _)) = accepted {
-            tokio::spawn(serve(stream, Arc::clone(&state), stopped.clone()));
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, state: Arc<Mutex<State>>, mut stopped: watch::Receiver<bool>) {
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| answer(Arc::clone(&state), request));
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        _ = stopped.changed() => {}
-        // A client that hangs up, or a behaviour that closes the connection: neither is the fake's trouble.
-        _ = connection => {}
-    }
-}
-
-async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Result<Response<FakeBody>> {
+async fn answer(
+    state: Arc<Mutex<State>>,
+    letting_go: Arc<Notify>,
+    request: Request<Incoming>,
+) -> io::Result<Response<FakeBody>> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, MESSAGE_BYTES_MAX).collect().await.map_err(io::Error::other)?.to_bytes();
     let headers: Vec<(String, String)> = head
@@ -222,10 +211,17 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Res
         .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     let path = head.uri.path().to_owned();
-    let reaction = locked(&state).take(Message { path, id: None, headers, body: body.to_vec() });
+    // Waits from before the message counts as arrived, so that nobody lets go in between.
+    let mut let_go = std::pin::pin!(letting_go.notified());
+    let_go.as_mut().enable();
+    let mut reaction = locked(&state).take(Message { path, id: None, headers, body: body.to_vec() });
+    if let Reaction::Hold(later) = reaction {
+        let_go.await;
+        reaction = *later;
+    }
     match reaction {
         Reaction::Close => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
-        Reaction::Hang => std::future::pending().await,
+        Reaction::Hang | Reaction::Hold(_) => std::future::pending().await,
         Reaction::Answer { status, headers, body, .. } => {
             let mut response = Response::builder().status(status);
             for (name, value) in headers {
@@ -258,7 +254,8 @@ impl State {
             if self.arrivals.len() < IDS_KEPT || self.arrivals.contains_key(&key) {
                 let arrivals = self.arrivals.entry(key).or_default();
                 arrivals.all += 1;
-                let taken = matches!(reaction, Reaction::Answer { taken: true, .. } | Reaction::Close);
+                let taken =
+                    matches!(reaction, Reaction::Answer { taken: true, .. } | Reaction::Close | Reaction::Hold(_));
                 arrivals.taken += u32::from(taken);
             }
         }

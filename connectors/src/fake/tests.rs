@@ -129,6 +129,75 @@ async fn a_receiver_stops_when_dropped() {
     panic!("still there");
 }
 
+#[tokio::test]
+async fn a_bidder_bids_as_it_is_told() {
+    let fake = FakeBidder::start().await.unwrap();
+    let url = fake.url("/b");
+    let ask = || async { client().post(&url).body(r#"{"fields":{"age":41}}"#).send().await };
+    let body = || async { ask().await.unwrap().json::<serde_json::Value>().await.unwrap() };
+    assert_eq!(body().await["bid"], false, "who was not programmed does not bid");
+    let offer =
+        Offer { shared: vec!["7".into()], currency: Some("EUR".into()), expires_in: Some(9), ..Offer::of("15.00") };
+    fake.program("/b", Bidding::Bid(offer));
+    let expected = serde_json::json!({
+        "bid": true, "price": "15.00", "shared": ["7"], "currency": "EUR", "expires_in": 9, "reference": "bid-2",
+    });
+    assert_eq!(body().await, expected);
+    fake.program(
+        "/b",
+        Bidding::Compute(std::sync::Arc::new(|ping| Some(Offer::of(ping["fields"]["age"].to_string())))),
+    );
+    assert_eq!(body().await["price"], "41");
+    fake.program("/b", Bidding::NoBid { reason: "full".into() });
+    assert_eq!(body().await["reason"], "full");
+    fake.program("/b", Bidding::Duplicate);
+    assert_eq!(body().await["duplicate"], true);
+    fake.program("/b", Bidding::Fail { status: 503 });
+    assert_eq!(ask().await.unwrap().status(), 503);
+    fake.program("/b", Bidding::Close);
+    assert!(ask().await.is_err());
+    for bidding in [Bidding::Deep, Bidding::NotANumber] {
+        fake.program("/b", bidding);
+        assert!(ask().await.unwrap().json::<serde_json::Value>().await.is_err());
+    }
+    fake.program("/b", Bidding::GzipBomb);
+    let bomb = ask().await.unwrap();
+    assert_eq!(bomb.headers()["content-encoding"], "gzip");
+    assert_eq!(
+        bomb.bytes().await.unwrap().len(),
+        56_888,
+        "as long as when it was proven to unpack to 9,030,001 spaces"
+    );
+    let (asked, count) = (fake.asked(), fake.count());
+    assert_eq!((asked.len(), count, asked[0].method.as_str(), asked[0].path.as_str()), (10, 10, "POST", "/b"));
+    assert_eq!(asked[0].body, br#"{"fields":{"age":41}}"#);
+}
+
+#[tokio::test]
+async fn a_bidder_can_keep_somebody_waiting() {
+    let fake = FakeBidder::start().await.unwrap();
+    let url = fake.url("/b");
+    let impatient = reqwest::Client::builder().timeout(Duration::from_millis(1_500)).build().unwrap();
+    let ask = || impatient.post(&url).body("{}").send();
+    fake.program("/b", Bidding::Silent);
+    assert!(ask().await.unwrap_err().is_timeout());
+    fake.program("/b", Bidding::Slow { after: Duration::from_secs(60), then: Box::new(Bidding::Duplicate) });
+    assert!(ask().await.unwrap_err().is_timeout());
+    fake.program("/b", Bidding::Slow { after: Duration::from_millis(20), then: Box::new(Bidding::Duplicate) });
+    assert_eq!(ask().await.unwrap().status(), 200);
+    fake.program("/b", Bidding::Drip);
+    assert!(ask().await.unwrap().bytes().await.is_err());
+    fake.program("/b", Bidding::Endless);
+    let mut endless = ask().await.unwrap();
+    let mut read = 0;
+    while read < 1_000_000 {
+        read += endless.chunk().await.unwrap().unwrap().len();
+    }
+    fake.program("/b", Bidding::Redirect { to: fake.url("/elsewhere") });
+    assert_eq!(ask().await.unwrap().status(), 200, "this client follows");
+    assert_eq!(fake.asked().pop().unwrap().path, "/elsewhere");
+}
+
 fn letter(body: &str) -> Letter {
     Letter::builder()
         .from("yard@example.com".parse().unwrap())

@@ -16,8 +16,10 @@ const URL_LENGTH_MAX: usize = 2_048;
 /// Long enough for a transatlantic handshake with a lost packet, short enough not to hold a worker.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Keeps one slow host from taking every connection, and us from flooding a small receiver.
-const PER_HOST_CONCURRENCY: usize = 16;
+/// Keeps one slow host from taking every connection, and us from flooding a small receiver. Several destinations may lie
+/// on one host (a form service, a CRM), so it is a multiple of what one of them takes at once: one that hangs must not be
+/// in the others' way.
+const PER_HOST_CONCURRENCY: usize = 64;
 
 /// The rules of outward requests. There is no way to read one from a configuration file: the list of exceptions can
 /// only be given by code of this process (the demo and the tests).

@@ -64,6 +64,21 @@ impl Redactor {
         if let Some(subid) = &package.source_subid {
             add(subid, &mut needles);
         }
+        Self::looking_for(needles)
+    }
+
+    /// Looks for these personal values and their words, and for these secrets as they are.
+    pub(crate) fn of_values<'text>(
+        personal: impl Iterator<Item = &'text str>,
+        secret: impl Iterator<Item = &'text str>,
+    ) -> Self {
+        let mut needles = BTreeSet::new();
+        personal.for_each(|text| add(text, &mut needles));
+        needles.extend(secret.map(lowered).filter(|secret| !secret.is_empty()));
+        Self::looking_for(needles)
+    }
+
+    fn looking_for(needles: BTreeSet<String>) -> Self {
         let mut needles: Vec<Vec<char>> = needles.into_iter().map(|needle| needle.chars().collect()).collect();
         needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
         Self { needles }
@@ -80,13 +95,18 @@ impl Redactor {
     /// A text without the person, printable, in one line, and short.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
+        self.text_up_to(text, EXCERPT_CHARS_MAX)
+    }
+
+    /// The same, of so many characters at most.
+    pub(crate) fn text_up_to(&self, text: &str, chars_max: usize) -> String {
         let plain: Vec<char> = decode(text);
         let mut masked = vec![false; plain.len()];
         self.mask_values(&plain, &mut masked);
         mask_emails(&plain, &mut masked);
         mask_phones(&plain, &mut masked);
         mask_tokens(&plain, &mut masked);
-        shorten(&plain, &masked)
+        shorten(&plain, &masked, chars_max)
     }
 
     /// Whether a text holds a value of the lead.
@@ -130,7 +150,7 @@ fn collect(value: &Value, needles: &mut BTreeSet<String>) {
 
 /// Adds a value and its words.
 fn add(text: &str, needles: &mut BTreeSet<String>) {
-    let lowered: String = text.trim().chars().take(LOOKED_AT_CHARS).map(lower).collect();
+    let lowered = lowered(text);
     if lowered.is_empty() {
         return;
     }
@@ -138,6 +158,10 @@ fn add(text: &str, needles: &mut BTreeSet<String>) {
     let words = lowered.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() >= word_chars);
     needles.extend(words.take(WORDS_PER_VALUE).map(str::to_owned));
     needles.insert(lowered);
+}
+
+fn lowered(text: &str) -> String {
+    text.trim().chars().take(LOOKED_AT_CHARS).map(lower).collect()
 }
 
 /// One character for one character, so that positions stay the same.
@@ -197,7 +221,7 @@ fn mask_tokens(plain: &[char], masked: &mut [bool]) {
 }
 
 /// Joins what is left into one short printable line.
-fn shorten(plain: &[char], masked: &[bool]) -> String {
+fn shorten(plain: &[char], masked: &[bool], chars_max: usize) -> String {
     let mut kept = String::new();
     let mut chars = 0;
     let mut hidden = false;
@@ -216,7 +240,7 @@ fn shorten(plain: &[char], masked: &[bool]) -> String {
         };
         hidden = *masked;
         chars += piece.chars().count();
-        if chars > EXCERPT_CHARS_MAX {
+        if chars > chars_max {
             break;
         }
         kept.push_str(&piece);

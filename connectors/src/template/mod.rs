@@ -59,8 +59,19 @@ impl Format {
 #[error("the template failed: {0}")]
 pub struct TemplateFailure(pub String);
 
-/// Checks a template as far as that is possible without a lead.
+/// Checks a template of a delivery as far as that is possible without a lead.
 pub fn check_template(field: &str, source: &str, format: Format) -> Result<(), FieldProblem> {
+    check_against(field, source, format, &CONTEXT_NAMES, sample_context())
+}
+
+/// Checks a template that sees these names, by a trial with this context.
+pub(crate) fn check_against(
+    field: &str,
+    source: &str,
+    format: Format,
+    names: &[&str],
+    sample: Value,
+) -> Result<(), FieldProblem> {
     let syntax = |message: String| FieldProblem::new(field, "TEMPLATE_SYNTAX", message);
     if source.len() > TEMPLATE_BYTES_MAX {
         return Err(FieldProblem::new(field, "TOO_LONG", "a template has at most 16 KiB"));
@@ -72,15 +83,15 @@ pub fn check_template(field: &str, source: &str, format: Format) -> Result<(), F
         syntax(format!("line {line}: {}", error.detail().unwrap_or("syntax error")))
     })?;
     let mut unknown: Vec<String> = template.undeclared_variables(false).into_iter().collect();
-    unknown.retain(|name| !CONTEXT_NAMES.contains(&name.as_str()));
+    unknown.retain(|name| !names.contains(&name.as_str()));
     unknown.sort();
     if let Some(name) = unknown.first() {
-        let known = CONTEXT_NAMES.join(", ");
+        let known = names.join(", ");
         let message = format!("`{name}` is not known; there are {known}");
         return Err(FieldProblem::new(field, "TEMPLATE_UNKNOWN_NAME", message));
     }
     // A trial with a lead that has every field. What only fails for want of real values is no problem yet.
-    match rendered(&env, source, sample_context()) {
+    match rendered(&env, source, sample) {
         Ok(output) if format == Format::Json && !is_json(&output) => {
             let message = "the result is not JSON; print values without quotes around them: {{ fields.email }}";
             Err(FieldProblem::new(field, "TEMPLATE_NOT_JSON", message))
@@ -192,6 +203,11 @@ impl Object for EveryField {
     }
 }
 
+/// The fields of a trial run: all there are.
+pub(crate) fn every_field() -> Value {
+    Value::from_object(EveryField)
+}
+
 /// A context for a trial run.
 fn sample_context() -> Value {
     let named = || Value::from_pairs([("id", "1"), ("name", "1")]);
@@ -204,7 +220,7 @@ fn sample_context() -> Value {
         let value = match name {
             "campaign" | "contract" | "buyer" => named(),
             "price" => price.clone(),
-            "fields" | "consent" => Value::from_object(EveryField),
+            "fields" | "consent" => every_field(),
             "attempt" => Value::from(1),
             "sold_at" | "received_at" => Value::from("2026-01-01T00:00:00Z"),
             _ => Value::from("1"),

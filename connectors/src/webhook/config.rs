@@ -16,7 +16,7 @@ const TIMEOUT_MS_MIN: u64 = 500;
 const TIMEOUT_MS_MAX: u64 = 30_000;
 
 /// Enough for a key, a tenant and a few switches.
-const HEADERS_MAX: usize = 20;
+pub(crate) const HEADERS_MAX: usize = 20;
 const HEADER_NAME_CHARS_MAX: usize = 100;
 const HEADER_VALUE_CHARS_MAX: usize = 2_000;
 
@@ -163,7 +163,8 @@ impl WebhookConfig {
     }
 }
 
-fn header_problem(name: &str, value: &str) -> Option<&'static str> {
+/// What is wrong with a header of a destination.
+pub(crate) fn header_problem(name: &str, value: &str) -> Option<&'static str> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     let lower = name.to_ascii_lowercase();
     if name.is_empty() || name.len() > HEADER_NAME_CHARS_MAX || !name.chars().all(token) {
@@ -181,7 +182,8 @@ fn header_problem(name: &str, value: &str) -> Option<&'static str> {
     None
 }
 
-fn is_content_type(text: &str) -> bool {
+/// Whether a text is a media type.
+pub(crate) fn is_content_type(text: &str) -> bool {
     let visible = text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
     let essence = text.split(';').next().unwrap_or_default().trim();
     let part =

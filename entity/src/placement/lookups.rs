@@ -39,6 +39,8 @@ pub struct PriorSale {
     pub state: SaleState,
     /// Which leg of the lead's sales it is.
     pub leg: i64,
+    /// Whether nobody else gets the lead.
+    pub exclusive: bool,
 }
 
 /// A request that was answered before.
@@ -68,6 +70,7 @@ struct SaleRow {
     contract_id: Uuid,
     state: String,
     leg: i64,
+    exclusive: bool,
 }
 
 #[derive(FromQueryResult)]
@@ -194,7 +197,7 @@ impl Write {
     pub async fn prior_sales(&self, leads: &BTreeSet<LeadId>) -> StoreResult<Vec<PriorSale>> {
         let rows: Vec<SaleRow> = self
             .all_in(
-                "SELECT lead_id, buyer_id, group_id, contract_id, state, leg FROM sale WHERE lead_id IN ({}) ORDER BY lead_id, leg",
+                "SELECT lead_id, buyer_id, group_id, contract_id, state, leg, exclusive FROM sale WHERE lead_id IN ({}) ORDER BY lead_id, leg",
                 leads.iter().map(|id| Value::from(id.0)).collect(),
             )
             .await?;
@@ -207,6 +210,7 @@ impl Write {
                     contract_id: ContractId(row.contract_id),
                     state: row.state.parse().map_err(StoreError::corrupt)?,
                     leg: row.leg,
+                    exclusive: row.exclusive,
                 })
             })
             .collect()

@@ -12,7 +12,7 @@ use crate::error::{StoreError, StoreResult};
 use crate::keyring::{IndexHash, Place, open};
 use crate::ledger::{AccountChange, NewTransfer};
 use crate::model::{
-    consent, decision, delivery, hold, idempotency_record, lead, lead_event, lead_fingerprint, person, sale,
+    consent, decision, delivery, hold, idempotency_record, lead, lead_event, lead_fingerprint, person, ping, sale,
 };
 use crate::store::Write;
 use crate::tasks::NewTask;
@@ -52,6 +52,8 @@ pub struct PlacementWrites {
     pub lead_updates: Vec<LeadUpdate>,
     /// Fingerprints of new leads.
     pub fingerprints: Vec<lead_fingerprint::Model>,
+    /// Buyers asked about these leads.
+    pub pings: Vec<ping::Model>,
     /// Consents of new leads.
     pub consents: Vec<consent::Model>,
     /// Steps of timelines, in order.
@@ -91,6 +93,7 @@ impl Write {
         self.insert_all::<lead::Entity>(writes.leads).await?;
         self.insert_all::<lead_fingerprint::Entity>(writes.fingerprints).await?;
         self.insert_all::<consent::Entity>(writes.consents).await?;
+        self.insert_all::<ping::Entity>(writes.pings).await?;
         self.update_leads(&writes.lead_updates).await?;
         let mut decisions = writes.decisions;
         let mut changes: BTreeMap<AccountId, AccountChange> = BTreeMap::new();

@@ -12,7 +12,7 @@ use crate::rules::postal::PostalTable;
 use crate::snapshot::{self, Buyer, Contract};
 
 /// Every revision of some campaigns' contracts and of the buyers, compiled once, when it is first needed.
-pub(super) struct History {
+pub(crate) struct History {
     contracts: HashMap<Uuid, Vec<Head>>,
     buyers: HashMap<Uuid, Vec<Head>>,
     compiled: HashMap<RevisionId, Arc<Contract>>,
@@ -20,12 +20,12 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn new((contracts, buyers): (Vec<Head>, Vec<Head>)) -> Self {
+    pub(crate) fn new((contracts, buyers): (Vec<Head>, Vec<Head>)) -> Self {
         Self { contracts: by_id(contracts), buyers: by_id(buyers), compiled: HashMap::new(), read: HashMap::new() }
     }
 
     /// A campaign's contracts and their buyers as they stood just before a decision.
-    pub(super) fn before(
+    pub(crate) fn before(
         &mut self,
         campaign: CampaignId,
         no: i64,

@@ -10,11 +10,13 @@ use leadyard_entity::placement::{
 };
 use leadyard_entity::{IndexHash, Keyring, StoreError, StoreResult, Write};
 use leadyard_types::terms::DuplicateScope;
-use leadyard_types::{AccountId, AccountKind, BuyerId, CampaignId, Cap, Currency, Ids, LeadId, Timestamp};
+use leadyard_types::{
+    AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadId, Timestamp,
+};
 use uuid::Uuid;
 
 use super::Work;
-use crate::market::Market;
+use crate::market::{ComplaintRates, Market};
 use crate::rules::cap::bucket_of;
 use crate::rules::facts::{LeadFacts, Origin, derive};
 use crate::rules::index::Scratch;
@@ -35,6 +37,7 @@ pub(super) struct Again {
     pub(super) campaign: Arc<Campaign>,
     pub(super) source: Arc<Source>,
     pub(super) fingerprints: Vec<IndexHash>,
+    pub(super) bids: HashMap<ContractId, BidSeen>,
 }
 
 /// Everything a batch's decisions depend on.
@@ -55,18 +58,20 @@ pub(crate) struct Batch<'a> {
     pub(super) counters: Counters,
     pub(super) wallets: HashMap<(BuyerId, Currency), Wallet>,
     pub(super) accounts: HashMap<AccountKey, AccountId>,
+    pub(super) complaint_rates: Arc<ComplaintRates>,
 }
 
 impl<'a> Batch<'a> {
     /// Locks in the published order (campaigns, wallets, leads) and loads.
-    pub(super) async fn load(
+    pub(crate) async fn load(
         market: &'a Market,
         transaction: &Write,
         snapshot: &'a Snapshot,
         work: &'a [Work],
+        complaint_rates: Arc<ComplaintRates>,
     ) -> StoreResult<Self> {
         let now = market.clock().now();
-        let again = load_again(transaction, snapshot, work).await?;
+        let again = load_again(transaction, snapshot, work, now).await?;
         lock(transaction, work, &again).await?;
         let mut scratch = Scratch::default();
         let fits: Vec<Vec<Fit>> = work.iter().map(|work| fits(snapshot, work, &again, now, &mut scratch)).collect();
@@ -85,6 +90,7 @@ impl<'a> Batch<'a> {
             rotations: load_rotations(transaction, &campaigns).await?,
             counters: transaction.counters(keys).await?,
             accounts: market.operator_accounts(transaction, work, &again).await?,
+            complaint_rates,
             hits,
             sales,
             wallets,
@@ -103,15 +109,29 @@ impl Work {
     pub(super) fn new_lead(&self) -> Option<&crate::intake::Prepared> {
         match self {
             Self::New(prepared) => Some(prepared),
-            Self::Again(_) => None,
+            Self::Again(..) => None,
         }
     }
 }
 
-async fn load_again(transaction: &Write, snapshot: &Snapshot, work: &[Work]) -> StoreResult<HashMap<LeadId, Again>> {
+async fn load_again(
+    transaction: &Write,
+    snapshot: &Snapshot,
+    work: &[Work],
+    now: Timestamp,
+) -> StoreResult<HashMap<LeadId, Again>> {
     let ids: BTreeSet<LeadId> =
-        work.iter().filter_map(|work| if let Work::Again(id) = work { Some(*id) } else { None }).collect();
+        work.iter().filter_map(|work| if let Work::Again(id, _) = work { Some(*id) } else { None }).collect();
     let mut again = HashMap::with_capacity(ids.len());
+    let mut standing = if snapshot.auctions() { transaction.standing_bids(&ids, now).await? } else { HashMap::new() };
+    for work in work {
+        // What was answered a moment ago comes before what still holds.
+        if let Work::Again(id, asked) = work
+            && !asked.bids.is_empty()
+        {
+            standing.entry(*id).or_default().extend(asked.bids.clone());
+        }
+    }
     for lead in transaction.leads_to_place(&ids).await? {
         let known = |noun: &str| StoreError::corrupt(format!("the {noun} of lead {} is unknown", lead.row.id));
         let campaign = snapshot.campaigns.get(&CampaignId(lead.row.campaign_id)).ok_or_else(|| known("campaign"))?;
@@ -131,7 +151,9 @@ async fn load_again(transaction: &Write, snapshot: &Snapshot, work: &[Work]) -> 
             .map(|(field, value)| keyring.index_hash(&field, &value))
             .collect();
         let facts = derive(lead.fields.clone(), &vertical.terms, &campaign.country, snapshot.postal.as_ref(), origin);
-        let entry = Again { facts, campaign: Arc::clone(campaign), source: Arc::clone(source), fingerprints, lead };
+        let bids = standing.remove(&LeadId(lead.row.id)).unwrap_or_default();
+        let entry =
+            Again { bids, facts, campaign: Arc::clone(campaign), source: Arc::clone(source), fingerprints, lead };
         again.insert(LeadId(entry.lead.row.id), entry);
     }
     Ok(again)
@@ -165,7 +187,7 @@ fn fits(
     let (campaign, facts) = match work {
         Work::New(lead) if lead.source_refusal.is_some() || !lead.problems.is_empty() => return Vec::new(),
         Work::New(lead) => (lead.campaign.id, &lead.facts),
-        Work::Again(id) => match again.get(id) {
+        Work::Again(id, _) => match again.get(id) {
             Some(again) if !again.lead.erased => (again.campaign.id, &again.facts),
             _ => return Vec::new(),
         },

@@ -1,23 +1,30 @@
 //! Deciding a batch, lead after lead, against what was loaded. Pure but for new ids and sealing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use leadyard_entity::placement::{CapOwner, FingerprintHit, NewEvent, PlacementWrites, PriorSale};
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::{DuplicateMatch, DuplicatePolicy};
-use leadyard_types::{Cap, Check, FieldProblem, LeadAnswer, LeadId, LeadState, Money, Refusal, SaleState, Timestamp};
+use leadyard_types::{
+    BidSeen, BuyerId, Cap, Check, FieldProblem, LeadAnswer, LeadId, LeadState, Money, Refusal, SaleMode, SaleState,
+    Timestamp,
+};
 
 use super::Work;
-use super::batch::{Batch, counter_key};
+use super::batch::{Again, Batch, counter_key};
 use super::rows::Subject;
+use crate::asking::Asked;
 use crate::eligibility;
 use crate::intake::{IntakeError, Prepared, SAME_BODY_SECONDS, body_scope};
+use crate::rules::auction::complaint_ppm;
 use crate::rules::cap::{self, CapUse, bucket_of};
 use crate::rules::duplicate::{self, Hit};
+use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::routing::{Candidate, RoutingInput};
-use crate::snapshot::{Campaign, Fit};
+use crate::snapshot::{Campaign, Contract, Fit};
 
 type Answer = Result<LeadAnswer, IntakeError>;
 
@@ -33,6 +40,46 @@ impl From<Refusal> for Rejection {
     }
 }
 
+/// A lead as placement would route it.
+pub(crate) struct Screened {
+    /// What it would be routed by.
+    pub(crate) input: RoutingInput,
+    /// The contracts behind the candidates.
+    pub(crate) fits: Vec<Fit>,
+    /// Campaign and facts of a stored lead.
+    pub(crate) again: Option<(Arc<Campaign>, LeadFacts)>,
+}
+
+/// A lead that just arrived, as it is routed.
+fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
+    Subject {
+        lead_id,
+        campaign: &lead.campaign,
+        source: &lead.source,
+        facts: &lead.facts,
+        fingerprints: &lead.fingerprints,
+        decision_number: 1,
+        own_sales: Vec::new(),
+        bids: &lead.asked.bids,
+        promise_minor: None,
+    }
+}
+
+/// A stored lead, as it is routed again.
+fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> Subject<'_> {
+    Subject {
+        lead_id,
+        campaign: &again.campaign,
+        source: &again.source,
+        facts: &again.facts,
+        fingerprints: &again.fingerprints,
+        decision_number: again.lead.row.decisions + 1,
+        own_sales,
+        bids: &again.bids,
+        promise_minor: None,
+    }
+}
+
 impl Batch<'_> {
     /// Decides every lead of the batch in order; answers in the same order.
     pub(crate) fn decide(mut self) -> StoreResult<(PlacementWrites, Vec<Answer>)> {
@@ -41,7 +88,7 @@ impl Batch<'_> {
         for (index, work) in self.work.iter().enumerate() {
             answers.push(match work {
                 Work::New(lead) => self.decide_new(index, lead, &mut writes)?,
-                Work::Again(id) => self.decide_again(index, *id, &mut writes)?,
+                Work::Again(id, asked) => self.decide_again(index, *id, asked, &mut writes)?,
             });
         }
         Ok((writes, answers))
@@ -61,6 +108,35 @@ impl Batch<'_> {
         };
         self.remember_answer(lead, &answer, writes)?;
         Ok(Ok(answer))
+    }
+
+    /// What placement would route by, for a batch of one lead; `None` where it would not be offered to anybody.
+    pub(crate) fn screen(mut self) -> StoreResult<Option<Screened>> {
+        let (Some(work), Some(fits)) = (self.work.first(), self.fits.first_mut().map(std::mem::take)) else {
+            return Ok(None);
+        };
+        match work {
+            Work::New(lead) => {
+                if self.earlier_answer(lead, &mut PlacementWrites::default())?.is_some()
+                    || self.rejection(lead).is_some()
+                {
+                    return Ok(None);
+                }
+                let lead_id = LeadId(uuid::Uuid::nil());
+                let input = self.routing_input(&new_subject(lead, lead_id), &fits);
+                Ok(Some(Screened { input, fits, again: None }))
+            }
+            Work::Again(id, _) => {
+                let Some(again) = self.again.remove(id) else { return Ok(None) };
+                let state: LeadState = again.lead.row.state.parse().map_err(StoreError::corrupt)?;
+                if matches!(state, LeadState::Rejected | LeadState::Quarantined) || again.lead.erased {
+                    return Ok(None);
+                }
+                let own_sales = self.sales.get(id).cloned().unwrap_or_default();
+                let input = self.routing_input(&stored_subject(&again, *id, own_sales), &fits);
+                Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
+            }
+        }
     }
 
     /// The first answer again, where this is the same request; an error where the key was used for another.
@@ -136,15 +212,7 @@ impl Batch<'_> {
     ) -> StoreResult<LeadAnswer> {
         self.count_accepted(lead, writes);
         let (per_lead_minor, _) = payout_for_accepted(&lead.source.payout, &lead.facts);
-        let subject = Subject {
-            lead_id,
-            campaign: &lead.campaign,
-            source: &lead.source,
-            facts: &lead.facts,
-            fingerprints: &lead.fingerprints,
-            decision_number: 1,
-            own_sales: Vec::new(),
-        };
+        let subject = new_subject(lead, lead_id);
         let fits = std::mem::take(&mut self.fits[index]);
         // The lead's row comes first: everything else refers to it. Its state follows from the routing.
         let row = writes.leads.len();
@@ -179,7 +247,14 @@ impl Batch<'_> {
     }
 
     /// A stored lead that is offered again.
-    fn decide_again(&mut self, index: usize, id: LeadId, writes: &mut PlacementWrites) -> StoreResult<Answer> {
+    fn decide_again(
+        &mut self,
+        index: usize,
+        id: LeadId,
+        asked: &Asked,
+        writes: &mut PlacementWrites,
+    ) -> StoreResult<Answer> {
+        writes.pings.extend(asked.pings.iter().cloned());
         let Some(again) = self.again.remove(&id) else {
             return Ok(Err(StoreError::corrupt("a lead that is offered again is missing").into()));
         };
@@ -197,15 +272,8 @@ impl Batch<'_> {
         if matches!(state, LeadState::Rejected | LeadState::Quarantined) {
             return Ok(Ok(answer(state, None)));
         }
-        let subject = Subject {
-            lead_id: id,
-            campaign: &again.campaign,
-            source: &again.source,
-            facts: &again.facts,
-            fingerprints: &again.fingerprints,
-            decision_number: again.lead.row.decisions + 1,
-            own_sales: self.sales.get(&id).cloned().unwrap_or_default(),
-        };
+        let own_sales = self.sales.get(&id).cloned().unwrap_or_default();
+        let subject = stored_subject(&again, id, own_sales);
         let fits = std::mem::take(&mut self.fits[index]);
         let placed = self.place(&subject, &fits, writes)?;
         let outcome = self.outcome(&subject, state, again.lead.row.retry_until, &placed, writes);
@@ -231,8 +299,9 @@ impl Batch<'_> {
             subject.own_sales.iter().filter(|sale| sale.state.occupies() || sale.state == SaleState::UnknownExpired);
         RoutingInput {
             sale_mode: campaign.terms.sale_mode,
-            legs_taken: u8::try_from(taken.count()).unwrap_or(u8::MAX),
+            legs_taken: legs_taken(taken),
             floor_minor: campaign.terms.floor_minor,
+            promise_minor: subject.promise_minor,
             campaign_caps: self.uses(
                 CapOwner::Campaign(campaign.id.0),
                 &campaign.terms.caps,
@@ -247,6 +316,12 @@ impl Batch<'_> {
 
     fn candidate(&self, subject: &Subject<'_>, (contract, buyer): &Fit, known: &BTreeSet<LeadId>) -> Candidate {
         let (price_minor, rule) = contract.prices.price(subject.facts);
+        let asks = contract.terms.ping.is_some();
+        let bid = subject.bids.get(&contract.id).filter(|_| asks).cloned();
+        let offered = bid.as_ref().and_then(|bid| bid.price_minor);
+        let price_minor = if asks { offered.unwrap_or(0) } else { price_minor };
+        let price_rule = rule.filter(|_| !asks).map(str::to_owned);
+        let shared_minor = shared_prices(subject.campaign, contract, price_minor, bid.as_ref());
         let (now, zone, currency) = (self.now, buyer.terms.time_zone, subject.campaign.currency);
         Candidate {
             contract_id: contract.id,
@@ -260,13 +335,25 @@ impl Batch<'_> {
             exclusivity: contract.terms.exclusivity,
             verdict: contract.terms.verdict,
             price: Money::new(price_minor, currency),
-            price_rule: rule.map(str::to_owned),
+            price_rule,
+            shared_minor,
+            asks,
+            bid,
+            complaint_ppm: self.complaint_ppm(subject.campaign, buyer.id),
             already_sold: self.already_sold(subject, contract.id, buyer.group_id(), known),
             consent: eligibility::consent_refusal(contract, buyer, subject.facts),
             contract_caps: self.uses(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone),
             buyer_caps: self.uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone),
             available_minor: self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor),
         }
+    }
+
+    /// A buyer's expected complaint rate, where the campaign auctions.
+    fn complaint_ppm(&self, campaign: &Campaign, buyer: BuyerId) -> u32 {
+        if !campaign.auctions() {
+            return 0;
+        }
+        self.complaint_rates.get(&buyer).copied().unwrap_or_else(|| complaint_ppm(0, 0))
     }
 
     /// Earlier leads of the same person, by the campaign's duplicate fields and window (decisions 11).
@@ -310,6 +397,23 @@ impl Batch<'_> {
     pub(super) fn event(writes: &mut PlacementWrites, lead_id: LeadId, kind: LeadEventKind, detail: serde_json::Value) {
         writes.events.push(NewEvent { lead_id, kind, detail });
     }
+}
+
+/// What a contract pays where a BEST sale has 2, 3 … buyers: what its buyer bid for that, or its shares of the price.
+fn shared_prices(campaign: &Campaign, contract: &Contract, price_minor: i64, bid: Option<&BidSeen>) -> Vec<i64> {
+    if !matches!(campaign.terms.sale_mode, SaleMode::Best { .. }) {
+        return Vec::new();
+    }
+    match bid {
+        Some(bid) if !bid.shared_minor.is_empty() => bid.shared_minor.clone(),
+        _ => contract.terms.shared_percents.iter().map(|share| share.of(price_minor).unwrap_or(price_minor)).collect(),
+    }
+}
+
+/// How many places of a lead are taken; an exclusive sale takes all of them.
+fn legs_taken<'a>(sales: impl Iterator<Item = &'a PriorSale>) -> u8 {
+    let (count, exclusive) = sales.fold((0_usize, false), |(count, any), sale| (count + 1, any || sale.exclusive));
+    if exclusive { u8::MAX } else { u8::try_from(count).unwrap_or(u8::MAX) }
 }
 
 /// Where a visitor is sent.

@@ -1,19 +1,20 @@
 //! The rows a decision writes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use leadyard_entity::keyring::{Place, SealKey, seal};
 use leadyard_entity::ledger::{NewTransfer, OPERATOR, TransferRefs};
 use leadyard_entity::model::{
-    consent, decision, delivery, hold, idempotency_record, lead, lead_fingerprint, person, sale,
+    consent, decision, delivery, hold, idempotency_record, lead, lead_fingerprint, person, ping, sale,
 };
 use leadyard_entity::placement::{CapOwner, PlacementWrites, PriorSale, StoredAnswer};
 use leadyard_entity::tasks::NewTask;
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{
-    AccountId, AccountKind, Cap, Check, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId, LeadState, Method,
-    Money, PersonId, SaleId, SaleMode, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
+    AccountId, AccountKind, BidSeen, Cap, Check, ContractId, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId,
+    LeadState, Method, Money, PersonId, SaleId, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -24,7 +25,7 @@ use crate::delivery::{deliver_key, post_key};
 use crate::intake::{Prepared, door_word, split_personal};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
-use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, route};
+use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, Winner, route};
 use crate::snapshot::{Campaign, Fit, Source};
 
 /// A lead that is routed.
@@ -36,6 +37,10 @@ pub(super) struct Subject<'a> {
     pub(super) fingerprints: &'a [IndexHash],
     pub(super) decision_number: i64,
     pub(super) own_sales: Vec<PriorSale>,
+    /// What buyers answered when they were asked.
+    pub(super) bids: &'a HashMap<ContractId, BidSeen>,
+    /// The least price that keeps what the supplier was promised, minor units.
+    pub(super) promise_minor: Option<i64>,
 }
 
 /// What a routing run came to.
@@ -47,6 +52,16 @@ pub(super) struct Placed {
     pub(super) pending: usize,
     /// What the supplier earned by them, minor units.
     pub(super) payout_minor: i64,
+}
+
+/// What a decision came to: `SOLD`, `OFFERED` to a buyer who answers, or `UNSOLD`.
+pub(crate) fn outcome_word(input: &RoutingInput, routing: &Routing) -> &'static str {
+    let first = routing.winners.first().and_then(|winner| input.candidates.get(winner.position));
+    match first.map(|candidate| candidate.verdict) {
+        Some(Verdict::None) => "SOLD",
+        Some(Verdict::Sync) => "OFFERED",
+        None => "UNSOLD",
+    }
 }
 
 /// Where a lead goes after a routing run.
@@ -69,16 +84,16 @@ impl Batch<'_> {
         let decision_id = self.ids.uuid();
         self.write_decision(subject, decision_id, &input, &routing, writes)?;
         let mut placed = Placed::default();
-        for (leg, position) in routing.winners.iter().enumerate() {
-            let sale = self.sale_row(subject, decision_id, &input, *position, leg, &fits[*position]);
-            self.reserve(subject, &fits[*position], &sale, writes);
+        for (leg, winner) in routing.winners.iter().enumerate() {
+            let sale = self.sale_row(subject, decision_id, &input, *winner, leg, &fits[winner.position]);
+            self.reserve(subject, &fits[winner.position], &sale, writes);
             if sale.state == SaleState::Sold.as_str() {
                 placed.sold += 1;
                 placed.payout_minor += sale.payout_minor;
             } else {
                 placed.pending += 1;
             }
-            self.write_sale(subject, &fits[*position], sale, writes);
+            self.write_sale(subject, &fits[winner.position], sale, writes);
         }
         self.turn_rotations(subject, &input, &routing, writes)?;
         Ok(placed)
@@ -92,12 +107,7 @@ impl Batch<'_> {
         routing: &Routing,
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
-        let winner_of = |position: &usize| input.candidates.get(*position).map(|candidate| candidate.verdict);
-        let outcome = match routing.winners.first().and_then(winner_of) {
-            Some(Verdict::None) => "SOLD",
-            Some(Verdict::Sync) => "OFFERED",
-            None => "UNSOLD",
-        };
+        let outcome = outcome_word(input, routing);
         // Where the lead lies was derived from postal data; it is stored so that a replay sees the same.
         let seen = json!({
             "input": input,
@@ -126,12 +136,12 @@ impl Batch<'_> {
         subject: &Subject<'_>,
         decision_id: Uuid,
         input: &RoutingInput,
-        position: usize,
+        winner: Winner,
         leg: usize,
         (contract, buyer): &Fit,
     ) -> sale::Model {
-        let candidate = &input.candidates[position];
-        let price = candidate.price;
+        let candidate = &input.candidates[winner.position];
+        let price = Money::new(winner.price_minor, candidate.price.currency);
         let earlier = subject.own_sales.len();
         // A fixed amount per sold lead is earned once: with the first leg that stands.
         let paid = leg > 0 || subject.own_sales.iter().any(|sale| sale.state.occupies());
@@ -150,7 +160,7 @@ impl Batch<'_> {
             contract_revision_id: contract.revision_id.0,
             stage: candidate.stage.clone(),
             leg: i64::try_from(earlier + leg + 1).unwrap_or(i64::MAX),
-            exclusive: subject.campaign.terms.sale_mode == SaleMode::Exclusive,
+            exclusive: winner.exclusive,
             verdict: candidate.verdict.as_str().to_owned(),
             state: state.as_str().to_owned(),
             counted: true,
@@ -257,6 +267,7 @@ impl Batch<'_> {
             contract_id: contract.id,
             state: if pending { SaleState::Pending } else { SaleState::Sold },
             leg: sale.leg,
+            exclusive: sale.exclusive,
         };
         self.sales.entry(subject.lead_id).or_default().push(prior);
         writes.sales.push(sale);
@@ -354,8 +365,8 @@ impl Batch<'_> {
         routing: &Routing,
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
-        for position in &routing.winners {
-            let candidate = &input.candidates[*position];
+        for winner in &routing.winners {
+            let candidate = &input.candidates[winner.position];
             let Some(stage) = input.stages.iter().find(|stage| stage.key == candidate.stage) else { continue };
             // A waterfall asks no rotation, so none is kept for it.
             if candidate.verdict == Verdict::Sync || stage.method == Method::Waterfall {
@@ -416,6 +427,7 @@ impl Batch<'_> {
         rejection: Option<&Rejection>,
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
+        writes.pings.extend(lead.asked.pings.iter().map(|row| ping::Model { lead_id: Some(lead_id.0), ..row.clone() }));
         let (person_id, key) = self.person(lead, writes)?;
         let (open, mut personal) = split_personal(&lead.vertical, &lead.facts.fields);
         keep_refused_values(lead, &mut personal);

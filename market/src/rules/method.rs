@@ -133,6 +133,8 @@ pub fn order(method: Method, eligible: &[Member], state: &StageState, places: u8
         // Never served (`None`) sorts before every number.
         Method::RoundRobin => ranking.sort_by_key(|&at| (eligible[at].last_sale_no, age(at))),
         Method::Weighted => ranking = weighted::order(eligible, state, places),
+        // Bids decide ([`super::auction`]); without them the longest without a sale comes first.
+        Method::Auction => ranking.sort_by_key(|&at| (eligible[at].last_sale_no, eligible[at].contract_id)),
     }
     ranking
 }

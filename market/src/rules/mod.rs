@@ -3,6 +3,8 @@
 //!
 //! One subject per file. Use cases load the inputs, ask a rule, and write what it said.
 
+pub mod auction;
+pub mod best;
 pub mod cap;
 pub mod complaint;
 pub mod consent;

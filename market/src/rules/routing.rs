@@ -4,11 +4,14 @@
 //! The dynamic checks follow the published order (domain page, section 2, checks 8 and 9): already sold → consent names
 //! the buyer → caps → balance → floor → stages and methods.
 
+mod auctioned;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadyard_types::terms::{Exclusivity, Stage};
 use leadyard_types::{
-    BuyerId, Check, ContractId, ContractVerdict, Money, Refusal, RevisionId, SaleMode, Timestamp, Verdict,
+    BidSeen, BuyerId, Check, ContractId, ContractVerdict, Method, Money, OnSold, PingVerdict, Refusal, RevisionId,
+    SaleMode, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -39,8 +42,20 @@ pub struct Candidate {
     pub exclusivity: Exclusivity,
     /// Whether its buyer answers.
     pub verdict: Verdict,
-    /// The price for this lead.
+    /// The price for this lead: its bid, or the contract's own price.
     pub price: Money,
+    /// What it pays where a BEST sale has 2, 3 … buyers, minor units; the last holds for more. Empty = the price.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_minor: Vec<i64>,
+    /// Whether its buyer is asked for a bid.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
+    /// What the buyer answered, if it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bid: Option<BidSeen>,
+    /// Its buyer's expected complaint rate, millionths; only auctions look at it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub complaint_ppm: u32,
     /// The rule that set it.
     pub price_rule: Option<String>,
     /// Why the person cannot be sold to this buyer or group, if so.
@@ -64,6 +79,9 @@ pub struct RoutingInput {
     pub legs_taken: u8,
     /// Nothing sells below, minor units.
     pub floor_minor: i64,
+    /// The least price that keeps what the supplier was promised, minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise_minor: Option<i64>,
     /// The campaign's caps.
     pub campaign_caps: Vec<CapUse>,
     /// The stages in order.
@@ -74,17 +92,46 @@ pub struct RoutingInput {
     pub candidates: Vec<Candidate>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the serialiser asks by reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A contract that buys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Winner {
+    /// Its position in the input's candidates.
+    pub position: usize,
+    /// What it pays, minor units.
+    pub price_minor: i64,
+    /// Whether nobody else gets the lead.
+    pub exclusive: bool,
+}
+
+/// What a BEST sale would have been without the one that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunnerUp {
+    /// The contracts that would have bought.
+    pub contracts: Vec<ContractId>,
+    /// What it would have been expected to bring, net of complaints, minor units, rounded down.
+    pub net_minor: i64,
+    /// What the sale that was made is expected to bring.
+    pub best_net_minor: i64,
+}
+
 /// What was decided.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Routing {
-    /// The winners as positions in the input's candidates, in the order they were chosen.
-    pub winners: Vec<usize>,
+    /// The winners in the order they were chosen.
+    pub winners: Vec<Winner>,
+    /// The next best sale, where exclusive and shared were weighed against each other.
+    pub runner_up: Option<RunnerUp>,
     /// What was found about every candidate, in their order.
     pub verdicts: Vec<ContractVerdict>,
 }
 
 /// The rules this version decides by. A decision stores it; another version's decisions are reported apart.
-pub const RULES_VERSION: i64 = 2;
+pub const RULES_VERSION: i64 = 3;
 
 /// Decides who buys.
 #[must_use]
@@ -94,9 +141,10 @@ pub fn route(input: &RoutingInput) -> Routing {
         run.verdicts[position].refusal = run.refusal(candidate);
     }
     for stage in &input.stages {
+        let before = run.winners.len();
         run.try_stage(stage);
-        // A stage that sold ends the run (`on_sold: stop`).
-        if !run.winners.is_empty() {
+        // A stage that sold ends the run, unless it says that later stages fill the places left.
+        if run.winners.len() > before && stage.on_sold == OnSold::Stop {
             break;
         }
     }
@@ -106,7 +154,8 @@ pub fn route(input: &RoutingInput) -> Routing {
 struct Run<'a> {
     input: &'a RoutingInput,
     slots: u8,
-    winners: Vec<usize>,
+    winners: Vec<Winner>,
+    runner_up: Option<RunnerUp>,
     groups: BTreeSet<Uuid>,
     verdicts: Vec<ContractVerdict>,
 }
@@ -114,7 +163,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(input: &'a RoutingInput) -> Self {
         let verdicts = input.candidates.iter().map(open_verdict).collect();
-        Self { input, slots: input.places(), winners: Vec::new(), groups: BTreeSet::new(), verdicts }
+        Self { input, slots: input.places(), winners: Vec::new(), runner_up: None, groups: BTreeSet::new(), verdicts }
     }
 
     /// The first dynamic check that refuses a candidate.
@@ -124,6 +173,7 @@ impl<'a> Run<'a> {
             .already_sold
             .clone()
             .or_else(|| candidate.consent.clone())
+            .or_else(|| bid_refusal(candidate))
             .or_else(|| cap::refusal("contract", &candidate.contract_caps, price))
             .or_else(|| cap::refusal("buyer", &candidate.buyer_caps, price))
             .or_else(|| self.campaign_cap_refusal(price))
@@ -134,7 +184,7 @@ impl<'a> Run<'a> {
 
     /// The campaign's caps, with what this very run has sold already.
     fn campaign_cap_refusal(&self, price_minor: i64) -> Option<Refusal> {
-        let sold: i64 = self.winners.iter().map(|&position| self.input.candidates[position].price.amount_minor).sum();
+        let sold: i64 = self.winners.iter().map(|winner| winner.price_minor).sum();
         let count = i64::try_from(self.winners.len()).unwrap_or(i64::MAX);
         let uses: Vec<CapUse> = self
             .input
@@ -146,12 +196,16 @@ impl<'a> Run<'a> {
     }
 
     fn floor_refusal(&self, candidate: &Candidate) -> Option<Refusal> {
-        (candidate.price.amount_minor < self.input.floor_minor).then(|| {
-            let floor = Money::new(self.input.floor_minor, candidate.price.currency);
-            Refusal::new(Check::Floor, "the price is below the campaign's floor")
-                .seeing("price", candidate.price.to_string())
-                .seeing("floor", floor.to_string())
-        })
+        let currency = candidate.price.currency;
+        if candidate.price.amount_minor < self.input.floor_minor {
+            let refusal = Refusal::new(Check::Floor, "the price is below the campaign's floor");
+            let floor = Money::new(self.input.floor_minor, currency);
+            return Some(refusal.seeing("price", candidate.price.to_string()).seeing("floor", floor.to_string()));
+        }
+        let promised = self.input.promise_minor.filter(|promised| candidate.price.amount_minor < *promised)?;
+        let refusal = Refusal::new(Check::Floor, "the price does not keep what the supplier was promised");
+        let promised = Money::new(promised, currency);
+        Some(refusal.seeing("price", candidate.price.to_string()).seeing("least", promised.to_string()))
     }
 
     fn stage_refusal(&self, candidate: &Candidate) -> Option<Refusal> {
@@ -160,9 +214,16 @@ impl<'a> Run<'a> {
             return Some(refusal.seeing("stage", candidate.stage.clone()));
         }
         let shared = matches!(self.input.sale_mode, SaleMode::Shared { max } if max > 1);
-        (shared && candidate.exclusivity == Exclusivity::ExclusiveOnly).then(|| {
-            Refusal::new(Check::Stage, "the contract buys only exclusive leads, and this campaign shares them")
-        })
+        match (self.input.sale_mode, candidate.exclusivity) {
+            (SaleMode::Shared { .. }, Exclusivity::ExclusiveOnly) if shared => Some(Refusal::new(
+                Check::Stage,
+                "the contract buys only exclusive leads, and this campaign shares them",
+            )),
+            (SaleMode::Exclusive, Exclusivity::AtLeastTwo) => {
+                Some(Refusal::new(Check::Stage, "the contract buys only shared leads, and this campaign sells to one"))
+            }
+            _ => None,
+        }
     }
 
     /// Tries one stage's eligible contracts in its method's order.
@@ -174,20 +235,26 @@ impl<'a> Run<'a> {
             .collect();
         let none = StageState::default();
         let rotation = self.input.rotations.get(&stage.key).unwrap_or(&none);
+        // The stage's own limit within what is left of the campaign's.
+        let mut places = stage.max_sales.map_or(self.slots, |most| most.min(self.slots));
+        if stage.method == Method::Auction {
+            self.auction(stage, &eligible, rotation, places);
+            return;
+        }
         let members: Vec<Member> =
             eligible.iter().map(|&position| self.input.candidates[position].member(rotation)).collect();
         // The order holds through all the places: see `method::order`.
-        for (place, index) in method::order(stage.method, &members, rotation, self.slots).into_iter().enumerate() {
+        for (place, index) in method::order(stage.method, &members, rotation, places).into_iter().enumerate() {
             let position = eligible[index];
             self.verdicts[position].rank = Some(u32::try_from(place + 1).unwrap_or(u32::MAX));
-            self.verdicts[position].refusal = self.choose(position);
+            self.verdicts[position].refusal = self.choose(position, &mut places);
         }
     }
 
-    /// Lets a candidate win, or says why it does not.
-    fn choose(&mut self, position: usize) -> Option<Refusal> {
+    /// Lets a candidate win at its price, or says why it does not.
+    fn choose(&mut self, position: usize, places: &mut u8) -> Option<Refusal> {
         let candidate = &self.input.candidates[position];
-        if self.slots == 0 {
+        if *places == 0 {
             return Some(Refusal::new(Check::NotChosen, "eligible, but others came first"));
         }
         if self.groups.contains(&candidate.group_id) {
@@ -196,20 +263,22 @@ impl<'a> Run<'a> {
         if let Some(refusal) = self.campaign_cap_refusal(candidate.price.amount_minor) {
             return Some(refusal);
         }
+        *places -= 1;
         self.slots -= 1;
         self.groups.insert(candidate.group_id);
-        self.winners.push(position);
+        let exclusive = self.input.sale_mode == SaleMode::Exclusive;
+        self.winners.push(Winner { position, price_minor: candidate.price.amount_minor, exclusive });
         None
     }
 
     /// What was never reached was not chosen.
     fn finish(mut self) -> Routing {
         for (position, verdict) in self.verdicts.iter_mut().enumerate() {
-            if verdict.refusal.is_none() && !self.winners.contains(&position) {
+            if verdict.refusal.is_none() && !self.winners.iter().any(|winner| winner.position == position) {
                 verdict.refusal = Some(Refusal::new(Check::NotChosen, "eligible, but an earlier stage sold the lead"));
             }
         }
-        Routing { winners: self.winners, verdicts: self.verdicts }
+        Routing { winners: self.winners, runner_up: self.runner_up, verdicts: self.verdicts }
     }
 }
 
@@ -222,6 +291,9 @@ fn open_verdict(candidate: &Candidate) -> ContractVerdict {
         price_minor: candidate.price.amount_minor,
         price_rule: candidate.price_rule.clone(),
         rank: None,
+        bid: candidate.bid.clone(),
+        decided_by: None,
+        would_win_at_minor: None,
         refusal: None,
     }
 }
@@ -235,12 +307,37 @@ impl Candidate {
 }
 
 impl RoutingInput {
+    /// The candidates of a stage whose buyers are to be asked for bids: everything but the price fits already.
+    #[must_use]
+    pub fn to_ask(&self, stage: &str) -> Vec<usize> {
+        let run = Run::new(self);
+        let least = self.floor_minor.max(self.promise_minor.unwrap_or(0)).max(1);
+        let fits = |candidate: &Candidate| {
+            let price = Money::new(least, candidate.price.currency);
+            run.refusal(&Candidate { asks: false, price, ..candidate.clone() }).is_none()
+        };
+        let open = |candidate: &Candidate| candidate.asks && candidate.bid.is_none() && candidate.stage == stage;
+        let positions = self.candidates.iter().enumerate();
+        positions.filter(|(_, candidate)| open(candidate) && fits(candidate)).map(|(position, _)| position).collect()
+    }
+
+    /// Takes what a candidate's buyer answered.
+    pub fn take_bid(&mut self, position: usize, bid: &BidSeen) {
+        if let Some(candidate) = self.candidates.get_mut(position) {
+            candidate.price.amount_minor = bid.price_minor.unwrap_or(0);
+            if !bid.shared_minor.is_empty() {
+                candidate.shared_minor.clone_from(&bid.shared_minor);
+            }
+            candidate.bid = Some(bid.clone());
+        }
+    }
+
     /// How many buyers the lead may still be sold to.
     #[must_use]
     pub fn places(&self) -> u8 {
         let most = match self.sale_mode {
             SaleMode::Exclusive => 1,
-            SaleMode::Shared { max } => max,
+            SaleMode::Shared { max } | SaleMode::Best { max } => max,
         };
         most.saturating_sub(self.legs_taken)
     }
@@ -265,6 +362,27 @@ impl RoutingInput {
             .map(|(candidate, _)| candidate.member(rotation))
             .collect()
     }
+}
+
+/// Whoever is asked for bids buys at a bid only.
+fn bid_refusal(candidate: &Candidate) -> Option<Refusal> {
+    if !candidate.asks {
+        return None;
+    }
+    let Some(bid) = &candidate.bid else { return Some(Refusal::new(Check::Bid, "the buyer was not asked")) };
+    let message = match bid.verdict {
+        PingVerdict::Bid => return None,
+        PingVerdict::NoBid => "the buyer made no bid",
+        PingVerdict::Duplicate => "the buyer has this person already",
+        PingVerdict::Invalid => "the buyer's answer could not be taken",
+        PingVerdict::Late => "the buyer did not answer in time",
+        PingVerdict::Failed => "the buyer could not be asked",
+    };
+    let refusal = Refusal::new(Check::Bid, message);
+    Some(match &bid.reason {
+        Some(reason) => refusal.seeing("answer", reason.clone()),
+        None => refusal,
+    })
 }
 
 fn balance_refusal(candidate: &Candidate) -> Option<Refusal> {

@@ -20,6 +20,11 @@ fn candidate(number: u128, group: u128, weight: u32) -> Candidate {
         verdict: Verdict::None,
         price: Money::new(1_000, Currency::EUR),
         price_rule: None,
+
+        shared_minor: Vec::new(),
+        asks: false,
+        bid: None,
+        complaint_ppm: 0,
         already_sold: None,
         consent: None,
         contract_caps: Vec::new(),
@@ -33,8 +38,10 @@ fn input(max: u8, method: Method, candidates: Vec<Candidate>) -> RoutingInput {
         sale_mode: SaleMode::Shared { max },
         legs_taken: 0,
         floor_minor: 0,
+
+        promise_minor: None,
         campaign_caps: Vec::new(),
-        stages: vec![Stage { key: STAGE.to_owned(), method }],
+        stages: vec![Stage::new(STAGE, method)],
         rotations: BTreeMap::new(),
         candidates,
     }
@@ -44,7 +51,7 @@ fn input(max: u8, method: Method, candidates: Vec<Candidate>) -> RoutingInput {
 fn sell(input: &mut RoutingInput) -> Vec<ContractId> {
     let routing = route(input);
     let mut rotation = input.rotations.remove(STAGE).unwrap_or_default();
-    let winners: Vec<_> = routing.winners.iter().map(|at| input.candidates[*at].contract_id).collect();
+    let winners: Vec<_> = routing.winners.iter().map(|winner| input.candidates[winner.position].contract_id).collect();
     for winner in &winners {
         input.turn(&input.stages[0], &routing.verdicts, &mut rotation, *winner);
     }

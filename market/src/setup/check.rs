@@ -6,7 +6,8 @@ use leadyard_connectors::OutboundPolicy;
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{
-    BuyerTerms, CampaignTerms, ContractTerms, FieldProblem, Filter, PriceRule, SaleMode, SourceTerms, Verdict,
+    BuyerTerms, CampaignTerms, ContractTerms, FieldProblem, Filter, Margin, Method, OnSold, Percent, PriceRule,
+    Pricing, SaleMode, SourceTerms, Stage, Verdict,
 };
 
 use super::CampaignFacts;
@@ -19,6 +20,12 @@ use crate::rules::schedule::check_schedule;
 
 /// The most stages of a campaign: each is tried for every lead that gets that far.
 const STAGES_MAX: usize = 50;
+/// Less than this no buyer on another continent can answer.
+const DEADLINE_MS_MIN: u32 = 50;
+/// More than this no visitor waits.
+const DEADLINE_MS_MAX: u32 = 30_000;
+/// More buyers than this never share a lead.
+const SHARED_PERCENTS_MAX: usize = 20;
 /// The dearest lead, minor units: sums of millions of them still fit.
 const PRICE_MINOR_MAX: i64 = 1_000_000_000;
 /// How long an unclear answer may keep money held: a quarter.
@@ -70,6 +77,10 @@ pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: 
     if let SaleMode::Shared { max: 0 } = terms.sale_mode {
         problems.push(problem("sale_mode.max", "OUT_OF_RANGE", "at least 1 is expected"));
     }
+    if let SaleMode::Best { max: 0 | 1 } = terms.sale_mode {
+        problems.push(problem("sale_mode.max", "OUT_OF_RANGE", "at least 2 are expected: otherwise it is EXCLUSIVE"));
+    }
+    problems.extend(margin(terms.margin));
     if !(0..=PRICE_MINOR_MAX).contains(&terms.floor_minor) {
         problems.push(problem("floor_minor", "OUT_OF_RANGE", "0 or more minor units are expected"));
     }
@@ -99,7 +110,64 @@ fn stages(terms: &CampaignTerms) -> Vec<FieldProblem> {
     if terms.stages.iter().any(|stage| stage.key.trim().is_empty() || stage.key.len() > 60) {
         problems.push(problem("stages", "LENGTH", "a stage's key has 1 to 60 characters"));
     }
+    problems.extend(terms.stages.iter().enumerate().flat_map(|(place, stage)| {
+        auction(terms, stage).into_iter().map(move |found| under(&format!("stages.{place}"), found))
+    }));
     problems
+}
+
+/// What a stage says of its auction.
+fn auction(terms: &CampaignTerms, stage: &Stage) -> Vec<FieldProblem> {
+    let mut problems = Vec::new();
+    if stage.max_sales == Some(0) {
+        problems.push(problem("max_sales", "OUT_OF_RANGE", "at least 1 is expected"));
+    }
+    let best = matches!(terms.sale_mode, SaleMode::Best { .. });
+    if stage.method != Method::Auction {
+        if stage.auction.is_some() {
+            problems.push(problem("auction", "NOT_ALLOWED", "only a stage whose method is AUCTION has these settings"));
+        }
+        if best {
+            let message = "the best sale is found by auction: every stage of the campaign is an AUCTION";
+            problems.push(problem("method", "NOT_ALLOWED", message));
+        }
+        return problems;
+    }
+    let auction = stage.auction.unwrap_or_default();
+    if best && auction.pricing == Pricing::Second {
+        let message = "the best sale is found among what buyers bid: they pay it, FIRST";
+        problems.push(problem("auction.pricing", "NOT_ALLOWED", message));
+    }
+    if best && stage.on_sold == OnSold::Continue {
+        problems.push(problem("on_sold", "NOT_ALLOWED", "the best sale fills the places at once: STOP is expected"));
+    }
+    for (field, amount) in [("increment_minor", auction.increment_minor), ("reserve_minor", auction.reserve_minor)] {
+        if !(0..=PRICE_MINOR_MAX).contains(&amount) {
+            problems.push(problem(&format!("auction.{field}"), "OUT_OF_RANGE", "0 or more minor units are expected"));
+        }
+    }
+    if !(DEADLINE_MS_MIN..=DEADLINE_MS_MAX).contains(&auction.deadline_ms) {
+        let message = format!("{DEADLINE_MS_MIN} to {DEADLINE_MS_MAX} milliseconds are expected");
+        problems.push(problem("auction.deadline_ms", "OUT_OF_RANGE", &message));
+    }
+    problems
+}
+
+/// A margin keeps a part of a price, never all of it.
+pub(super) fn margin(margin: Option<Margin>) -> Vec<FieldProblem> {
+    let fits = match margin {
+        None => true,
+        Some(Margin::Percent { percent }) => percent.0 >= 0.into() && percent.0 < 100.into(),
+        Some(Margin::Amount { amount_minor }) => (0..=PRICE_MINOR_MAX).contains(&amount_minor),
+    };
+    if fits {
+        return Vec::new();
+    }
+    vec![problem(
+        "margin",
+        "OUT_OF_RANGE",
+        "a share of 0 to less than 100 percent, or 0 or more minor units, is expected",
+    )]
 }
 
 /// Visitors are sent on by https; plain http is for machines that are not in production.
@@ -123,6 +191,10 @@ pub(super) fn source(terms: &SourceTerms, campaign: &CampaignFacts) -> Vec<Field
     if let Some(schedule) = &terms.schedule {
         problems.extend(check_schedule(schedule).into_iter().map(|found| under("schedule", found)));
     }
+    problems.extend(margin(terms.margin));
+    if terms.least_payout_minor.is_some_and(|least| !(0..=PRICE_MINOR_MAX).contains(&least)) {
+        problems.push(problem("least_payout_minor", "OUT_OF_RANGE", "0 or more minor units are expected"));
+    }
     let payout = CompiledPayout::compile(terms.cost, &terms.payout_rules, &campaign.country, &NoPostalCentres);
     problems.extend(payout.err().unwrap_or_default());
     problems.extend(rule_fields("payout_rules", &terms.payout_rules, campaign));
@@ -141,6 +213,16 @@ pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<F
     if !campaign.terms.stages.iter().any(|stage| stage.key == terms.stage) {
         let message = format!("the campaign has no stage `{}`", terms.stage);
         problems.push(problem("stage", "UNKNOWN_STAGE", &message));
+    }
+    problems.extend(margin(terms.margin));
+    let asked = campaign.terms.stages.iter().any(|stage| stage.key == terms.stage && stage.method == Method::Auction);
+    if terms.ping.is_some() && !asked {
+        problems.push(problem("ping", "NOT_ALLOWED", "only a stage whose method is AUCTION asks for bids"));
+    }
+    let share = |share: &&Percent| share.0 <= 0.into() || share.0 > 100.into();
+    if terms.shared_percents.len() > SHARED_PERCENTS_MAX || terms.shared_percents.iter().any(|part| share(&part)) {
+        let message = "shares of more than 0 to 100 percent are expected, one for 2, 3 … buyers, at most 20";
+        problems.push(problem("shared_percents", "OUT_OF_RANGE", message));
     }
     if let Some(filter) = &terms.filter {
         problems.extend(filter_problems("filter", filter, campaign));

@@ -115,7 +115,9 @@ impl References {
         Ok(Self {
             campaigns: CampaignFacts::load(write, new.iter().map(|new| new.campaign_id.0)).await?,
             buyers: write.existing(Noun::Buyer, new.iter().map(|new| new.buyer_id.0)).await?,
-            destinations: write.destinations(new.iter().flat_map(|new| new.terms.destinations.iter().copied())).await?,
+            destinations: write
+                .destinations(new.iter().flat_map(|new| new.terms.destinations.iter().chain(&new.terms.ping).copied()))
+                .await?,
             sources: sources.into_iter().map(|(id, head)| (id, head.parent_id)).collect(),
         })
     }
@@ -169,10 +171,20 @@ impl References {
             if terms.destinations.iter().take(position).any(|earlier| earlier == id) {
                 problem("DUPLICATE", "a lead goes to each destination once");
             }
+            if known.is_some_and(|row| row.kind == DestinationKind::Ping.as_str()) {
+                problem("NOT_ALLOWED", "a buyer is asked there for bids; leads are delivered elsewhere");
+            }
             let can_answer = known.is_none_or(|row| row.kind == DestinationKind::Webhook.as_str());
             if position == 0 && terms.verdict == Verdict::Sync && !can_answer {
                 problem("CANNOT_ANSWER", "the first destination is asked for the verdict: only a webhook can answer");
             }
+        }
+        let asks = |id: &DestinationId| {
+            let known = self.destinations.get(id).filter(|row| row.buyer_id == buyer.0);
+            known.is_some_and(|row| row.kind == DestinationKind::Ping.as_str())
+        };
+        if terms.ping.is_some_and(|id| !asks(&id)) {
+            problems.push(FieldProblem::new("ping", "NOT_FOUND", "the buyer has no such destination of kind PING"));
         }
         problems
     }

@@ -53,7 +53,7 @@ impl Setup {
         refuse([check::name("name", &new.name), self.config_problems(new.kind, &config)].concat())?;
         let id = DestinationId(self.store.ids().uuid());
         let secret = match new.kind {
-            DestinationKind::Webhook => Some(webhook::new_secret(random_bytes()?)),
+            DestinationKind::Webhook | DestinationKind::Ping => Some(webhook::new_secret(random_bytes()?)),
             DestinationKind::Email | DestinationKind::Portal => None,
         };
         let sealed = |secret: &SecretString| write.seal_destination_secrets(id, &[secret.expose_secret()]);

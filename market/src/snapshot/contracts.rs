@@ -19,6 +19,8 @@ pub struct CampaignContracts {
     index: ContractIndex,
     /// The contracts at the index's positions.
     places: Vec<Option<Arc<Contract>>>,
+    /// How many of them ask their buyers for bids.
+    asking: usize,
 }
 
 impl CampaignContracts {
@@ -26,7 +28,8 @@ impl CampaignContracts {
     pub fn put(&mut self, contract: Contract) {
         if contract.terms.status != Status::Active {
             let place = self.index.remove(contract.id).and_then(|position| self.place_mut(position));
-            place.into_iter().for_each(|place| *place = None);
+            let before = place.and_then(Option::take);
+            self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
             return;
         }
         let position = self.index.upsert(IndexEntry {
@@ -35,9 +38,16 @@ impl CampaignContracts {
             sources_allowed: contract.terms.sources_allowed.clone(),
             sources_denied: contract.terms.sources_denied.clone(),
         });
-        if let Some(place) = self.place_mut(position) {
-            *place = Some(Arc::new(contract));
-        }
+        let asks = contract.terms.ping.is_some();
+        let before = self.place_mut(position).and_then(|place| place.replace(Arc::new(contract)));
+        self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
+        self.asking += usize::from(asks);
+    }
+
+    /// Whether any of them asks its buyer for bids.
+    #[must_use]
+    pub fn ask(&self) -> bool {
+        self.asking > 0
     }
 
     /// The place of a position, made if it is the next.

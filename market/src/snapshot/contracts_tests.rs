@@ -44,6 +44,9 @@ fn terms() -> ContractTerms {
         exclusivity: Exclusivity::Any,
         price_minor: 10,
         price_rules: Vec::new(),
+        shared_percents: Vec::new(),
+        ping: None,
+        margin: None,
         filter: None,
         sources_allowed: Vec::new(),
         sources_denied: Vec::new(),
@@ -146,6 +149,11 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
             verdict: contract.terms.verdict,
             price: Money::new(price_minor, Currency::EUR),
             price_rule: rule.map(str::to_owned),
+
+            shared_minor: Vec::new(),
+            asks: false,
+            bid: None,
+            complaint_ppm: 0,
             already_sold: None,
             consent: eligibility::consent_refusal(contract, buyer, facts),
             contract_caps: contract.terms.caps.iter().map(used).collect(),
@@ -153,11 +161,13 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
             available_minor: 30,
         }
     };
-    let stage = |key: &str, method| Stage { key: key.to_owned(), method };
+    let stage = |key: &str, method| Stage::new(key, method);
     let input = RoutingInput {
         sale_mode: SaleMode::Shared { max: 2 },
         legs_taken: 0,
         floor_minor: 5,
+
+        promise_minor: None,
         campaign_caps: Vec::new(),
         stages: vec![stage("main", Method::Weighted), stage("rest", Method::RoundRobin)],
         rotations: BTreeMap::from([("main".to_owned(), StageState::default())]),

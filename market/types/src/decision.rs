@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::auction::{BidSeen, DecidedBy};
 use crate::id::{BuyerId, ContractId, RevisionId};
 use crate::words;
 
@@ -40,6 +41,8 @@ words! {
         Caps = "CAPS",
         /// 8: available balance.
         Balance = "BALANCE",
+        /// 8: the buyer, asked for a bid, made none in time.
+        Bid = "BID",
         /// 9: the campaign's floor.
         Floor = "FLOOR",
         /// 9: the contract takes part in a stage of the campaign, and its exclusivity fits the sale mode.
@@ -114,6 +117,15 @@ pub struct ContractVerdict {
     /// Its place in the stage's order, 1 first, if it was eligible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<u32>,
+    /// What its buyer answered when asked for a bid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bid: Option<BidSeen>,
+    /// What put it before the next in an auction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<DecidedBy>,
+    /// The least price at which it would have won the auction it lost, minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_win_at_minor: Option<i64>,
     /// Why not; absent for a winner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,

@@ -11,6 +11,8 @@ words! {
         Email = "EMAIL",
         /// Nothing is sent; the buyer reads it in the portal.
         Portal = "PORTAL",
+        /// Where a buyer is asked for a bid; nothing is delivered there.
+        Ping = "PING",
     }
 }
 

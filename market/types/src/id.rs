@@ -56,6 +56,10 @@ ids! {
     AttemptId,
     /// A buyer's dispute of a sale.
     ComplaintId,
+    /// A buyer asked for a bid.
+    PingId,
+    /// What a supplier was promised at a ping.
+    QuoteId,
     /// What a buyer reports about a lead later.
     ConversionId,
     /// A ledger account.

@@ -3,6 +3,7 @@
 //! This crate knows no framework and does no I/O. `entity`, `connectors` and `market` stand on it, so that a contract's
 //! terms, a lead's fields or a delivery's outcome mean the same thing wherever they are read.
 
+pub mod auction;
 pub mod complaint;
 pub mod decision;
 pub mod delivery;
@@ -18,6 +19,7 @@ pub mod task;
 pub mod terms;
 pub mod time;
 
+pub use auction::{AuctionTerms, BidSeen, DecidedBy, Margin, OnSold, PingVerdict, Pricing};
 pub use complaint::{ComplaintReason, ComplaintState, ConversionKind};
 pub use decision::{Check, ContractVerdict, Refusal};
 pub use delivery::{DeliveryOutcome, DeliveryState, DestinationKind};

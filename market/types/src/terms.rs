@@ -6,6 +6,7 @@ use chrono::Weekday;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::auction::{AuctionTerms, Margin, OnSold};
 use crate::complaint::ComplaintReason;
 use crate::field::{FieldDefinition, UnknownFields};
 use crate::filter::Filter;
@@ -45,6 +46,8 @@ words! {
         RoundRobin = "ROUND_ROBIN",
         /// By earliest deadline of fair shares.
         Weighted = "WEIGHTED",
+        /// By what buyers bid, fixed prices among them.
+        Auction = "AUCTION",
     }
 }
 
@@ -133,6 +136,11 @@ pub enum SaleMode {
         /// The most sales of one lead, at least 1.
         max: u8,
     },
+    /// To one, or to at most `max`, whichever brings more. All its stages are auctions.
+    Best {
+        /// The most sales of one lead, at least 2.
+        max: u8,
+    },
 }
 
 /// A step of a campaign: its contracts are tried together, by one method, before the next stage.
@@ -143,6 +151,32 @@ pub struct Stage {
     pub key: String,
     /// How it chooses.
     pub method: Method,
+    /// What happens after it sold.
+    #[serde(default = "default_on_sold", skip_serializing_if = "stops")]
+    pub on_sold: OnSold,
+    /// The most sales of one lead in this stage; absent = as many as the campaign allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_sales: Option<u8>,
+    /// What holds for an AUCTION.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auction: Option<AuctionTerms>,
+}
+
+impl Stage {
+    /// A stage with nothing special about it.
+    #[must_use]
+    pub fn new(key: &str, method: Method) -> Self {
+        Self { key: key.to_owned(), method, on_sold: OnSold::Stop, max_sales: None, auction: None }
+    }
+}
+
+const fn default_on_sold() -> OnSold {
+    OnSold::Stop
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the serialiser asks by reference")]
+fn stops(on_sold: &OnSold) -> bool {
+    *on_sold == OnSold::Stop
 }
 
 words! {
@@ -256,6 +290,9 @@ pub struct CampaignTerms {
     pub unsold: UnsoldPolicy,
     /// Complaints.
     pub complaints: ComplaintPolicy,
+    /// What the operator keeps of a price when a supplier is quoted; a contract's and a source's margin come before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<Margin>,
     /// Redirects of the web form and the lead door.
     #[serde(default)]
     pub redirects: Redirects,
@@ -301,6 +338,12 @@ pub struct SourceTerms {
     /// When it may send; absent = always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
+    /// What the operator keeps of a price when this supplier is quoted; comes before contract and campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<Margin>,
+    /// The least this supplier sells for, minor units: below it nothing is quoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_payout_minor: Option<i64>,
 }
 
 /// A buyer's terms.
@@ -326,6 +369,8 @@ words! {
         Any = "ANY",
         /// Buys only leads nobody else gets; never joins a shared sale.
         ExclusiveOnly = "EXCLUSIVE_ONLY",
+        /// Buys only where at least two buy.
+        AtLeastTwo = "AT_LEAST_TWO",
     }
 }
 
@@ -348,6 +393,15 @@ pub struct ContractTerms {
     /// Exceptions; the last that matches wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub price_rules: Vec<PriceRule>,
+    /// What it pays of its price where a BEST sale has 2, 3 … buyers; the last holds for more. Empty = the full price.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_percents: Vec<Percent>,
+    /// Where its buyer is asked for a bid (a destination of kind PING); absent = its fixed price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ping: Option<DestinationId>,
+    /// What the operator keeps of its price when a supplier is quoted; comes before the campaign's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<Margin>,
     /// Which leads; absent = all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,

@@ -3,6 +3,8 @@
 
 mod crowd;
 mod given_up;
+mod isolation;
+mod killed;
 mod parked;
 mod patience;
 mod rotation;
@@ -76,6 +78,12 @@ async fn plant(app: &TestApp, sql: &str) {
 /// What is held in all wallets.
 async fn held(app: &TestApp) -> i64 {
     let sql = "SELECT CAST(SUM(held_minor) AS BIGINT) AS figure FROM ledger_account";
+    app.store().read(OPERATE).figure(sql).await.unwrap()
+}
+
+/// How many sales were charged.
+async fn charges(app: &TestApp) -> i64 {
+    let sql = "SELECT COUNT(*) AS figure FROM ledger_transfer WHERE kind = 'SALE'";
     app.store().read(OPERATE).figure(sql).await.unwrap()
 }
 

@@ -10,19 +10,11 @@ use leadyard_tests::market::{Selling, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase, TestOptions, eventually, on_both};
 use leadyard_types::{DeliveryId, LeadId, Method, SaleId};
 
-use crate::{asking, attempts_of, buyer, delivery_of, held, offer, plant, sales_of, send, start, steps_of};
+use crate::{asking, attempts_of, buyer, charges, delivery_of, held, offer, plant, sales_of, send, start, steps_of};
 
 /// What every settling of an attempt writes, and every beginning of one.
 const SETTLING: &str = "UPDATE attempt SET finished_at";
 const BEGINNING: &str = "INSERT INTO attempt";
-
-async fn charges(app: &TestApp) -> i64 {
-    app.store()
-        .read(OPERATE)
-        .figure("SELECT COUNT(*) AS figure FROM ledger_transfer WHERE kind = 'SALE'")
-        .await
-        .unwrap()
-}
 
 /// The only sale's state, and the outcomes of its delivery's attempts.
 async fn standing(app: &TestApp, lead: LeadId) -> (String, Vec<Option<String>>) {

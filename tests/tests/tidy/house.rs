@@ -80,6 +80,8 @@ pub(crate) const HOMES: &[(&str, &[&str])] = &[
     ("rustls", &["leadyard-connectors"]),
     ("lettre", &["leadyard-connectors"]),
     ("minijinja", &["leadyard-connectors"]),
+    ("quick-xml", &["leadyard-connectors"]),
+    ("md-5", &["leadyard-connectors"]),
     ("oauth2", &["leadyard-connectors"]),
     ("async-stripe", &["leadyard-connectors"]),
     ("hickory-resolver", &["leadyard-connectors"]),

@@ -73,7 +73,7 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
         status: Status::Active,
         time_zone: Tz::Europe__Berlin,
         sale_mode: SaleMode::Exclusive,
-        stages: vec![Stage { key: "main".into(), method: Method::Waterfall }],
+        stages: vec![Stage::new("main", Method::Waterfall)],
         floor_minor: 300,
         consent: ConsentPolicy { required: true, max_age_hours: Some(72), purposes: vec!["contact_by_phone".into()] },
         duplicates: DuplicatePolicy {
@@ -84,6 +84,7 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
         },
         caps: Vec::new(),
         unsold: UnsoldPolicy { retry_window_minutes: 0, retry_every_minutes: 10 },
+        margin: None,
         complaints: ComplaintPolicy {
             window_days: 14,
             reasons: ComplaintReason::ALL.to_vec(),
@@ -109,8 +110,15 @@ async fn buyer(setup: &Setup, number: usize) -> anyhow::Result<(BuyerId, Destina
 async fn source(store: &Store, setup: &Setup, campaign_id: CampaignId) -> anyhow::Result<(SourceId, String)> {
     let supplier_id = setup.create_supplier("Bench Media", None).await?;
     let cost = CostModel::RevenueShare { percent: Percent(60.into()) };
-    let terms =
-        SourceTerms { status: Status::Active, cost, payout_rules: Vec::new(), caps: Vec::new(), schedule: None };
+    let terms = SourceTerms {
+        status: Status::Active,
+        cost,
+        payout_rules: Vec::new(),
+        caps: Vec::new(),
+        schedule: None,
+        margin: None,
+        least_payout_minor: None,
+    };
     let made = setup.create_source(NewSource { supplier_id, campaign_id, name: "Bench".into(), terms }).await?;
     let write = store.write(OPERATE).await?;
     let key = write.create_key(made.id, "bench").await?;
@@ -129,6 +137,9 @@ fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) ->
         weight: 1,
         exclusivity: Exclusivity::Any,
         price_minor,
+        shared_percents: Vec::new(),
+        ping: None,
+        margin: None,
         price_rules: vec![large],
         filter,
         sources_allowed: Vec::new(),

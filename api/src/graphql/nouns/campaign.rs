@@ -113,7 +113,7 @@ impl Campaign {
     async fn max_sales(&self, ctx: &Context<'_>) -> Result<i32> {
         Ok(match self.terms(ctx).await?.sale_mode {
             SaleMode::Exclusive => 1,
-            SaleMode::Shared { max } => i32::from(max),
+            SaleMode::Shared { max } | SaleMode::Best { max } => i32::from(max),
         })
     }
 

@@ -12,7 +12,7 @@ use super::super::errors::internal;
 use super::super::id::Kind;
 use super::super::loaders::{CampaignBy, ExplanationOf, LeadBy};
 use super::super::scalars::{Money, NamedValue};
-use super::super::words::Check;
+use super::super::words::{Check, DecidedBy, PingVerdict};
 use super::buyer::Buyer;
 use super::contract::Contract;
 use super::lead::Lead;
@@ -50,6 +50,19 @@ impl From<&Reason> for Refusal {
         let seen = refusal.seen.iter().map(|seen| NamedValue { name: seen.name.clone(), value: seen.value.clone() });
         Self { check: refusal.check.into(), message: refusal.message.clone(), seen: seen.collect() }
     }
+}
+
+/// What a buyer answered when it was asked for a bid.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct BidAnswer {
+    /// What came of asking.
+    verdict: PingVerdict,
+    /// What it bid to be the only buyer, or at all.
+    price: Option<Money>,
+    /// Why there is no bid.
+    reason: Option<String>,
+    /// When the bid ends.
+    expires_at: Option<Timestamp>,
 }
 
 /// What a routing run found about one contract.
@@ -99,6 +112,28 @@ impl ContractVerdict {
     /// Its place in the step's order, 1 first, if it was eligible.
     async fn rank(&self) -> Option<i32> {
         self.explained.verdict.rank.map(int)
+    }
+
+    /// What the buyer answered when it was asked for a bid; absent where it was not asked.
+    async fn bid(&self) -> Result<Option<BidAnswer>> {
+        let Some(bid) = &self.explained.verdict.bid else { return Ok(None) };
+        let price = bid.price_minor.map(|price| money(price, &self.currency)).transpose()?;
+        Ok(Some(BidAnswer {
+            verdict: bid.verdict.into(),
+            price,
+            reason: bid.reason.clone(),
+            expires_at: bid.expires_at,
+        }))
+    }
+
+    /// What put it before the next in an auction; absent where it did not win one, or nobody else bid.
+    async fn decided_by(&self) -> Option<DecidedBy> {
+        self.explained.verdict.decided_by.map(Into::into)
+    }
+
+    /// The least price at which it would have won the auction it lost.
+    async fn would_win_at(&self) -> Result<Option<Money>> {
+        self.explained.verdict.would_win_at_minor.map(|price| money(price, &self.currency)).transpose()
     }
 
     /// Why it did not get the lead; absent for a winner.

@@ -1,0 +1,268 @@
+//! Asking buyers for bids: before a lead is placed, all eligible buyers of an auction are asked at once, each within the
+//! stage's deadline, with no transaction open (domain page, section 3).
+//!
+//! Who is eligible is found by the very rules of placement: the lead is loaded and looked at in a transaction that writes
+//! nothing. A later stage is asked only if the earlier ones do not sell. What was answered is stored with the lead, and
+//! placement decides by it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use leadyard_connectors::{Connectors, PingAnswered, PingPackage};
+use leadyard_entity::StoreResult;
+use leadyard_entity::model::ping;
+use leadyard_entity::pings::Bidder;
+use leadyard_types::{
+    BidSeen, ContractId, DestinationId, FieldKind, LeadId, Money, OnSold, PingId, PingVerdict, Principal, SystemTask,
+    Timestamp,
+};
+
+use crate::intake::{Prepared, split_personal};
+use crate::market::Market;
+use crate::placement::{Batch, Screened, Work};
+use crate::rules::facts::LeadFacts;
+use crate::rules::routing::{RoutingInput, route};
+use crate::snapshot::{Campaign, Fit, Vertical};
+
+/// How long a bid holds whose buyer does not say: long enough for the post that follows, and for the next buyer's turn
+/// after a refusal.
+const BID_HOLDS_SECONDS: i64 = 300;
+/// No bid holds longer, whatever a buyer says: prices of yesterday are nobody's.
+const BID_HOLDS_SECONDS_MAX: i64 = 24 * 60 * 60;
+
+/// What came of asking about one lead.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// What each contract's buyer answered.
+    pub(crate) bids: HashMap<ContractId, BidSeen>,
+    /// The pings as they are stored; the lead's id is set when it is written.
+    pub(crate) pings: Vec<ping::Model>,
+}
+
+impl Market {
+    /// Connects the market to the way out: without it nobody is asked.
+    pub fn connect(&self, connectors: Arc<Connectors>) {
+        let _ = self.bidders.set(connectors);
+    }
+
+    /// Asks the buyers who bid for a lead that just arrived.
+    pub(crate) async fn ask_about_new(&self, prepared: Box<Prepared>) -> StoreResult<(Box<Prepared>, Asked)> {
+        let asks = self.snapshot().contracts.get(&prepared.campaign.id).is_some_and(|contracts| contracts.ask());
+        let hopeless = prepared.source_refusal.is_some() || !prepared.problems.is_empty();
+        if !asks || hopeless || prepared.consent_refusal.is_some() || self.bidders.get().is_none() {
+            return Ok((prepared, Asked::default()));
+        }
+        let mut work = [Work::New(prepared)];
+        let screened = self.screen(&mut work).await?;
+        let [Work::New(prepared)] = work else { return Err(leadyard_entity::StoreError::corrupt("a screened lead")) };
+        let asked = match screened {
+            Some(screened) => {
+                let subject = Subject {
+                    campaign: &prepared.campaign,
+                    vertical: &prepared.vertical,
+                    facts: &prepared.facts,
+                    lead: None,
+                };
+                self.ask(&subject, screened).await?
+            }
+            None => Asked::default(),
+        };
+        Ok((prepared, asked))
+    }
+
+    /// Asks the buyers who bid for a stored lead, those left out whose bids still hold.
+    pub(crate) async fn ask_about_stored(&self, lead: LeadId) -> StoreResult<Asked> {
+        if !self.snapshot().contracts.values().any(|contracts| contracts.ask()) || self.bidders.get().is_none() {
+            return Ok(Asked::default());
+        }
+        let mut work = [Work::Again(lead, Asked::default())];
+        let Some(screened) = self.screen(&mut work).await? else { return Ok(Asked::default()) };
+        let Some((campaign, facts)) = screened.again.clone() else { return Ok(Asked::default()) };
+        let snapshot = self.snapshot();
+        let Some(vertical) = snapshot.verticals.get(&campaign.vertical_id) else { return Ok(Asked::default()) };
+        let subject = Subject { campaign: &campaign, vertical, facts: &facts, lead: Some(lead) };
+        self.ask(&subject, screened).await
+    }
+
+    /// Looks at a lead as placement would, and writes nothing. `None` where it would not be offered to anybody.
+    async fn screen(&self, work: &mut [Work]) -> StoreResult<Option<Screened>> {
+        for _ in 0..crate::placement::MAX_REFRESHES {
+            let snapshot = self.snapshot();
+            let rates = self.complaint_rates(&snapshot).await?;
+            let transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
+            if transaction.config_version().await? != snapshot.version {
+                transaction.rollback().await?;
+                let fresh = self.refresh().await?;
+                self.prepare_again(work, &fresh);
+                continue;
+            }
+            let screened = Batch::load(self, &transaction, &snapshot, work, rates).await?.screen()?;
+            transaction.rollback().await?;
+            return Ok(screened);
+        }
+        // Placement says so, and asks again.
+        Ok(None)
+    }
+
+    /// Asks stage after stage, until one sells.
+    async fn ask(&self, subject: &Subject<'_>, mut screened: Screened) -> StoreResult<Asked> {
+        let Some(connectors) = self.bidders.get() else { return Ok(Asked::default()) };
+        let mut asked = Asked::default();
+        let stages = screened.input.stages.clone();
+        for (place, stage) in stages.iter().enumerate() {
+            let positions = screened.input.to_ask(&stage.key);
+            if !positions.is_empty() {
+                let deadline = Duration::from_millis(stage.auction.unwrap_or_default().deadline_ms.into());
+                let fits: Vec<(usize, Fit)> =
+                    positions.iter().map(|position| (*position, screened.fits[*position].clone())).collect();
+                for (position, row) in self.ask_all(connectors, subject, &stage.key, fits, deadline).await? {
+                    let seen = leadyard_entity::pings::bid_seen(&row)?;
+                    screened.input.take_bid(position, &seen);
+                    asked.bids.insert(ContractId(row.contract_id), seen);
+                    asked.pings.push(row);
+                }
+            }
+            // Whether a later stage has its turn at all follows from what the stages so far would do.
+            let so_far = RoutingInput { stages: stages[..=place].to_vec(), ..screened.input.clone() };
+            let winners = route(&so_far).winners;
+            let full = winners.len() >= usize::from(screened.input.places());
+            let sold_here = winners.iter().any(|winner| screened.input.candidates[winner.position].stage == stage.key);
+            if full || (sold_here && stage.on_sold == OnSold::Stop) {
+                break;
+            }
+        }
+        Ok(asked)
+    }
+
+    /// Asks some contracts' buyers at once; every answer, or its absence, is a row.
+    async fn ask_all(
+        &self,
+        connectors: &Connectors,
+        subject: &Subject<'_>,
+        stage: &str,
+        fits: Vec<(usize, Fit)>,
+        deadline: Duration,
+    ) -> StoreResult<Vec<(usize, ping::Model)>> {
+        let wanted: BTreeSet<DestinationId> =
+            fits.iter().filter_map(|(_, (contract, _))| contract.terms.ping).collect();
+        let bidders = self.store.read(Principal::System(SystemTask::Place)).bidders(&wanted).await?;
+        let asked_at = self.clock().now();
+        let questions = fits.into_iter().filter_map(|(position, (contract, buyer))| {
+            let destination = contract.terms.ping?;
+            let id = PingId(self.ids().uuid());
+            let package = subject.package(id, subject.places());
+            let bidder = bidders.get(&destination).cloned();
+            Some(async move {
+                let answered = question(connectors, bidder, package, deadline).await;
+                let about = About { id, stage, contract: contract.id, buyer: buyer.id.0, destination, asked_at };
+                (position, about.row(subject, answered))
+            })
+        });
+        Ok(join_all(questions).await)
+    }
+}
+
+/// What is asked about.
+struct Subject<'a> {
+    campaign: &'a Campaign,
+    vertical: &'a Vertical,
+    facts: &'a LeadFacts,
+    lead: Option<LeadId>,
+}
+
+impl Subject<'_> {
+    fn places(&self) -> u8 {
+        match self.campaign.terms.sale_mode {
+            leadyard_types::SaleMode::Exclusive => 1,
+            leadyard_types::SaleMode::Shared { max } | leadyard_types::SaleMode::Best { max } => max,
+        }
+    }
+
+    /// What buyers may know: fields that are not personal, and contacts for hashing only.
+    fn package(&self, id: PingId, places: u8) -> PingPackage {
+        let (open, personal) = split_personal(self.vertical, &self.facts.fields);
+        let hashable = |key: &str| {
+            let kind = self.vertical.terms.fields.iter().find(|field| field.key == key).map(|field| field.kind);
+            !matches!(kind, None | Some(FieldKind::Boolean))
+        };
+        let contacts: BTreeMap<String, String> = personal
+            .iter()
+            .filter(|(key, _)| hashable(key))
+            .map(|(key, value)| (key.clone(), value.to_text().into_owned()))
+            .collect();
+        PingPackage {
+            id,
+            vertical: self.vertical.key.clone(),
+            campaign: self.campaign.name.clone(),
+            country: self.facts.country.clone(),
+            currency: self.campaign.currency,
+            fields: open,
+            contacts,
+            places,
+            test: false,
+        }
+    }
+}
+
+/// One question. The connector keeps the deadline; this is the net behind it.
+async fn question(
+    connectors: &Connectors,
+    bidder: Option<Bidder>,
+    package: PingPackage,
+    deadline: Duration,
+) -> PingAnswered {
+    let Some(bidder) = bidder else {
+        return PingAnswered::without_bid(PingVerdict::Failed, "the buyer's destination for bids is set aside");
+    };
+    let asked = connectors.ping(&bidder.config, &bidder.secrets, &package, deadline);
+    match tokio::time::timeout(deadline, asked).await {
+        Ok(answered) => answered,
+        Err(_) => {
+            let late = PingAnswered::without_bid(PingVerdict::Late, "no answer within the stage's deadline");
+            PingAnswered { took: deadline, ..late }
+        }
+    }
+}
+
+/// Whose answer it is.
+struct About<'a> {
+    id: PingId,
+    stage: &'a str,
+    contract: ContractId,
+    buyer: uuid::Uuid,
+    destination: DestinationId,
+    asked_at: Timestamp,
+}
+
+impl About<'_> {
+    fn row(self, subject: &Subject<'_>, answered: PingAnswered) -> ping::Model {
+        let holds = answered.holds_for.and_then(|time| i64::try_from(time.as_secs()).ok()).unwrap_or(BID_HOLDS_SECONDS);
+        let until = self.asked_at + chrono::Duration::seconds(holds.min(BID_HOLDS_SECONDS_MAX));
+        let is_bid = answered.verdict == PingVerdict::Bid;
+        let price = answered.price_minor.map(|minor| Money::new(minor, subject.campaign.currency));
+        ping::Model {
+            id: self.id.0,
+            lead_id: subject.lead.map(|lead| lead.0),
+            quote_id: None,
+            campaign_id: subject.campaign.id.0,
+            contract_id: self.contract.0,
+            buyer_id: self.buyer,
+            destination_id: self.destination.0,
+            stage: self.stage.to_owned(),
+            verdict: answered.verdict.as_str().to_owned(),
+            currency: subject.campaign.currency.as_str().to_owned(),
+            price_minor: price.filter(|_| is_bid).map(|price| price.amount_minor),
+            shared_minor: serde_json::to_string(&answered.shared_minor).unwrap_or_else(|_| "[]".to_owned()),
+            reference: answered.reference,
+            reason: answered.reason,
+            status_code: answered.status_code.map(i64::from),
+            took_ms: i64::try_from(answered.took.as_millis()).unwrap_or(i64::MAX),
+            request: answered.request,
+            answer: answered.answer,
+            asked_at: self.asked_at,
+            expires_at: is_bid.then_some(until),
+        }
+    }
+}
