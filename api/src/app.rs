@@ -8,6 +8,7 @@ use leadyard_entity::{MasterKeys, Store, StoreOptions};
 use leadyard_jobs::{Jobs, JobsOptions};
 use leadyard_market::{Market, MarketSettings};
 use leadyard_types::{Clock, Ids, RandomIds, SystemClock};
+use secrecy::SecretString;
 
 use crate::config::{Config, SmtpSection};
 use crate::graphql::{self, GraphqlState};
@@ -70,6 +71,8 @@ pub struct App {
     pub connectors: Arc<Connectors>,
     /// The workers, where this process runs them.
     pub jobs: Option<Jobs>,
+    /// What opens `/metrics` from elsewhere; without one only this machine reads it.
+    pub metrics_token: Option<SecretString>,
 }
 
 impl App {
@@ -78,14 +81,19 @@ impl App {
         let market = Market::start(store, MarketSettings::default()).await?;
         market.connect(Arc::clone(&connectors));
         let jobs = jobs.map(|options| Jobs::start(Arc::clone(&market), Arc::clone(&connectors), options));
-        Ok(Self { market, connectors, jobs })
+        Ok(Self { market, connectors, jobs, metrics_token: None })
     }
 
     /// Everything that is served: the suppliers' doors, health, and GraphQL. `development` opens GraphiQL and lets
     /// anybody ask the schema about itself.
     pub fn router(&self, policy: OutboundPolicy, development: bool) -> anyhow::Result<axum::Router> {
         let graphql = GraphqlState::new(Arc::clone(&self.market), policy, development)?;
-        Ok(http::router(HttpState { market: Arc::clone(&self.market) }).merge(graphql::router(graphql)))
+        let state = HttpState {
+            market: Arc::clone(&self.market),
+            works: self.jobs.is_some(),
+            metrics_token: self.metrics_token.clone(),
+        };
+        Ok(http::router(state).merge(graphql::router(graphql)))
     }
 
     /// Lets the workers finish, then closes the store.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use ipnet::IpNet;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::http::rates::RateLimits;
@@ -12,6 +13,9 @@ use crate::http::server::ServerLimits;
 
 /// Where everything is unless said otherwise.
 const DEFAULT_DATABASE: &str = "sqlite://leadyard.sqlite";
+
+/// Shorter ones are guessed.
+const METRICS_TOKEN_BYTES_MIN: usize = 16;
 
 /// Options that every command takes.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -99,6 +103,7 @@ struct File {
     public_url: Option<String>,
     max_connections: Option<u32>,
     smtp: Option<SmtpSection>,
+    metrics_token: Option<SecretString>,
     #[serde(default)]
     limits: LimitsSection,
 }
@@ -116,6 +121,8 @@ pub struct Config {
     pub max_connections: u32,
     /// The mail server.
     pub smtp: Option<SmtpSection>,
+    /// What opens `/metrics` from elsewhere than this machine.
+    pub metrics_token: Option<SecretString>,
     /// How much the server takes.
     pub limits: ServerLimits,
     /// Whether the world reaches this server: then plain http is refused.
@@ -142,7 +149,11 @@ impl Config {
         }
         let max_connections = file.max_connections.unwrap_or(20);
         let limits = file.limits.limits()?;
-        Ok(Self { database_url, master_key_file, public_url, max_connections, smtp, limits, production })
+        let metrics_token = std::env::var("LEADYARD_METRICS_TOKEN").ok().map(SecretString::from).or(file.metrics_token);
+        if metrics_token.as_ref().is_some_and(|token| token.expose_secret().len() < METRICS_TOKEN_BYTES_MIN) {
+            bail!("the metrics token is too short to keep anybody out: {METRICS_TOKEN_BYTES_MIN} characters at least");
+        }
+        Ok(Self { database_url, master_key_file, public_url, max_connections, smtp, metrics_token, limits, production })
     }
 }
 

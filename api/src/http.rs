@@ -4,6 +4,7 @@ mod body;
 mod forms;
 mod health;
 mod leads;
+mod measure;
 mod problem;
 pub mod rates;
 mod receive;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 use leadyard_market::Market;
+use secrecy::SecretString;
 
 pub use problem::Problem;
 
@@ -22,6 +24,10 @@ pub use problem::Problem;
 pub struct HttpState {
     /// The market.
     pub market: Arc<Market>,
+    /// Whether this process has workers.
+    pub works: bool,
+    /// What opens `/metrics` from elsewhere.
+    pub metrics_token: Option<SecretString>,
 }
 
 /// The whole of what is served.
@@ -31,6 +37,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/f/{form}", get(forms::show).post(forms::submit))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/metrics", get(measure::show))
         .method_not_allowed_fallback(problem::method_not_allowed)
         .with_state(state)
         .fallback(problem::not_found)

@@ -123,6 +123,12 @@ impl LeadSender {
         self.request(Method::Get, path, None, Vec::new(), bearer, Vec::new()).await
     }
 
+    /// Gets a path with headers of its own.
+    pub async fn get_with(&self, path: &str, headers: Vec<(String, String)>) -> Result<OutboundAnswer, SendFailure> {
+        let bearer = self.api_key.as_ref().map(ExposeSecret::expose_secret);
+        self.request(Method::Get, path, None, headers, bearer, Vec::new()).await
+    }
+
     async fn request(
         &self,
         method: Method,

@@ -31,6 +31,7 @@ pub mod suppression;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod workers;
 pub mod yardstick;
 
 pub use error::{StoreError, StoreResult};

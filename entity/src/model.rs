@@ -39,3 +39,4 @@ pub mod suppression_entry;
 pub mod task;
 pub mod user_account;
 pub mod vertical;
+pub mod worker;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::Shared;
+use crate::beat::Beat;
 use crate::lanes::OWN_LANES;
 
 /// The most tasks one statement leases.
@@ -28,7 +29,9 @@ const DELIVER: Principal = Principal::System(SystemTask::Deliver);
 pub(crate) async fn run(shared: Arc<Shared>, tasks: mpsc::Sender<Claimed>, stop: CancellationToken) {
     // Ids of claims that found nothing are kept for the next, so that idling uses up none.
     let mut lease_id = shared.market().ids().uuid();
+    let mut beat = Beat::new(&shared);
     while !stop.is_cancelled() {
+        beat.if_due(&shared).await;
         let free = shared.free_places();
         if free > 0 && free < shared.options.concurrency / 4 {
             tokio::time::sleep(GATHER).await;
@@ -53,10 +56,11 @@ pub(crate) async fn run(shared: Arc<Shared>, tasks: mpsc::Sender<Claimed>, stop:
         for task in claimed {
             // The channel has room for every place, so this never waits.
             if tasks.send(task).await.is_err() {
-                return;
+                return beat.over(&shared).await;
             }
         }
     }
+    beat.over(&shared).await;
 }
 
 async fn claim(shared: &Shared, lease_id: uuid::Uuid) -> StoreResult<Vec<Claimed>> {

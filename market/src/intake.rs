@@ -77,11 +77,17 @@ impl Market {
         if !may_send(principal, draft.source_id) {
             return Err(IntakeError::UnknownSource);
         }
+        let door = draft.door;
         let prepared = self.prepare_or_refresh(draft).await?;
         let (mut prepared, asked) = self.ask_about_new(Box::new(prepared)).await?;
         prepared.asked = asked;
         let answer = self.place(Work::New(prepared)).await?;
-        if answer.state == LeadState::Received { self.await_verdict(answer).await } else { Ok(answer) }
+        let answer = if answer.state == LeadState::Received { self.await_verdict(answer).await? } else { answer };
+        if !answer.repeated {
+            let (door, state) = (door.as_str(), answer.state.as_str());
+            metrics::counter!("leadyard_leads_total", "door" => door, "state" => state).increment(1);
+        }
+        Ok(answer)
     }
 
     /// Offers a stored lead to the market again.

@@ -105,6 +105,12 @@ impl Market {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// How many leads wait for the writer.
+    #[must_use]
+    pub fn leads_waiting(&self) -> u64 {
+        (self.queue.max_capacity() - self.queue.capacity()) as u64
+    }
+
     /// Buyers' complaint rates, as auctions rank by them; counted anew every few minutes, and only where something is
     /// auctioned. What a decision saw is stored with it.
     pub(crate) async fn complaint_rates(&self, snapshot: &Snapshot) -> StoreResult<Arc<ComplaintRates>> {

@@ -7,6 +7,7 @@ mod dialect;
 mod m20261121_000001_first;
 mod m20261121_000002_lists;
 mod m20261121_000003_waiting;
+mod m20261121_000004_workers;
 mod m20261121_000005_pings;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_first::Migration),
             Box::new(m20261121_000002_lists::Migration),
             Box::new(m20261121_000003_waiting::Migration),
+            Box::new(m20261121_000004_workers::Migration),
             Box::new(m20261121_000005_pings::Migration),
         ]
     }

@@ -64,7 +64,8 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<Exi
         .fold(OutboundPolicy::new(config.production), |policy, address| policy.allowing(*address));
     let lease = args.lease_seconds.map_or(JobsOptions::default().lease, Duration::from_secs);
     let jobs = (args.role != Role::Api).then(|| JobsOptions { lease, ..JobsOptions::default() });
-    let app = App::start(store, connectors(config, policy.clone())?, jobs).await?;
+    let mut app = App::start(store, connectors(config, policy.clone())?, jobs).await?;
+    app.metrics_token.clone_from(&config.metrics_token);
     let server = if args.role == Role::Worker {
         None
     } else {

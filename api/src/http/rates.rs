@@ -25,9 +25,8 @@ use tokio::time::Instant;
 
 use super::leads::token;
 use super::problem::Problem;
-use origin::Origin;
 
-pub(super) use origin::Peer;
+pub(super) use origin::{Origin, Peer};
 
 /// How often somebody may ask. 0 is no limit.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::measure::{self, OpenConnection, measured};
 use super::problem::Problem;
 use super::rates::{Peer, RateLimits, Rates, limited};
 use super::receive::receive;
@@ -83,9 +84,16 @@ impl Server {
         if let Some(rates) = &limits.rates {
             router = router.layer(from_fn_with_state(Rates::new(rates), limited));
         }
-        let router = router.layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| fault().into_response()));
+        router = router.layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| fault().into_response()));
+        router = router.layer(from_fn(measured));
         let stop = CancellationToken::new();
-        let running = tokio::spawn(serve(listener, router, limits, stop.clone()));
+        let serving = serve(listener, router, limits, stop.clone());
+        let running = tokio::spawn(async move {
+            tokio::select! {
+                () = serving => {}
+                () = measure::keep() => {}
+            }
+        });
         Ok(Self { address, stop, running })
     }
 
@@ -177,7 +185,7 @@ async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, stop
         });
         let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection);
-        let cut = cut.clone();
+        let (cut, open) = (cut.clone(), OpenConnection::new());
         tokio::spawn(async move {
             tokio::select! {
                 ended = connection => {
@@ -187,7 +195,7 @@ async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, stop
                 }
                 () = cut.cancelled() => {}
             }
-            drop(place);
+            drop((place, open));
         });
     }
     drop(listener);

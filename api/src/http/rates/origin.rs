@@ -11,11 +11,11 @@ pub(in crate::http) struct Peer(pub(in crate::http) SocketAddr);
 
 /// An address as it is counted: of IPv6 the first half, since that is what one household or server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Origin(IpAddr);
+pub(in crate::http) struct Origin(IpAddr);
 
 impl Origin {
     /// From where the request comes; `None` for this machine's own, which nobody needs to be kept from.
-    pub(super) fn of(request: &Request, trusted_proxies: &[IpNet]) -> Option<Self> {
+    pub(in crate::http) fn of(request: &Request, trusted_proxies: &[IpNet]) -> Option<Self> {
         let Peer(peer) = request.extensions().get()?;
         let is_trusted = |address: IpAddr| {
             let address = address.to_canonical();
