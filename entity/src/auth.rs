@@ -1,5 +1,7 @@
 //! Who is calling: users with passwords and sessions, sources with API keys. Secrets are stored hashed.
 
+mod together;
+
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -14,6 +16,8 @@ use crate::error::{StoreError, StoreResult};
 use crate::keyring::random_bytes;
 use crate::model::{api_key, session, user_account};
 use crate::store::{Read, Write};
+
+pub(crate) use together::KeyLookups;
 
 /// How long a session lives.
 const SESSION_HOURS: i64 = 12;
@@ -241,7 +245,7 @@ impl crate::Store {
 impl Read {
     async fn source_of_key(&self, key: &str) -> StoreResult<Option<Principal>> {
         let Some((public, secret)) = key.split_once('_') else { return Ok(None) };
-        let row = api_key::Entity::find().filter(api_key::Column::PublicId.eq(public)).one(self.connection()).await?;
+        let row = self.store.key_lookups().find(self.connection(), public).await?;
         let now = self.store.clock().now();
         Ok(row
             .filter(|row| bool::from(row.secret_hash.as_slice().ct_eq(&hash_token(secret))))

@@ -7,7 +7,7 @@ use leadyard_types::{
     AccountId, AccountKind, BuyerId, CampaignId, ComplaintId, ContractId, Currency, LeadId, Money, SaleId, SourceId,
     SupplierId, TransferKind,
 };
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
@@ -63,6 +63,29 @@ pub struct NewTransfer {
     pub idempotency_key: String,
 }
 
+/// What a buyer may still spend in one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalletBalance {
+    /// The wallet.
+    pub account: AccountId,
+    /// Whose it is.
+    pub buyer: BuyerId,
+    /// Its currency.
+    pub currency: Currency,
+    /// Balance less what is held, and the credit limit: minor units.
+    pub available_minor: i64,
+}
+
+/// Read by position: a batch reads hundreds.
+struct BalanceRow(Uuid, Uuid, String, i64);
+
+impl FromQueryResult for BalanceRow {
+    fn from_query_result(row: &QueryResult, _prefix: &str) -> Result<Self, DbErr> {
+        let at = QueryResult::try_get_by_index::<Uuid>;
+        Ok(Self(at(row, 0)?, at(row, 1)?, row.try_get_by_index(2)?, row.try_get_by_index(3)?))
+    }
+}
+
 /// A change of an account's cached figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AccountChange {
@@ -83,6 +106,22 @@ impl Write {
             "SELECT * FROM ledger_account WHERE kind = 'BUYER_WALLET' AND owner_id IN ({{}}) ORDER BY id{lock}"
         );
         self.all_in(&sql, buyers.iter().map(|buyer| Value::from(buyer.0)).collect()).await
+    }
+
+    /// What is in all wallets of some buyers, locked as [`Write::lock_wallets`] locks them.
+    pub async fn lock_balances(&self, buyers: &BTreeSet<BuyerId>) -> StoreResult<Vec<WalletBalance>> {
+        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
+        let sql = format!(
+            "SELECT id, owner_id, currency, balance_minor - held_minor + credit_limit_minor FROM ledger_account
+             WHERE kind = 'BUYER_WALLET' AND owner_id IN ({{}}) ORDER BY id{lock}"
+        );
+        let rows: Vec<BalanceRow> =
+            self.all_in(&sql, buyers.iter().map(|buyer| Value::from(buyer.0)).collect()).await?;
+        let balance = |BalanceRow(account, buyer, currency, available_minor)| {
+            let currency = currency.parse().map_err(StoreError::corrupt)?;
+            Ok(WalletBalance { account: AccountId(account), buyer: BuyerId(buyer), currency, available_minor })
+        };
+        rows.into_iter().map(balance).collect()
     }
 
     /// The accounts of these keys, opened where they do not exist yet.
@@ -203,10 +242,13 @@ impl Write {
             return Ok(());
         }
         self.lock_accounts(changes.iter().map(|(id, _)| **id).collect()).await?;
-        for chunk in changes.chunks(5_000) {
-            self.change_chunk(chunk).await?;
-        }
-        Ok(())
+        let rows = changes.iter().flat_map(|(id, change)| {
+            [Value::from(id.0), Value::from(change.balance_minor), Value::from(change.held_minor)]
+        });
+        let sql = "WITH change (id, balance_minor, held_minor) AS ({})
+             UPDATE ledger_account SET balance_minor = ledger_account.balance_minor + change.balance_minor,
+             held_minor = ledger_account.held_minor + change.held_minor FROM change WHERE ledger_account.id = change.id";
+        self.run_over(sql, 3, rows.collect()).await.map(|_| ())
     }
 
     /// Locks accounts in id order, so that transactions never wait for each other in a ring.
@@ -220,24 +262,6 @@ impl Write {
             .await?;
         }
         Ok(())
-    }
-
-    async fn change_chunk(&self, chunk: &[(&AccountId, &AccountChange)]) -> StoreResult<()> {
-        let when = " WHEN ? THEN CAST(? AS BIGINT)".repeat(chunk.len());
-        let marks = crate::sql::marks(chunk.len());
-        let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 5);
-        for (id, change) in chunk {
-            values.extend([Value::from(id.0), Value::from(change.balance_minor)]);
-        }
-        for (id, change) in chunk {
-            values.extend([Value::from(id.0), Value::from(change.held_minor)]);
-        }
-        values.extend(chunk.iter().map(|(id, _)| Value::from(id.0)));
-        let sql = format!(
-            "UPDATE ledger_account SET balance_minor = balance_minor + CASE id{when} ELSE 0 END,
-             held_minor = held_minor + CASE id{when} ELSE 0 END WHERE id IN ({marks})"
-        );
-        self.run(&sql, values).await.map(|_| ())
     }
 
     /// Changes held amounts only.

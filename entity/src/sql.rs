@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, Iterable, ModelTrait,
-    Statement, Value,
+    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, IntoActiveModel, Iterable,
+    ModelTrait, Statement, Value,
 };
 
 use crate::error::StoreResult;
@@ -13,7 +13,7 @@ use crate::store::Write;
 /// The most values bound in one statement: below SQLite's limit of 32,766 and PostgreSQL's of 65,535.
 const MAX_VALUES: usize = 30_000;
 
-/// The most values of one insert. Longer ones gain nothing, and each that is kept prepared takes more memory.
+/// The most values of one statement over rows. Longer ones gain nothing, and each that is kept prepared takes more memory.
 const INSERTED_VALUES: usize = 4_096;
 
 /// A statement written with `?` for every value, whatever the database.
@@ -76,12 +76,45 @@ impl Write {
 
     /// Reads rows whose key is in a list, in chunks that the database can bind. `sql` holds `{}` for the list.
     pub(crate) async fn all_in<T: FromQueryResult>(&self, sql: &str, keys: Vec<Value>) -> StoreResult<Vec<T>> {
+        self.all_in_with(sql, &[], keys).await
+    }
+
+    /// The same, for a statement that binds other values before the list.
+    pub(crate) async fn all_in_with<T: FromQueryResult>(
+        &self,
+        sql: &str,
+        before: &[Value],
+        keys: Vec<Value>,
+    ) -> StoreResult<Vec<T>> {
         let mut rows = Vec::new();
-        for chunk in keys.chunks(MAX_VALUES) {
+        for chunk in keys.chunks(MAX_VALUES - before.len()) {
             let keys = filled_up(chunk);
-            rows.extend(self.all::<T>(&sql.replacen("{}", &marks(keys.len()), 1), keys).await?);
+            let sql = sql.replacen("{}", &marks(keys.len()), 1);
+            rows.extend(self.all::<T>(&sql, [before, &keys].concat()).await?);
         }
         Ok(rows)
+    }
+
+    /// Runs a statement over rows of `width` values each, as few times as fit. `sql` holds `{}` where the rows stand as a
+    /// query. Answers how many rows it touched.
+    ///
+    /// The rows are filled up to a power of two with empty ones that a limit keeps from being reached: so a statement
+    /// has few lengths, the database keeps each prepared, and one of a length that was not seen before is no slower than
+    /// several short ones.
+    pub(crate) async fn run_over(&self, sql: &str, width: usize, rows: Vec<Value>) -> StoreResult<u64> {
+        let most = statement_rows(usize::MAX, INSERTED_VALUES / width.max(1));
+        let mut touched = 0;
+        for chunk in rows.chunks(most * width.max(1)) {
+            let count = chunk.len() / width.max(1);
+            let size = count.next_power_of_two();
+            let places = vec![format!("({})", marks(width)); size].join(",");
+            let table = format!("SELECT * FROM (VALUES {places}) AS given LIMIT ?");
+            let empty = chunk.iter().take(width).map(Value::as_null).cycle().take((size - count) * width);
+            let limit = Value::from(i64::try_from(count).unwrap_or(i64::MAX));
+            let values = chunk.iter().cloned().chain(empty).chain([limit]).collect();
+            touched += self.run(&sql.replacen("{}", &table, 1), values).await?;
+        }
+        Ok(touched)
     }
 
     /// Inserts whole rows, in few statements.
@@ -89,21 +122,15 @@ impl Write {
     where
         E: EntityTrait,
         E::Model: IntoActiveModel<E::ActiveModel> + ModelTrait<Entity = E>,
-        E::ActiveModel: Send,
     {
-        let most = INSERTED_VALUES / E::Column::iter().count().max(1);
-        let mut left = rows.len();
-        let mut rows = rows.into_iter();
-        while left > 0 {
-            let size = statement_rows(left, most);
-            let chunk: Vec<E::ActiveModel> =
-                rows.by_ref().take(size).map(|row| row.into_active_model().reset_all()).collect();
-            #[cfg(feature = "testing")]
-            self.note(&format!("INSERT INTO {}", E::default().table_name()));
-            self.counted(E::insert_many(chunk).exec_without_returning(&self.transaction).await)?;
-            left -= size;
+        let columns: Vec<String> = E::Column::iter().map(|column| format!("\"{}\"", column.as_str())).collect();
+        let mut values = Vec::with_capacity(rows.len() * columns.len());
+        for row in rows {
+            let mut row = row.into_active_model();
+            values.extend(E::Column::iter().filter_map(|column| row.take(column).into_value()));
         }
-        Ok(())
+        let sql = format!("INSERT INTO {} ({}) {{}}", E::default().table_name(), columns.join(","));
+        self.run_over(&sql, columns.len(), values).await.map(|_| ())
     }
 
     /// Takes the next `count` numbers of a named counter and answers the first. The row stays locked until the
@@ -131,7 +158,7 @@ impl Write {
 
 /// How many of the rows that are left the next statement takes: a power of two. Every length is a statement of its own
 /// that the database keeps prepared, some hundred kilobytes each; powers of two are few, and are used again.
-pub(crate) fn statement_rows(left: usize, most: usize) -> usize {
+fn statement_rows(left: usize, most: usize) -> usize {
     1 << left.min(most).max(1).ilog2()
 }
 

@@ -28,6 +28,9 @@ const SQLITE_READERS: u32 = 8;
 /// What each connection to SQLite keeps of the file in memory at most, as the pragma takes it: 32 MiB. The system's own
 /// cache holds the rest.
 const SQLITE_CACHE: &str = "-32768";
+/// How many rows SQLite's thread may read ahead of who asked: handing over many at once saves waking each other for
+/// every few.
+const SQLITE_ROWS_AHEAD: usize = 1_024;
 /// How long a caller waits for a connection before it is told that the database is not available.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -68,6 +71,7 @@ struct Inner {
     ids: Arc<dyn Ids>,
     statements: Arc<AtomicU64>,
     signals: Signals,
+    key_lookups: crate::auth::KeyLookups,
     #[cfg(feature = "testing")]
     pub(crate) faults: crate::testing::Faults,
 }
@@ -97,6 +101,7 @@ impl Store {
                 ids,
                 statements,
                 signals,
+                key_lookups: crate::auth::KeyLookups::default(),
                 #[cfg(feature = "testing")]
                 faults: crate::testing::Faults::default(),
             }),
@@ -140,6 +145,10 @@ impl Store {
     #[must_use]
     pub fn ids(&self) -> &Arc<dyn Ids> {
         &self.inner.ids
+    }
+
+    pub(crate) fn key_lookups(&self) -> &crate::auth::KeyLookups {
+        &self.inner.key_lookups
     }
 
     /// How many statements this process has sent to the database: what a request costs is counted by it.
@@ -304,6 +313,7 @@ async fn connect_sqlite(url: &str) -> StoreResult<(DatabaseConnection, DatabaseC
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .statement_cache_capacity(512)
+        .row_buffer_size(SQLITE_ROWS_AHEAD)
         .pragma("cache_size", SQLITE_CACHE)
         .pragma("temp_store", "memory")
         .optimize_on_close(true, None);

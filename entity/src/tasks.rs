@@ -29,37 +29,27 @@ pub struct NewTask {
     pub dedupe_key: Option<String>,
 }
 
-/// The most tasks added by one statement: a longer statement gains nothing.
-const TASKS_PER_STATEMENT: usize = 512;
-
 impl Write {
     /// Adds tasks; those whose key is waiting already are left out.
     pub async fn add_tasks(&mut self, tasks: &[NewTask]) -> StoreResult<()> {
         let now = self.store.clock().now();
-        let mut left = tasks;
-        while !left.is_empty() {
-            let (chunk, rest) = left.split_at(crate::sql::statement_rows(left.len(), TASKS_PER_STATEMENT));
-            left = rest;
-            let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 7);
-            for task in chunk {
-                let payload = serde_json::to_string(&task.payload).map_err(StoreError::corrupt)?;
-                values.extend([
-                    Value::from(self.store.ids().uuid()),
-                    task.payload.kind().into(),
-                    task.lane.as_str().into(),
-                    payload.into(),
-                    task.dedupe_key.clone().into(),
-                    task.run_at.into(),
-                    now.into(),
-                ]);
-            }
-            let rows = vec!["(?,?,?,?,?,?,0,?)"; chunk.len()].join(",");
-            let sql = format!(
-                "INSERT INTO task (id, kind, lane, payload, dedupe_key, run_at, attempts, created_at) VALUES {rows}
-                 ON CONFLICT (dedupe_key) DO NOTHING"
-            );
-            self.run(&sql, values).await?;
+        let mut rows: Vec<Value> = Vec::with_capacity(tasks.len() * 8);
+        for task in tasks {
+            let payload = serde_json::to_string(&task.payload).map_err(StoreError::corrupt)?;
+            rows.extend([
+                Value::from(self.store.ids().uuid()),
+                task.payload.kind().into(),
+                task.lane.as_str().into(),
+                payload.into(),
+                task.dedupe_key.clone().into(),
+                task.run_at.into(),
+                0_i64.into(),
+                now.into(),
+            ]);
         }
+        let sql = "INSERT INTO task (id, kind, lane, payload, dedupe_key, run_at, attempts, created_at) {}
+             ON CONFLICT (dedupe_key) DO NOTHING";
+        self.run_over(sql, 8, rows).await?;
         self.tasks += tasks.len();
         Ok(())
     }

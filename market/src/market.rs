@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::placement::{Job, Watch, writer};
 use crate::rules::auction::complaint_ppm;
+use crate::rules::phone;
 use crate::snapshot::Snapshot;
 
 /// How the market runs.
@@ -64,6 +65,8 @@ impl std::fmt::Debug for Market {
 impl Market {
     /// Loads the configuration and starts the writer.
     pub async fn start(store: Store, settings: MarketSettings) -> StoreResult<Arc<Self>> {
+        // Beside reading the configuration: the first lead should not wait for it.
+        tokio::task::spawn_blocking(phone::prepare);
         let snapshot = Arc::new(Snapshot::load(&store).await?);
         let (queue, jobs) = mpsc::channel(settings.queue_leads);
         let market = Arc::new(Self {

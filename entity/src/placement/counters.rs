@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use leadyard_types::{CapPeriod, Timestamp};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
-use crate::model::cap_counter;
 use crate::sql::marks;
 use crate::store::Write;
 
@@ -72,6 +71,27 @@ pub struct CounterUse {
 /// Counters by key.
 pub type Counters = HashMap<CounterKey, CounterUse>;
 
+/// Read by position: a batch reads thousands.
+struct CounterRow {
+    owner_id: Uuid,
+    period: String,
+    starts_at: Timestamp,
+    count: i64,
+    amount_minor: i64,
+}
+
+impl FromQueryResult for CounterRow {
+    fn from_query_result(row: &QueryResult, _prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            owner_id: row.try_get_by_index(0)?,
+            period: row.try_get_by_index(1)?,
+            starts_at: row.try_get_by_index(2)?,
+            count: row.try_get_by_index(3)?,
+            amount_minor: row.try_get_by_index(4)?,
+        })
+    }
+}
+
 #[derive(FromQueryResult)]
 struct Counted {
     owner_id: Uuid,
@@ -89,14 +109,13 @@ impl Write {
             return Ok(counters);
         };
         let owners: std::collections::BTreeSet<Uuid> = wanted.values().map(|key| key.owner.id()).collect();
-        for chunk in owners.into_iter().collect::<Vec<_>>().chunks(10_000) {
-            let sql = format!("SELECT * FROM cap_counter WHERE ends_at >= ? AND owner_id IN ({})", marks(chunk.len()));
-            let values = std::iter::once(Value::from(earliest_end)).chain(chunk.iter().map(|id| Value::from(*id)));
-            for row in self.all::<cap_counter::Model>(&sql, values.collect()).await? {
-                let period: CapPeriod = row.period.parse().map_err(StoreError::corrupt)?;
-                if let Some(key) = wanted.remove(&(row.owner_id, period, row.starts_at)) {
-                    counters.insert(key, CounterUse { count: row.count, amount_minor: row.amount_minor });
-                }
+        let sql = "SELECT owner_id, period, starts_at, count, amount_minor FROM cap_counter
+                   WHERE ends_at >= ? AND owner_id IN ({})";
+        let owners = owners.into_iter().map(Value::from).collect();
+        for row in self.all_in_with::<CounterRow>(sql, &[earliest_end.into()], owners).await? {
+            let period: CapPeriod = row.period.parse().map_err(StoreError::corrupt)?;
+            if let Some(key) = wanted.remove(&(row.owner_id, period, row.starts_at)) {
+                counters.insert(key, CounterUse { count: row.count, amount_minor: row.amount_minor });
             }
         }
         self.count_from_log(wanted.into_values().collect(), &mut counters).await?;
@@ -112,23 +131,19 @@ impl Write {
         for ((column, starts_at, ends_at), keys) in groups {
             let Some((table, _, moment, condition)) = keys.first().map(|key| key.owner.log()) else { continue };
             let amount = if table == "sale" { "COALESCE(SUM(price_minor), 0)" } else { "0" };
-            for chunk in keys.chunks(10_000) {
-                let sql = format!(
-                    "SELECT {column} AS owner_id, COUNT(*) AS count, CAST({amount} AS BIGINT) AS amount_minor FROM {table}
-                     WHERE {condition} AND {moment} >= ? AND {moment} < ? AND {column} IN ({}) GROUP BY {column}",
-                    marks(chunk.len())
-                );
-                let mut values = vec![Value::from(starts_at), Value::from(ends_at)];
-                values.extend(chunk.iter().map(|key| Value::from(key.owner.id())));
-                let counted: HashMap<Uuid, Counted> =
-                    self.all::<Counted>(&sql, values).await?.into_iter().map(|row| (row.owner_id, row)).collect();
-                for key in chunk {
-                    let used = counted.get(&key.owner.id()).map_or_else(CounterUse::default, |row| CounterUse {
-                        count: row.count,
-                        amount_minor: row.amount_minor,
-                    });
-                    counters.insert(*key, used);
-                }
+            let sql = format!(
+                "SELECT {column} AS owner_id, COUNT(*) AS count, CAST({amount} AS BIGINT) AS amount_minor FROM {table}
+                 WHERE {condition} AND {moment} >= ? AND {moment} < ? AND {column} IN ({{}}) GROUP BY {column}"
+            );
+            let owners = keys.iter().map(|key| Value::from(key.owner.id())).collect();
+            let counted: Vec<Counted> = self.all_in_with(&sql, &[starts_at.into(), ends_at.into()], owners).await?;
+            let counted: HashMap<Uuid, Counted> = counted.into_iter().map(|row| (row.owner_id, row)).collect();
+            for key in keys {
+                let used = counted.get(&key.owner.id()).map_or_else(CounterUse::default, |row| CounterUse {
+                    count: row.count,
+                    amount_minor: row.amount_minor,
+                });
+                counters.insert(key, used);
             }
         }
         let rows = missing.iter().filter_map(|key| Some((*key, *counters.get(key)?)));
@@ -137,27 +152,20 @@ impl Write {
 
     /// Adds to counters, creating those that do not exist.
     pub async fn add_to_counters(&self, additions: BTreeMap<CounterKey, CounterUse>) -> StoreResult<()> {
-        let additions: Vec<(CounterKey, CounterUse)> = additions.into_iter().collect();
-        for chunk in additions.chunks(4_000) {
-            let rows = vec!["(?,?,?,?,?,?)"; chunk.len()].join(",");
-            let sql = format!(
-                "INSERT INTO cap_counter (owner_id, period, starts_at, ends_at, count, amount_minor) VALUES {rows}
-                 ON CONFLICT (owner_id, period, starts_at) DO UPDATE SET count = cap_counter.count + excluded.count,
-                 amount_minor = cap_counter.amount_minor + excluded.amount_minor"
-            );
-            let values = chunk.iter().flat_map(|(key, used)| {
-                [
-                    Value::from(key.owner.id()),
-                    key.period.as_str().into(),
-                    key.starts_at.into(),
-                    key.ends_at.into(),
-                    used.count.into(),
-                    used.amount_minor.into(),
-                ]
-            });
-            self.run(&sql, values.collect()).await?;
-        }
-        Ok(())
+        let rows = additions.iter().flat_map(|(key, used)| {
+            [
+                Value::from(key.owner.id()),
+                key.period.as_str().into(),
+                key.starts_at.into(),
+                key.ends_at.into(),
+                used.count.into(),
+                used.amount_minor.into(),
+            ]
+        });
+        let sql = "INSERT INTO cap_counter (owner_id, period, starts_at, ends_at, count, amount_minor) {}
+             ON CONFLICT (owner_id, period, starts_at) DO UPDATE SET count = cap_counter.count + excluded.count,
+             amount_minor = cap_counter.amount_minor + excluded.amount_minor";
+        self.run_over(sql, 6, rows.collect()).await.map(|_| ())
     }
 
     /// Gives capacity back to the buckets that a moment lies in: the original ones, whatever the time is now.

@@ -1,6 +1,6 @@
 //! Writes of a placement transaction, and the leads that are offered again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{AccountId, CampaignId, Fields, LeadId, LeadState, PersonId, Timestamp};
@@ -89,6 +89,7 @@ struct LastEvent {
 impl Write {
     /// Writes a batch of placements in set-based statements; decision numbers are taken last.
     pub async fn apply_placement(&mut self, writes: PlacementWrites) -> StoreResult<()> {
+        let new: HashSet<Uuid> = writes.leads.iter().map(|lead| lead.id).collect();
         self.insert_all::<person::Entity>(writes.people).await?;
         self.insert_all::<lead::Entity>(writes.leads).await?;
         self.insert_all::<lead_fingerprint::Entity>(writes.fingerprints).await?;
@@ -103,7 +104,7 @@ impl Write {
         self.add_to_counters(writes.counters).await?;
         self.save_rotations(writes.rotations).await?;
         self.add_tasks(&writes.tasks).await?;
-        self.append_events(&writes.events).await?;
+        self.append_events_beside(&writes.events, &new).await?;
         for (scope, key) in writes.stale_answers {
             let values = vec![scope.into(), key.to_vec().into()];
             self.run("DELETE FROM idempotency_record WHERE scope = ? AND key = ?", values).await?;
@@ -125,25 +126,24 @@ impl Write {
         self.post_fresh(writes.transfers, changes).await
     }
 
-    /// Moves leads on, one statement per kind of change.
+    /// Moves leads on.
     async fn update_leads(&self, updates: &[LeadUpdate]) -> StoreResult<()> {
         let now = self.store.clock().now();
-        for update in updates {
-            self.run(
-                "UPDATE lead SET state = ?, reason = ?, retry_until = ?, decisions = decisions + 1,
-                 state_since = CASE WHEN state = ? THEN state_since ELSE ? END WHERE id = ?",
-                vec![
-                    update.state.as_str().into(),
-                    update.reason.clone().into(),
-                    update.retry_until.into(),
-                    update.state.as_str().into(),
-                    now.into(),
-                    update.lead_id.0.into(),
-                ],
-            )
-            .await?;
-        }
-        Ok(())
+        let rows = updates.iter().flat_map(|update| {
+            [
+                Value::from(update.lead_id.0),
+                update.state.as_str().into(),
+                update.reason.clone().into(),
+                update.retry_until.into(),
+                now.into(),
+            ]
+        });
+        let sql = "WITH moved (id, state, reason, retry_until, at) AS ({})
+             UPDATE lead SET state = moved.state, reason = moved.reason, retry_until = moved.retry_until,
+             decisions = lead.decisions + 1,
+             state_since = CASE WHEN lead.state = moved.state THEN lead.state_since ELSE moved.at END
+             FROM moved WHERE lead.id = moved.id";
+        self.run_over(sql, 5, rows.collect()).await.map(|_| ())
     }
 
     /// Stores rotations. The caller holds the campaigns.
@@ -166,9 +166,15 @@ impl Write {
         self.append_events(events).await
     }
 
-    /// Adds steps to timelines of leads that the caller holds or has just made.
+    /// Adds steps to timelines of leads that the caller holds.
     pub(crate) async fn append_events(&self, events: &[NewEvent]) -> StoreResult<()> {
-        let leads: BTreeSet<LeadId> = events.iter().map(|event| event.lead_id).collect();
+        self.append_events_beside(events, &HashSet::new()).await
+    }
+
+    /// The same, where the caller has just made these leads: they have no steps yet.
+    async fn append_events_beside(&self, events: &[NewEvent], new: &HashSet<Uuid>) -> StoreResult<()> {
+        let leads: BTreeSet<LeadId> =
+            events.iter().map(|event| event.lead_id).filter(|lead| !new.contains(&lead.0)).collect();
         let last: Vec<LastEvent> = self
             .all_in(
                 "SELECT lead_id, MAX(seq) AS seq FROM lead_event WHERE lead_id IN ({}) GROUP BY lead_id",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use leadyard_entity::ledger::{AccountKey, OPERATOR};
+use leadyard_entity::ledger::{AccountKey, OPERATOR, WalletBalance};
 use leadyard_entity::model::person;
 use leadyard_entity::placement::{
     CapOwner, CounterKey, Counters, FingerprintHit, PriorSale, StoredAnswer, UnsealedLead,
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::Work;
 use crate::market::{ComplaintRates, Market};
-use crate::rules::cap::bucket_of;
+use crate::rules::cap::{Bucket, Buckets};
 use crate::rules::facts::{LeadFacts, Origin, derive};
 use crate::rules::index::Scratch;
 use crate::rules::method::StageState;
@@ -55,7 +55,10 @@ pub(crate) struct Batch<'a> {
     pub(super) sales: HashMap<LeadId, Vec<PriorSale>>,
     pub(super) people: HashMap<IndexHash, person::Model>,
     pub(super) rotations: HashMap<(CampaignId, String), StageState>,
+    /// The rotations that a sale of this batch turned.
+    pub(super) turned: BTreeSet<(CampaignId, String)>,
     pub(super) counters: Counters,
+    pub(super) buckets: Buckets,
     pub(super) wallets: HashMap<(BuyerId, Currency), Wallet>,
     pub(super) accounts: HashMap<AccountKey, AccountId>,
     pub(super) complaint_rates: Arc<ComplaintRates>,
@@ -80,7 +83,8 @@ impl<'a> Batch<'a> {
         let again = relock(transaction, again).await?;
         let campaigns: BTreeSet<CampaignId> = campaigns_of(work, &again);
         let (hits, sales) = load_history(transaction, work, &again).await?;
-        let keys = counter_keys(work, &again, &fits, snapshot, now);
+        let buckets = Buckets::default();
+        let keys = counter_keys(work, &again, &fits, snapshot, now, &buckets);
         let fresh = || work.iter().filter_map(Work::new_lead);
         let keyed: Vec<(String, IndexHash)> = fresh().map(|lead| (lead.scope.clone(), lead.key)).collect();
         Ok(Self {
@@ -91,6 +95,8 @@ impl<'a> Batch<'a> {
             counters: transaction.counters(keys).await?,
             accounts: market.operator_accounts(transaction, work, &again).await?,
             complaint_rates,
+            turned: BTreeSet::new(),
+            buckets,
             hits,
             sales,
             wallets,
@@ -200,13 +206,9 @@ async fn load_wallets(
     transaction: &Write,
     buyers: &BTreeSet<BuyerId>,
 ) -> StoreResult<HashMap<(BuyerId, Currency), Wallet>> {
-    let mut wallets = HashMap::with_capacity(buyers.len());
-    for row in transaction.lock_wallets(buyers).await? {
-        let currency: Currency = row.currency.parse().map_err(StoreError::corrupt)?;
-        let available_minor = row.balance_minor - row.held_minor + row.credit_limit_minor;
-        wallets.insert((BuyerId(row.owner_id), currency), Wallet { account: AccountId(row.id), available_minor });
-    }
-    Ok(wallets)
+    let balances = transaction.lock_balances(buyers).await?.into_iter();
+    let wallet = |row: WalletBalance| Wallet { account: row.account, available_minor: row.available_minor };
+    Ok(balances.map(|row| ((row.buyer, row.currency), wallet(row))).collect())
 }
 
 /// Locks leads that are offered again, after the wallets, and takes their state as it is now.
@@ -266,31 +268,32 @@ fn counter_keys(
     fits: &[Vec<Fit>],
     snapshot: &Snapshot,
     now: Timestamp,
-) -> BTreeSet<CounterKey> {
-    let mut keys = BTreeSet::new();
+    buckets: &Buckets,
+) -> HashSet<CounterKey> {
+    let mut keys = HashSet::new();
+    let mut add = |owner, caps: &[Cap], at, zone| {
+        keys.extend(caps.iter().map(|cap| counter_key(owner, buckets.of(cap.period, at, zone))));
+    };
     for lead in work.iter().filter_map(Work::new_lead) {
-        let owner = CapOwner::Source(lead.source.id.0);
         let zone = lead.campaign.terms.time_zone;
-        keys.extend(lead.source.terms.caps.iter().map(|cap| counter_key(owner, cap, lead.received_at, zone)));
+        add(CapOwner::Source(lead.source.id.0), &lead.source.terms.caps, lead.received_at, zone);
     }
     for campaign in campaigns_of(work, again).iter().filter_map(|id| snapshot.campaigns.get(id)) {
-        let owner = CapOwner::Campaign(campaign.id.0);
-        keys.extend(campaign.terms.caps.iter().map(|cap| counter_key(owner, cap, now, campaign.terms.time_zone)));
+        add(CapOwner::Campaign(campaign.id.0), &campaign.terms.caps, now, campaign.terms.time_zone);
     }
-    for (contract, buyer) in fits.iter().flatten() {
+    // The same contracts fit lead after lead.
+    let mut seen = HashSet::new();
+    for (contract, buyer) in fits.iter().flatten().filter(|(contract, _)| seen.insert(contract.id)) {
         let zone = buyer.terms.time_zone;
-        let owner = CapOwner::Contract(contract.id.0);
-        keys.extend(contract.terms.caps.iter().map(|cap| counter_key(owner, cap, now, zone)));
-        let owner = CapOwner::Buyer(buyer.id.0);
-        keys.extend(buyer.terms.caps.iter().map(|cap| counter_key(owner, cap, now, zone)));
+        add(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone);
+        add(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone);
     }
     keys
 }
 
-/// The counter that a cap reads at a moment.
-pub(super) fn counter_key(owner: CapOwner, cap: &Cap, at: Timestamp, zone: chrono_tz::Tz) -> CounterKey {
-    let bucket = bucket_of(cap.period, at, zone);
-    CounterKey { owner, period: cap.period, starts_at: bucket.starts_at, ends_at: bucket.ends_at }
+/// The counter of a bucket.
+pub(super) fn counter_key(owner: CapOwner, bucket: Bucket) -> CounterKey {
+    CounterKey { owner, period: bucket.period, starts_at: bucket.starts_at, ends_at: bucket.ends_at }
 }
 
 impl Market {

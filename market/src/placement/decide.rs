@@ -19,7 +19,7 @@ use crate::asking::Asked;
 use crate::eligibility;
 use crate::intake::{IntakeError, Prepared, SAME_BODY_SECONDS, body_scope};
 use crate::rules::auction::complaint_ppm;
-use crate::rules::cap::{self, CapUse, bucket_of};
+use crate::rules::cap::{self, CapUse};
 use crate::rules::duplicate::{self, Hit};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_accepted;
@@ -90,6 +90,11 @@ impl Batch<'_> {
                 Work::New(lead) => self.decide_new(index, lead, &mut writes)?,
                 Work::Again(id, asked) => self.decide_again(index, *id, asked, &mut writes)?,
             });
+        }
+        for key in std::mem::take(&mut self.turned) {
+            if let Some(rotation) = self.rotations.get(&key) {
+                writes.rotations.insert(key, serde_json::to_string(rotation).map_err(StoreError::corrupt)?);
+            }
         }
         Ok((writes, answers))
     }
@@ -195,8 +200,8 @@ impl Batch<'_> {
     pub(super) fn uses(&self, owner: CapOwner, caps: &[Cap], at: Timestamp, zone: chrono_tz::Tz) -> Vec<CapUse> {
         caps.iter()
             .map(|cap| {
-                let used = self.counters.get(&counter_key(owner, cap, at, zone)).copied().unwrap_or_default();
-                let bucket = bucket_of(cap.period, at, zone);
+                let bucket = self.buckets.of(cap.period, at, zone);
+                let used = self.counters.get(&counter_key(owner, bucket)).copied().unwrap_or_default();
                 CapUse { cap: *cap, bucket, count: used.count, amount_minor: used.amount_minor }
             })
             .collect()
@@ -290,10 +295,12 @@ impl Batch<'_> {
     pub(super) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
         let (campaign, now) = (subject.campaign, self.now);
         let known = self.leads_of_same_person(subject);
-        let candidates = fits.iter().map(|fit| self.candidate(subject, fit, &known)).collect();
+        let candidates: Vec<Candidate> = fits.iter().map(|fit| self.candidate(subject, fit, &known)).collect();
         let stages = campaign.terms.stages.clone();
         let rotations = stages.iter().filter_map(|stage| {
-            Some((stage.key.clone(), self.rotations.get(&(campaign.id, stage.key.clone()))?.clone()))
+            let rotation = self.rotations.get(&(campaign.id, stage.key.clone()))?;
+            let members = candidates.iter().filter(|candidate| candidate.stage == stage.key);
+            Some((stage.key.clone(), rotation.among(members.map(|candidate| candidate.contract_id))))
         });
         let taken =
             subject.own_sales.iter().filter(|sale| sale.state.occupies() || sale.state == SaleState::UnknownExpired);

@@ -16,6 +16,7 @@ use leadyard_types::{
     AccountId, AccountKind, BidSeen, Cap, Check, ContractId, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId,
     LeadState, Method, Money, PersonId, SaleId, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
 };
+use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -71,6 +72,15 @@ pub(super) struct Outcome {
     pub(super) retry_until: Option<Timestamp>,
 }
 
+/// What a decision stores of what it saw.
+#[derive(Serialize)]
+struct Seen<'a> {
+    input: &'a RoutingInput,
+    country: &'a str,
+    state: Option<&'a str>,
+    centre: Option<[f64; 2]>,
+}
+
 impl Batch<'_> {
     /// Routes a lead and writes the decision with everything that follows from it.
     pub(super) fn place(
@@ -95,7 +105,7 @@ impl Batch<'_> {
             }
             self.write_sale(subject, &fits[winner.position], sale, writes);
         }
-        self.turn_rotations(subject, &input, &routing, writes)?;
+        self.turn_rotations(subject, &input, &routing);
         Ok(placed)
     }
 
@@ -109,12 +119,12 @@ impl Batch<'_> {
     ) -> StoreResult<()> {
         let outcome = outcome_word(input, routing);
         // Where the lead lies was derived from postal data; it is stored so that a replay sees the same.
-        let seen = json!({
-            "input": input,
-            "country": subject.facts.country,
-            "state": subject.facts.state,
-            "centre": subject.facts.centre.map(|centre| [centre.latitude, centre.longitude]),
-        });
+        let seen = Seen {
+            input,
+            country: &subject.facts.country,
+            state: subject.facts.state.as_deref(),
+            centre: subject.facts.centre.map(|centre| [centre.latitude, centre.longitude]),
+        };
         writes.decisions.push(decision::Model {
             id,
             no: 0,
@@ -213,7 +223,7 @@ impl Batch<'_> {
         writes: &mut PlacementWrites,
     ) {
         for cap in caps {
-            let key = counter_key(owner, cap, at, zone);
+            let key = counter_key(owner, self.buckets.of(cap.period, at, zone));
             for used in [self.counters.entry(key).or_default(), writes.counters.entry(key).or_default()] {
                 used.count += 1;
                 used.amount_minor += amount_minor;
@@ -358,13 +368,7 @@ impl Batch<'_> {
     }
 
     /// Only a sale turns a stage's rotation; a sale whose verdict is awaited turns it when it is accepted.
-    fn turn_rotations(
-        &mut self,
-        subject: &Subject<'_>,
-        input: &RoutingInput,
-        routing: &Routing,
-        writes: &mut PlacementWrites,
-    ) -> StoreResult<()> {
+    fn turn_rotations(&mut self, subject: &Subject<'_>, input: &RoutingInput, routing: &Routing) {
         for winner in &routing.winners {
             let candidate = &input.candidates[winner.position];
             let Some(stage) = input.stages.iter().find(|stage| stage.key == candidate.stage) else { continue };
@@ -375,9 +379,8 @@ impl Batch<'_> {
             let key = (subject.campaign.id, candidate.stage.clone());
             let rotation = self.rotations.entry(key.clone()).or_default();
             input.turn(stage, &routing.verdicts, rotation, candidate.contract_id);
-            writes.rotations.insert(key, serde_json::to_string(rotation).map_err(StoreError::corrupt)?);
+            self.turned.insert(key);
         }
-        Ok(())
     }
 
     /// Where the lead goes: sold, awaiting, queued for its window, or unsold.

@@ -4,6 +4,9 @@
 //! local midnight (weeks on Monday), and the buckets of a period follow each other without gap or overlap even where
 //! clocks change.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use leadyard_types::decision::Seen;
@@ -43,6 +46,22 @@ pub fn bucket_of(period: CapPeriod, at: Timestamp, tz: Tz) -> Bucket {
         CapPeriod::Total => for_ever(),
     };
     Bucket { period, starts_at, ends_at }
+}
+
+/// Buckets that were asked for before, so that thousands of caps of one moment are one look at the calendar.
+#[derive(Debug, Default)]
+pub struct Buckets(RefCell<HashMap<(CapPeriod, Tz), Bucket>>);
+
+impl Buckets {
+    /// [`bucket_of`], remembered: buckets do not overlap, so one that holds the moment is the moment's.
+    pub fn of(&self, period: CapPeriod, at: Timestamp, tz: Tz) -> Bucket {
+        let mut known = self.0.borrow_mut();
+        let bucket = known.entry((period, tz)).or_insert_with(|| bucket_of(period, at, tz));
+        if !(bucket.starts_at <= at && at < bucket.ends_at) {
+            *bucket = bucket_of(period, at, tz);
+        }
+        *bucket
+    }
 }
 
 /// The clock hour. A change of clocks within it ends it: the doubled hour of autumn is two buckets.
@@ -229,6 +248,19 @@ mod tests {
     ];
 
     proptest! {
+        /// What is remembered is what would be found, whatever moments are asked for in whatever order.
+        #[test]
+        fn remembered_buckets_are_the_moments_own(
+            asked in prop::collection::vec((0..ZONES.len(), 0..CapPeriod::ALL.len(), 0i64..200_000), 1..40),
+        ) {
+            let buckets = Buckets::default();
+            for (zone, period, minute) in asked {
+                let (zone, period) = (ZONES[zone], CapPeriod::ALL[period]);
+                let at = DateTime::from_timestamp(1_774_000_000 + 60 * minute, 0).unwrap();
+                prop_assert_eq!(buckets.of(period, at, zone), bucket_of(period, at, zone));
+            }
+        }
+
         /// Buckets hold their moment and follow each other without gap or overlap, in every zone.
         #[test]
         fn buckets_part_time_without_gap_or_overlap(

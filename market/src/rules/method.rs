@@ -91,6 +91,13 @@ impl StageState {
         Member { contract_id, priority, weight, created_at, sold: known.sold, last_sale_no: known.last_sale_no }
     }
 
+    /// The state as far as the order among these contracts depends on it: what a decision among them stores.
+    #[must_use]
+    pub fn among(&self, contracts: impl IntoIterator<Item = ContractId>) -> Self {
+        let known = |id| Some((id, *self.members.get(&id)?));
+        Self { sale_no: self.sale_no, run: self.run, members: contracts.into_iter().filter_map(known).collect() }
+    }
+
     /// A sale was made: `eligible` are the contracts that could have bought (those that refused the lead, or had it before,
     /// left out), `winner` the one that did. A shared lead has several `places`, and each that is sold is a sale, among
     /// the same eligible contracts. Returns the contracts whose state changed, ascending.

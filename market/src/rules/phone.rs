@@ -19,6 +19,12 @@ pub fn e164(country: &str, written: &str) -> Option<String> {
     number.is_valid().then(|| number.format_as(PhoneNumberFormat::E164).into_owned())
 }
 
+/// Reads the rules of all countries, which the first number would wait for.
+pub fn prepare() {
+    // Any number: only that the rules are read matters.
+    let _ = e164("DE", "+49 30 123456");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -57,14 +57,19 @@ pub struct Candidate {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub complaint_ppm: u32,
     /// The rule that set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_rule: Option<String>,
     /// Why the person cannot be sold to this buyer or group, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub already_sold: Option<Refusal>,
     /// Why the consent does not do, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Refusal>,
     /// The contract's caps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contract_caps: Vec<CapUse>,
     /// Its buyer's caps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buyer_caps: Vec<CapUse>,
     /// What its buyer may still spend, minor units.
     pub available_minor: i64,

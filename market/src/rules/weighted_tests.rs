@@ -39,7 +39,13 @@ impl Market {
     /// Sells one lead, asserts the promise, returns the buyer.
     fn sell(&mut self, set: &[(usize, u32)]) -> usize {
         let eligible = self.members(set);
-        let (winner, weight) = set[order_of(Method::Weighted, &eligible, &self.state)[0]];
+        let order = order_of(Method::Weighted, &eligible, &self.state);
+        // What a decision stores is enough to order the same again.
+        assert_eq!(
+            order,
+            order_of(Method::Weighted, &eligible, &self.state.among(eligible.iter().map(|member| member.contract_id)))
+        );
+        let (winner, weight) = set[order[0]];
         assert!(weight > 0, "weight 0 never");
         self.state.on_sale(Method::Weighted, &eligible, 1, id(winner));
         if self.run_set != set {
