@@ -20,6 +20,10 @@ const CLAIM_MAX: usize = 512;
 /// A claim for one place costs as much as one for a hundred: where only few are free, more are awaited for a moment.
 const GATHER: Duration = Duration::from_millis(1);
 
+/// The pause before another look at tasks that are due and could not be had: what one process lets go of after a look,
+/// nobody announces to the others.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// The pause before another attempt to listen.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
@@ -36,22 +40,27 @@ pub(crate) async fn run(shared: Arc<Shared>, tasks: mpsc::Sender<Claimed>, stop:
         if free > 0 && free < shared.options.concurrency / 4 {
             tokio::time::sleep(GATHER).await;
         }
-        let claimed = match claim(&shared, lease_id).await {
-            Ok(claimed) => claimed,
+        let found = match claim(&shared, lease_id).await {
+            Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "tasks could not be claimed; trying again");
-                Vec::new()
+                Found::Nothing
             }
         };
-        if claimed.is_empty() {
+        let pause = match found {
+            Found::Tasks(_) => None,
+            Found::Taken => Some(shared.options.poll.min(LOOK_AGAIN)),
+            Found::Nothing => Some(shared.options.poll),
+        };
+        if let Some(pause) = pause {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = shared.market().store().tasks_due().notified() => {}
                 () = shared.freed.notified() => {}
-                () = tokio::time::sleep(shared.options.poll) => {}
+                () = tokio::time::sleep(pause) => {}
             }
-            continue;
         }
+        let Found::Tasks(claimed) = found else { continue };
         lease_id = shared.market().ids().uuid();
         for task in claimed {
             // The channel has room for every place, so this never waits.
@@ -63,16 +72,26 @@ pub(crate) async fn run(shared: Arc<Shared>, tasks: mpsc::Sender<Claimed>, stop:
     beat.over(&shared).await;
 }
 
-async fn claim(shared: &Shared, lease_id: uuid::Uuid) -> StoreResult<Vec<Claimed>> {
+/// What a claim came to.
+enum Found {
+    /// Nothing is due, or there is no place for it.
+    Nothing,
+    /// Something is due, and not to be had: another process is just claiming, or its lane is full.
+    Taken,
+    /// Tasks, leased.
+    Tasks(Vec<Claimed>),
+}
+
+async fn claim(shared: &Shared, lease_id: uuid::Uuid) -> StoreResult<Found> {
     let free = shared.free_places().min(CLAIM_MAX);
     if free == 0 {
-        return Ok(Vec::new());
+        return Ok(Found::Nothing);
     }
     // A reader first: an idle market takes no write lock.
     let (store, now) = (shared.market().store(), shared.market().clock().now());
     let next = store.read(DELIVER).next_task_at().await?;
     if next.is_none_or(|due| due > now) {
-        return Ok(Vec::new());
+        return Ok(Found::Nothing);
     }
     let troubled = shared.lanes().troubled();
     if !troubled.is_empty() {
@@ -98,7 +117,7 @@ async fn claim(shared: &Shared, lease_id: uuid::Uuid) -> StoreResult<Vec<Claimed
     let claimed = write.claim(&claim).await?;
     if claimed.is_empty() && parked.is_empty() {
         write.rollback().await?;
-        return Ok(claimed);
+        return Ok(Found::Taken);
     }
     // In hand before the commit: nobody may believe that nothing is due and nothing runs.
     {
@@ -110,7 +129,7 @@ async fn claim(shared: &Shared, lease_id: uuid::Uuid) -> StoreResult<Vec<Claimed
         return Err(error);
     }
     metrics::counter!("leadyard_tasks_claimed_total").increment(claimed.len() as u64);
-    Ok(claimed)
+    Ok(if claimed.is_empty() { Found::Taken } else { Found::Tasks(claimed) })
 }
 
 /// Listens to other processes until the stop: what they add is claimed at once. Where that fails the claimer looks by

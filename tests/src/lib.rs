@@ -116,7 +116,7 @@ where
     async move {
         let held = async {
             while !condition().await {
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         assert!(tokio::time::timeout(BOUND, held).await.is_ok(), "{place}: it never came to this: {what}");

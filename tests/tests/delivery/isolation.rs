@@ -11,7 +11,7 @@ use crate::{buyer, deliveries_of, offer, start, totals};
 /// before any of theirs has ended, and none of them has more in hand than it may.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_destination_delays_nobody_else() {
-    const LEADS: usize = 30;
+    const LEADS: usize = 18;
     on_both(async |database| {
         let mut app = start(database).await;
         let market = app.market(Selling { method: Method::RoundRobin, ..Selling::default() }).await;

@@ -46,6 +46,27 @@ async fn a_commit_wakes_its_own_workers() {
     .await;
 }
 
+/// A claim looks at more tasks than it takes, and what it looks at is hidden from other processes for that moment: they
+/// look again soon.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_only_looked_at_is_found() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let mut app = start(database).await;
+    let market = app.market(Selling::default()).await;
+    buyer(&app, &market, "a", terms(1_000)).await;
+    app.rest().await;
+    send(&app, &market, 0..1, "sold").await;
+    let looking = app.store().write(OPERATE).await.unwrap();
+    assert_eq!(looking.plant("SELECT id FROM task FOR UPDATE").await.unwrap(), 1);
+    let worker = app.another_process(Some(DEAF)).await;
+    let (store, started) = (worker.market.store().clone(), worker.market.store().statements());
+    eventually("it has looked", async || store.statements() >= started + 12).await;
+    looking.rollback().await.unwrap();
+    eventually("the lead arrives", async || app.receiver.received() == 1).await;
+    worker.stop().await;
+    app.finish().await;
+}
+
 /// A task that one process adds wakes the workers of another, also after they lost their connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_wakes_the_workers_of_other_processes() {
