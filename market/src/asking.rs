@@ -94,10 +94,10 @@ impl Market {
             let transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
             if transaction.config_version().await? != snapshot.version {
                 transaction.rollback().await?;
-                let fresh = self.refresh().await?;
-                self.prepare_again(work, &fresh);
+                self.refresh().await?;
                 continue;
             }
+            self.prepare_again(work, &snapshot);
             let screened = Batch::load(self, &transaction, &snapshot, work, rates).await?.screen()?;
             transaction.rollback().await?;
             return Ok(screened);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadyard_entity::configuration::ConfigVersion;
 use leadyard_entity::{IndexHash, Keyring, StoreError};
 use leadyard_types::{
     Check, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState, Principal, Refusal,
@@ -55,6 +56,8 @@ pub(crate) struct Prepared {
     pub(crate) problems: Vec<FieldProblem>,
     pub(crate) consent_refusal: Option<Refusal>,
     pub(crate) facts: LeadFacts,
+    /// The configuration all this was said by.
+    pub(crate) version: ConfigVersion,
     pub(crate) fingerprints: Vec<IndexHash>,
     pub(crate) contacts: Vec<IndexHash>,
     pub(crate) identity: Option<IndexHash>,
@@ -157,6 +160,7 @@ pub(crate) fn prepare(
     };
     Ok(Prepared {
         received_at: now,
+        version: snapshot.version,
         source_refusal: source_refusal(&source, &campaign, now),
         problems,
         consent_refusal,

@@ -97,10 +97,11 @@ impl Market {
             let mut transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
             if transaction.config_version().await? != snapshot.version {
                 transaction.rollback().await?;
-                let fresh = self.refresh().await?;
-                self.prepare_again(work, &fresh);
+                self.refresh().await?;
                 continue;
             }
+            // What was said of a lead by an older configuration is said again: an edit acts at once.
+            self.prepare_again(work, &snapshot);
             let batch = Batch::load(self, &transaction, &snapshot, work, rates).await?;
             let loaded = self.watched(Step::Load, began);
             let accounts = batch.accounts.clone();
@@ -130,10 +131,12 @@ impl Market {
         self.watch.times()
     }
 
-    /// Prepares new leads against a newer configuration, keeping the moment they arrived.
+    /// Prepares leads that an older configuration prepared, keeping the moment they arrived.
     pub(crate) fn prepare_again(&self, work: &mut [Work], snapshot: &Arc<Snapshot>) {
         for work in work {
-            if let Work::New(prepared) = work {
+            if let Work::New(prepared) = work
+                && prepared.version != snapshot.version
+            {
                 let (draft, received_at) = (prepared.draft.clone(), prepared.received_at);
                 if let Ok(fresh) = prepare(snapshot, self.store.keyring(), draft, received_at) {
                     let asked = std::mem::take(&mut prepared.asked);

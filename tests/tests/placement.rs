@@ -90,6 +90,41 @@ async fn caps_follow_the_day_and_the_edit() {
     }
 }
 
+/// A change of the configuration acts on leads that wait already, the one whose turn it is and those behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_acts_on_leads_that_wait() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let market = app.market(Selling::default()).await;
+        let buyer = app.buyer("Buyer", 1_000_000, vec![]).await;
+        app.contract(market.campaign_id, buyer, "a", terms(1_000)).await;
+        assert_eq!(send(&app, &market.key, 1).await, 1);
+        // Everybody waits for this transaction: the edit, then a lead, then another behind it in the queue.
+        let blocking = app.store().write(OPERATE).await.unwrap();
+        blocking.touch_configuration().await.unwrap();
+        let mut waiting = tokio::task::JoinSet::new();
+        let (setup, source_id) = (app.setup(), market.source_id);
+        waiting.spawn(async move {
+            setup.set_source_status(source_id, 1, leadyard_types::Status::Paused).await.unwrap();
+            "paused".to_owned()
+        });
+        for number in [1, 2] {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            let client = app.client(&market.key);
+            waiting.spawn(async move {
+                let (_, answer) = client.send_json("/v1/leads", &lead(number), None).await.unwrap();
+                answer["check"].as_str().unwrap_or("none").to_owned()
+            });
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        blocking.rollback().await.unwrap();
+        let mut seen = waiting.join_all().await;
+        seen.sort();
+        assert_eq!(seen, ["SOURCE", "SOURCE", "paused"]);
+        app.finish().await;
+    }
+}
+
 /// A shared lead goes to at most so many different buyers, each once; a share is paid to the supplier for each.
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_leads_go_to_different_buyers() {
