@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::eligibility;
 use crate::market::Market;
 use crate::rules::facts::{Centre, LeadFacts, Origin, derive};
-use crate::rules::routing::{RULES_VERSION, RoutingInput, RunnerUp, route};
+use crate::rules::routing::{RULES_VERSION, RoutingInput, RunnerUp, add_counterfactuals, route};
 pub(crate) use history::History;
 
 /// What a decision stored.
@@ -161,7 +161,8 @@ impl Market {
             return Ok(explained);
         }
         let stored: Stored = serde_json::from_str(&decision.data).map_err(StoreError::corrupt)?;
-        let routing = route(&stored.input);
+        let mut routing = route(&stored.input);
+        add_counterfactuals(&stored.input, &mut routing.verdicts);
         explained.runner_up = routing.runner_up;
         let mut verdicts: HashMap<_, ContractVerdict> =
             routing.verdicts.into_iter().map(|verdict| (verdict.contract_id, verdict)).collect();

@@ -248,6 +248,23 @@ impl Summary {
         Ok(())
     }
 
+    /// The sums of each currency; those of the whole count minor units of every currency alike, and serve to compare
+    /// runs only.
+    fn by_currency(&self) -> Value {
+        let mut sums: std::collections::BTreeMap<&str, [i64; 4]> = std::collections::BTreeMap::new();
+        for line in &self.profit {
+            let sum = sums.entry(line.currency.as_str()).or_default();
+            let figures = [line.revenue_minor, line.credits_minor, line.payout_minor, line.profit_minor()];
+            sum.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+        }
+        let named = sums.into_iter().map(|(currency, [revenue, credits, payout, profit])| {
+            let figures = json!({ "revenue_minor": revenue, "credits_minor": credits, "payout_minor": payout,
+                "profit_minor": profit });
+            (currency.to_owned(), figures)
+        });
+        Value::Object(named.collect())
+    }
+
     fn json(&self) -> Value {
         let totals = &self.totals;
         let sum = |of: fn(&leadyard_entity::reports::ProfitLine) -> i64| self.profit.iter().map(of).sum::<i64>();
@@ -259,6 +276,7 @@ impl Summary {
             "credits_minor": sum(|line| line.credits_minor),
             "revenue_minor": sum(|line| line.revenue_minor), "payout_minor": sum(|line| line.payout_minor),
             "profit_minor": sum(leadyard_entity::reports::ProfitLine::profit_minor),
+            "by_currency": self.by_currency(),
             "deliveries": { "accepted": totals.accepted, "failed": totals.failed, "pending": totals.pending },
             "ledger_sum": self.report.ledger_sum, "books_ok": self.report.ok,
             "duration_ms": u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),

@@ -156,6 +156,28 @@ pub fn route(input: &RoutingInput) -> Routing {
     run.finish()
 }
 
+/// Says of every refusal by a cap or the balance whether it alone stood in the way. Only explanations ask.
+pub fn add_counterfactuals(input: &RoutingInput, verdicts: &mut [ContractVerdict]) {
+    let uncapped = RoutingInput { campaign_caps: Vec::new(), candidates: Vec::new(), ..input.clone() };
+    for (candidate, verdict) in input.candidates.iter().zip(verdicts) {
+        let Some(refusal) = &mut verdict.refusal else { continue };
+        let eligible = match refusal.check {
+            Check::Caps => {
+                let free = Candidate { contract_caps: Vec::new(), buyer_caps: Vec::new(), ..candidate.clone() };
+                Run::new(&uncapped).refusal(&free).is_none()
+            }
+            Check::Balance => {
+                let rich = Candidate { available_minor: i64::MAX, ..candidate.clone() };
+                Run::new(input).refusal(&rich).is_none()
+            }
+            _ => false,
+        };
+        if eligible {
+            *refusal = refusal.clone().seeing("but for this", "eligible");
+        }
+    }
+}
+
 struct Run<'a> {
     input: &'a RoutingInput,
     slots: u8,

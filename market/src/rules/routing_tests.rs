@@ -20,7 +20,6 @@ fn candidate(number: u128, group: u128, weight: u32) -> Candidate {
         verdict: Verdict::None,
         price: Money::new(1_000, Currency::EUR),
         price_rule: None,
-
         shared_minor: Vec::new(),
         asks: false,
         bid: None,
@@ -38,7 +37,6 @@ fn input(max: u8, method: Method, candidates: Vec<Candidate>) -> RoutingInput {
         sale_mode: SaleMode::Shared { max },
         legs_taken: 0,
         floor_minor: 0,
-
         promise_minor: None,
         campaign_caps: Vec::new(),
         stages: vec![Stage::new(STAGE, method)],
@@ -197,4 +195,29 @@ fn targets(weights: &[u32], places: usize) -> Vec<(i128, i128)> {
         }
         over.into_iter().for_each(|at| full[at] = true);
     }
+}
+
+/// A cap or the balance that alone stood in the way is told to have done so; one that did not, is not.
+#[test]
+fn what_alone_stood_in_the_way_is_told() {
+    let period = CapPeriod::Day;
+    let full = |count| CapUse {
+        cap: Cap { period, count: Some(1), amount_minor: None },
+        bucket: bucket_of(period, Timestamp::UNIX_EPOCH, chrono_tz::Tz::UTC),
+        count,
+        amount_minor: 0,
+    };
+    let capped = Candidate { contract_caps: vec![full(1)], ..candidate(1, 1, 1) };
+    let poor = Candidate { available_minor: 0, ..candidate(2, 2, 1) };
+    let both = Candidate { buyer_caps: vec![full(1)], available_minor: 0, ..candidate(3, 3, 1) };
+    let mut input = input(3, Method::Waterfall, vec![capped, poor, both, candidate(4, 4, 1)]);
+    let told = |input: &RoutingInput| -> Vec<bool> {
+        let mut verdicts = route(input).verdicts;
+        add_counterfactuals(input, &mut verdicts);
+        let alone = |refusal: &Refusal| refusal.seen.iter().any(|seen| seen.name == "but for this");
+        verdicts.iter().map(|verdict| verdict.refusal.as_ref().is_some_and(alone)).collect()
+    };
+    assert_eq!(told(&input), [true, true, false, false]);
+    input.campaign_caps = vec![full(1)];
+    assert_eq!(told(&input), [true, false, false, true], "the campaign's cap refuses them all");
 }
