@@ -297,6 +297,7 @@ fn counter_keys(
     for (contract, buyer) in fits.iter().flatten().filter(|(contract, _)| seen.insert(contract.id)) {
         let zone = buyer.terms.time_zone;
         add(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone);
+        add(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone);
         add(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone);
     }
     keys

@@ -211,8 +211,11 @@ impl Batch<'_> {
             wallet.available_minor -= sale.price_minor;
         }
         let (now, campaign) = (self.now, subject.campaign);
-        let owners: [(CapOwner, &[Cap], chrono_tz::Tz); 3] = [
+        // A bucket that operator and buyer both cap is one counter, and counts once.
+        let further = contract.own.as_ref().map_or(&[][..], |own| &own.further);
+        let owners: [(CapOwner, &[Cap], chrono_tz::Tz); 4] = [
             (CapOwner::Contract(contract.id.0), &contract.terms.caps, buyer.terms.time_zone),
+            (CapOwner::Contract(contract.id.0), further, buyer.terms.time_zone),
             (CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, buyer.terms.time_zone),
             (CapOwner::Campaign(campaign.id.0), &campaign.terms.caps, campaign.terms.time_zone),
         ];

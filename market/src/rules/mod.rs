@@ -5,6 +5,7 @@
 
 pub mod auction;
 pub mod best;
+pub mod bounds;
 pub mod cap;
 pub mod complaint;
 pub mod consent;
