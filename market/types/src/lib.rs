@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod money;
 pub mod principal;
 pub mod sale;
+pub mod split;
 pub mod task;
 pub mod terms;
 pub mod time;
@@ -31,6 +32,7 @@ pub use ledger::{AccountKind, TransferKind};
 pub use money::{Currency, Money, Percent};
 pub use principal::{Principal, Role, SystemTask};
 pub use sale::{SaleState, Verdict};
+pub use split::{Plan, PlanDrawn, PlanSeen, StageSplit};
 pub use task::TaskPayload;
 pub use terms::{
     BuyerTerms, CampaignTerms, Cap, CapPeriod, ContractTerms, CostModel, Method, PriceRule, SaleMode, Schedule,
