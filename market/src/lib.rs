@@ -11,6 +11,7 @@ pub mod complaints;
 pub mod delivery;
 pub mod doctor;
 pub mod eligibility;
+pub mod experiment;
 pub mod explain;
 pub mod finance;
 pub mod import;

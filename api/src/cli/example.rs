@@ -160,6 +160,7 @@ fn bank_terms() -> CampaignTerms {
         time_zone: chrono_tz::Tz::Europe__Lisbon,
         sale_mode: SaleMode::Exclusive,
         stages: vec![Stage::new("main", Method::Waterfall)],
+        split: None,
         floor_minor: 300,
         consent: ConsentPolicy { required: true, max_age_hours: None, purposes: vec!["contact_by_phone".into()] },
         duplicates: DuplicatePolicy {

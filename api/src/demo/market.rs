@@ -154,6 +154,7 @@ impl Maker<'_> {
             time_zone,
             sale_mode,
             stages: vec![Stage::new("main", method), Stage::new("rest", Method::Waterfall)],
+            split: None,
             floor_minor: 300,
             consent: ConsentPolicy {
                 required: true,

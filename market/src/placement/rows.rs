@@ -14,7 +14,8 @@ use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{
     AccountId, AccountKind, BidSeen, Cap, Check, ContractId, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId,
-    LeadState, Method, Money, PersonId, SaleId, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
+    LeadState, Method, Money, PersonId, Plan, PlanSeen, SaleId, SaleState, TaskPayload, Timestamp, TransferKind,
+    Verdict,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -28,6 +29,7 @@ use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
 use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, Winner, route};
+use crate::rules::split::plan_of;
 use crate::snapshot::{Campaign, Fit, Source};
 
 /// A lead that is routed.
@@ -45,6 +47,18 @@ pub(super) struct Subject<'a> {
     pub(super) offered: Offered,
     /// What its supplier was promised and has not got yet, minor units.
     pub(super) promise_minor: Option<i64>,
+    /// Who the lead is about, as far as experiments care.
+    pub(super) identity: &'a [u8],
+    /// The plan that it followed before, and of which experiment.
+    pub(super) plan_before: Option<(&'a str, Plan)>,
+}
+
+impl Subject<'_> {
+    /// The plan by which the lead is sold; `None` where the campaign does not divide its leads.
+    pub(super) fn plan(&self) -> Option<PlanSeen> {
+        let split = self.campaign.terms.split.as_ref()?;
+        Some(plan_of(split, self.identity, self.plan_before))
+    }
 }
 
 /// What a routing run came to.
@@ -56,6 +70,8 @@ pub(super) struct Placed {
     pub(super) pending: usize,
     /// What the supplier earned by them, minor units.
     pub(super) payout_minor: i64,
+    /// The plan that was followed.
+    pub(super) plan: Option<PlanSeen>,
 }
 
 /// What a decision came to: `SOLD`, `OFFERED` to a buyer who answers, or `UNSOLD`.
@@ -117,6 +133,7 @@ impl Batch<'_> {
             self.write_sale(subject, &fits[winner.position], sale, writes);
         }
         self.turn_rotations(subject, &input, &routing);
+        placed.plan = input.plan;
         Ok(placed)
     }
 
@@ -389,7 +406,7 @@ impl Batch<'_> {
             if candidate.verdict == Verdict::Sync || stage.method == Method::Waterfall {
                 continue;
             }
-            let key = (subject.campaign.id, candidate.stage.clone());
+            let key = (subject.campaign.id, input.rotation_key(&candidate.stage));
             let rotation = self.rotations.entry(key.clone()).or_default();
             input.turn(stage, &routing.verdicts, rotation, candidate.contract_id);
             self.turned.insert(key);
@@ -486,6 +503,9 @@ impl Batch<'_> {
             state_since: self.now,
             retry_until: None,
             decisions: 0,
+            split: None,
+            plan: None,
+            offer_at: None,
         });
         self.write_consent(lead, lead_id, &key, writes)?;
         let detail = json!({ "door": door_word(lead.draft.door), "source_id": lead.source.id });

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leadyard_types::terms::{Exclusivity, Stage};
 use leadyard_types::{
-    BidSeen, BuyerId, Check, ContractId, ContractVerdict, Method, Money, OnSold, PingVerdict, Refusal, RevisionId,
-    SaleMode, Timestamp, Verdict,
+    BidSeen, BuyerId, Check, ContractId, ContractVerdict, Method, Money, OnSold, PingVerdict, PlanSeen, Refusal,
+    RevisionId, SaleMode, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::cap::{self, CapUse};
 use super::method::{self, Member, StageState};
 use super::promise::{SupplierShare, kept_together};
+use super::split::rotation_key;
 
 /// A contract whose terms fit the lead, with what was seen of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,8 +97,11 @@ pub struct RoutingInput {
     pub promise_minor: Option<i64>,
     /// The campaign's caps.
     pub campaign_caps: Vec<CapUse>,
-    /// The stages in order.
+    /// The stages in order: those of the plan, where an experiment divides the leads.
     pub stages: Vec<Stage>,
+    /// Which plan of an experiment this is, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanSeen>,
     /// The stages' rotations.
     pub rotations: BTreeMap<String, StageState>,
     /// The contracts whose terms fit, in id order.
@@ -257,8 +261,12 @@ impl<'a> Run<'a> {
 
     fn stage_refusal(&self, candidate: &Candidate) -> Option<Refusal> {
         if !self.input.stages.iter().any(|stage| stage.key == candidate.stage) {
-            let refusal = Refusal::new(Check::Stage, "the campaign has no such stage");
-            return Some(refusal.seeing("stage", candidate.stage.clone()));
+            let Some(plan) = &self.input.plan else {
+                let refusal = Refusal::new(Check::Stage, "the campaign has no such stage");
+                return Some(refusal.seeing("stage", candidate.stage.clone()));
+            };
+            let refusal = Refusal::new(Check::Stage, "the lead's plan has no such stage");
+            return Some(refusal.seeing("stage", candidate.stage.clone()).seeing("plan", plan.plan.as_str()));
         }
         let shared = matches!(self.input.sale_mode, SaleMode::Shared { max } if max > 1);
         match (self.input.sale_mode, candidate.exclusivity) {
@@ -419,6 +427,12 @@ impl RoutingInput {
             }
             candidate.bid = Some(bid.clone());
         }
+    }
+
+    /// Under which name the rotation of one of its stages is kept.
+    #[must_use]
+    pub fn rotation_key(&self, stage: &str) -> String {
+        rotation_key(self.plan.as_ref(), stage)
     }
 
     /// How many buyers the lead may still be sold to.

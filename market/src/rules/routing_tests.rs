@@ -42,6 +42,7 @@ fn input(max: u8, method: Method, candidates: Vec<Candidate>) -> RoutingInput {
         promise_minor: None,
         campaign_caps: Vec::new(),
         stages: vec![Stage::new(STAGE, method)],
+        plan: None,
         rotations: BTreeMap::new(),
         candidates,
     }

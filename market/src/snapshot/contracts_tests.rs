@@ -179,6 +179,7 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
         promise_minor: None,
         campaign_caps: Vec::new(),
         stages: vec![stage("main", Method::Weighted), stage("rest", Method::RoundRobin)],
+        plan: None,
         rotations: BTreeMap::from([("main".to_owned(), StageState::default())]),
         candidates: fits.iter().map(candidate).collect(),
     };

@@ -17,6 +17,7 @@ pub mod money;
 pub mod principal;
 pub mod quote;
 pub mod sale;
+pub mod split;
 pub mod task;
 pub mod terms;
 pub mod time;
@@ -35,6 +36,7 @@ pub use money::{Currency, Money, Percent};
 pub use principal::{Principal, Role, SystemTask};
 pub use quote::{PingLimits, QuoteAnswer, QuoteState};
 pub use sale::{SaleState, Verdict};
+pub use split::{Plan, PlanDrawn, PlanSeen, StageSplit};
 pub use task::TaskPayload;
 pub use terms::{
     BuyerTerms, CampaignTerms, Cap, CapPeriod, ContractTerms, CostModel, Method, PriceRule, SaleMode, Schedule,

@@ -74,6 +74,7 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
         time_zone: Tz::Europe__Berlin,
         sale_mode: SaleMode::Exclusive,
         stages: vec![Stage::new("main", Method::Waterfall)],
+        split: None,
         floor_minor: 300,
         consent: ConsentPolicy { required: true, max_age_hours: Some(72), purposes: vec!["contact_by_phone".into()] },
         duplicates: DuplicatePolicy {
