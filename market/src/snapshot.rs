@@ -63,7 +63,7 @@ impl Campaign {
     /// Whether one of its stages is an auction.
     #[must_use]
     pub fn auctions(&self) -> bool {
-        self.terms.stages.iter().any(|stage| stage.method == Method::Auction)
+        self.terms.all_stages().any(|stage| stage.method == Method::Auction)
     }
 }
 

@@ -25,6 +25,8 @@ const STAGES_MAX: usize = 50;
 const DEADLINE_MS_MIN: u32 = 50;
 /// More than this no visitor waits.
 const DEADLINE_MS_MAX: u32 = 30_000;
+/// For how long suppliers are promised a price.
+const QUOTE_HOLDS_SECONDS: std::ops::RangeInclusive<u32> = 10..=86_400;
 /// More buyers than this never share a lead.
 const SHARED_PERCENTS_MAX: usize = 20;
 /// The dearest lead, minor units: sums of millions of them still fit.
@@ -74,7 +76,7 @@ pub(super) fn undefined<'a>(keys: &'a [String], vertical: &'a VerticalTerms) -> 
 }
 
 pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: &OutboundPolicy) -> Vec<FieldProblem> {
-    let mut problems = [check_caps(&terms.caps), stages(terms), redirects(terms, policy)].concat();
+    let mut problems = [check_caps(&terms.caps), all_stages(terms), redirects(terms, policy)].concat();
     if let SaleMode::Shared { max: 0 } = terms.sale_mode {
         problems.push(problem("sale_mode.max", "OUT_OF_RANGE", "at least 1 is expected"));
     }
@@ -82,6 +84,10 @@ pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: 
         problems.push(problem("sale_mode.max", "OUT_OF_RANGE", "at least 2 are expected: otherwise it is EXCLUSIVE"));
     }
     problems.extend(margin(terms.margin));
+    if terms.quote_holds_seconds.is_some_and(|seconds| !QUOTE_HOLDS_SECONDS.contains(&seconds)) {
+        let message = "10 seconds to one day are expected: long enough for a post, too short for prices to be stale";
+        problems.push(problem("quote_holds_seconds", "OUT_OF_RANGE", message));
+    }
     if !(0..=PRICE_MINOR_MAX).contains(&terms.floor_minor) {
         problems.push(problem("floor_minor", "OUT_OF_RANGE", "0 or more minor units are expected"));
     }
@@ -99,19 +105,38 @@ pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: 
     problems
 }
 
-fn stages(terms: &CampaignTerms) -> Vec<FieldProblem> {
+/// The stages of both plans, and how leads are divided between them.
+fn all_stages(terms: &CampaignTerms) -> Vec<FieldProblem> {
+    let mut problems = stages(terms, &terms.stages);
+    let Some(split) = &terms.split else { return problems };
+    if !fits_key(&split.key) {
+        problems.push(problem("split.key", "LENGTH", "an experiment's name has 1 to 60 characters"));
+    }
+    if !(1..=99).contains(&split.percent) {
+        problems.push(problem("split.percent", "OUT_OF_RANGE", "1 to 99 percent are expected: the share of plan B"));
+    }
+    problems.extend(stages(terms, &split.stages).into_iter().map(|found| under("split", found)));
+    problems
+}
+
+/// Keys are read by people: not empty, not endless, nothing invisible.
+fn fits_key(key: &str) -> bool {
+    !key.trim().is_empty() && key.len() <= 60 && !key.chars().any(char::is_control)
+}
+
+fn stages(terms: &CampaignTerms, stages: &[Stage]) -> Vec<FieldProblem> {
     let mut problems = Vec::new();
-    if !(1..=STAGES_MAX).contains(&terms.stages.len()) {
+    if !(1..=STAGES_MAX).contains(&stages.len()) {
         problems.push(problem("stages", "REQUIRED", &format!("1 to {STAGES_MAX} stages are expected")));
     }
-    let keys: BTreeSet<&str> = terms.stages.iter().map(|stage| stage.key.as_str()).collect();
-    if keys.len() != terms.stages.len() {
-        problems.push(problem("stages", "DUPLICATE", "every stage needs a key of its own"));
+    let keys: BTreeSet<&str> = stages.iter().map(|stage| stage.key.as_str()).collect();
+    if keys.len() != stages.len() {
+        problems.push(problem("stages", "DUPLICATE", "every stage of a plan needs a key of its own"));
     }
-    if terms.stages.iter().any(|stage| stage.key.trim().is_empty() || stage.key.len() > 60) {
+    if !stages.iter().all(|stage| fits_key(&stage.key)) {
         problems.push(problem("stages", "LENGTH", "a stage's key has 1 to 60 characters"));
     }
-    problems.extend(terms.stages.iter().enumerate().flat_map(|(place, stage)| {
+    problems.extend(stages.iter().enumerate().flat_map(|(place, stage)| {
         auction(terms, stage).into_iter().map(move |found| under(&format!("stages.{place}"), found))
     }));
     problems
@@ -211,13 +236,13 @@ pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<F
     if let Some(schedule) = &terms.schedule {
         problems.extend(check_schedule(schedule).into_iter().map(|found| under("schedule", found)));
     }
-    if !campaign.terms.stages.iter().any(|stage| stage.key == terms.stage) {
+    let mut own_stages = campaign.terms.all_stages().filter(|stage| stage.key == terms.stage).peekable();
+    if own_stages.peek().is_none() {
         let message = format!("the campaign has no stage `{}`", terms.stage);
         problems.push(problem("stage", "UNKNOWN_STAGE", &message));
     }
     problems.extend(margin(terms.margin));
-    let asked = campaign.terms.stages.iter().any(|stage| stage.key == terms.stage && stage.method == Method::Auction);
-    if terms.ping.is_some() && !asked {
+    if terms.ping.is_some() && !own_stages.any(|stage| stage.method == Method::Auction) {
         problems.push(problem("ping", "NOT_ALLOWED", "only a stage whose method is AUCTION asks for bids"));
     }
     let share = |share: &&Percent| share.0 <= 0.into() || share.0 > 100.into();

@@ -167,6 +167,7 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
             own_caps: contract.own_caps().iter().map(used).collect(),
             buyer_caps: Vec::new(),
             available_minor: 30,
+            share: None,
         }
     };
     let stage = |key: &str, method| Stage::new(key, method);
@@ -178,6 +179,7 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
         promise_minor: None,
         campaign_caps: Vec::new(),
         stages: vec![stage("main", Method::Weighted), stage("rest", Method::RoundRobin)],
+        plan: None,
         rotations: BTreeMap::from([("main".to_owned(), StageState::default())]),
         candidates: fits.iter().map(candidate).collect(),
     };

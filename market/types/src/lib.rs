@@ -15,7 +15,9 @@ pub mod lead;
 pub mod ledger;
 pub mod money;
 pub mod principal;
+pub mod quote;
 pub mod sale;
+pub mod split;
 pub mod task;
 pub mod terms;
 pub mod time;
@@ -32,7 +34,9 @@ pub use lead::{Consent, Door, LeadAnswer, LeadDraft, LeadState};
 pub use ledger::{AccountKind, TransferKind};
 pub use money::{Currency, Money, Percent};
 pub use principal::{Principal, Role, SystemTask};
+pub use quote::{PingLimits, QuoteAnswer, QuoteState};
 pub use sale::{SaleState, Verdict};
+pub use split::{Plan, PlanDrawn, PlanSeen, StageSplit};
 pub use task::TaskPayload;
 pub use terms::{
     BuyerTerms, CampaignTerms, Cap, CapPeriod, ContractTerms, CostModel, Method, PriceRule, SaleMode, Schedule,

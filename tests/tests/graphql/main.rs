@@ -3,6 +3,7 @@
 
 mod bidding;
 mod complaints;
+mod experiments;
 mod people;
 
 use leadyard_tests::market::{Selling, lead, terms};
