@@ -35,6 +35,7 @@ use nouns::buyer::BuyerQueries;
 use nouns::campaign::CampaignQueries;
 use nouns::complaint::{ComplaintMutations, ComplaintQueries};
 use nouns::contract::ContractQueries;
+use nouns::contract_bounds::ContractMutations;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
 use nouns::lead::LeadQueries;
 use nouns::lead_submit::LeadMutations;
@@ -95,6 +96,7 @@ pub(crate) struct Mutation(
     SaleMutations,
     DeliveryMutations,
     ComplaintMutations,
+    ContractMutations,
     WalletMutations,
 );
 

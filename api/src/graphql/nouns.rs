@@ -3,7 +3,9 @@
 pub(crate) mod buyer;
 pub(crate) mod campaign;
 pub(crate) mod complaint;
+pub(crate) mod condition;
 pub(crate) mod contract;
+pub(crate) mod contract_bounds;
 pub(crate) mod decision;
 pub(crate) mod delivery;
 pub(crate) mod destination;
