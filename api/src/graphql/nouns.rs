@@ -15,6 +15,7 @@ pub(crate) mod session;
 pub(crate) mod source;
 pub(crate) mod supplier;
 pub(crate) mod terms;
+pub(crate) mod territory;
 pub(crate) mod vertical;
 pub(crate) mod viewer;
 pub(crate) mod wallet;
