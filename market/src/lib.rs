@@ -25,6 +25,7 @@ pub mod rules;
 pub mod settlement;
 pub mod setup;
 pub mod snapshot;
+pub mod territory;
 pub mod verify;
 
 pub use delivery::{Courier, Failure, LaneHealth};
