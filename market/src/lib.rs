@@ -10,6 +10,7 @@ mod batcher;
 pub mod complaints;
 pub mod delivery;
 pub mod doctor;
+pub mod draft;
 pub mod eligibility;
 pub mod explain;
 pub mod finance;
