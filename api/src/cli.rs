@@ -10,6 +10,7 @@ mod import;
 mod names;
 mod people;
 mod serve;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Say why a lead went where it went.
     Explain(explain::ExplainArgs),
+    /// Replay historic leads under other terms, and say what would have changed. Writes nothing.
+    Simulate(simulate::SimulateArgs),
     /// Prove the books and say what is wrong and how to mend it.
     Doctor(doctor::DoctorArgs),
     /// Bring in files: leads, postal codes, conversions.
@@ -87,6 +90,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Bench(args) => bench::run(&config, &args).await,
         Command::Explain(args) => explain::run(&config, &args).await,
+        Command::Simulate(args) => simulate::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Import(args) => import::run(&config, &args).await,
         Command::Example(args) => example::run(&config, &args).await,

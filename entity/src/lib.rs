@@ -20,6 +20,7 @@ pub mod placement;
 pub mod postal;
 pub mod read;
 pub mod reconcile;
+pub mod replay;
 pub mod reports;
 pub mod scope;
 pub mod settlement;

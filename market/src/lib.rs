@@ -23,6 +23,7 @@ pub mod reconcile;
 pub mod rules;
 pub mod settlement;
 pub mod setup;
+pub mod simulation;
 pub mod snapshot;
 pub mod verify;
 

@@ -20,9 +20,9 @@ use crate::intake::{IntakeError, Prepared, prepare};
 use crate::market::Market;
 use crate::snapshot::Snapshot;
 
-pub(crate) use batch::Batch;
-pub(crate) use decide::Screened;
-pub(crate) use rows::outcome_word;
+pub(crate) use batch::{Batch, Wallet, counter_key};
+pub(crate) use decide::{Moment, Screened};
+pub(crate) use rows::{Subject, outcome_word};
 pub use times::PlacementTimes;
 use times::Step;
 pub(crate) use times::Watch;

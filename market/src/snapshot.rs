@@ -263,7 +263,7 @@ pub fn contract(head: &Head, country: &str, postal: &PostalTable) -> StoreResult
     })
 }
 
-fn campaign(head: &Head) -> StoreResult<Campaign> {
+pub(crate) fn campaign(head: &Head) -> StoreResult<Campaign> {
     Ok(Campaign {
         id: CampaignId(head.id),
         name: head.name.clone(),

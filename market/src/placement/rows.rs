@@ -30,18 +30,18 @@ use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, Winner, route}
 use crate::snapshot::{Campaign, Fit, Source};
 
 /// A lead that is routed.
-pub(super) struct Subject<'a> {
-    pub(super) lead_id: LeadId,
-    pub(super) campaign: &'a Arc<Campaign>,
-    pub(super) source: &'a Arc<Source>,
-    pub(super) facts: &'a LeadFacts,
-    pub(super) fingerprints: &'a [IndexHash],
-    pub(super) decision_number: i64,
-    pub(super) own_sales: Vec<PriorSale>,
+pub(crate) struct Subject<'a> {
+    pub(crate) lead_id: LeadId,
+    pub(crate) campaign: &'a Arc<Campaign>,
+    pub(crate) source: &'a Arc<Source>,
+    pub(crate) facts: &'a LeadFacts,
+    pub(crate) fingerprints: &'a [IndexHash],
+    pub(crate) decision_number: i64,
+    pub(crate) own_sales: Vec<PriorSale>,
     /// What buyers answered when they were asked.
-    pub(super) bids: &'a HashMap<ContractId, BidSeen>,
+    pub(crate) bids: &'a HashMap<ContractId, BidSeen>,
     /// The least price that keeps what the supplier was promised, minor units.
-    pub(super) promise_minor: Option<i64>,
+    pub(crate) promise_minor: Option<i64>,
 }
 
 /// What a routing run came to.
@@ -89,7 +89,7 @@ impl Batch<'_> {
         fits: &[Fit],
         writes: &mut PlacementWrites,
     ) -> StoreResult<Placed> {
-        let input = self.routing_input(subject, fits);
+        let input = self.moment().routing_input(subject, fits);
         let routing = route(&input);
         let decision_id = self.ids.uuid();
         self.write_decision(subject, decision_id, &input, &routing, writes)?;
