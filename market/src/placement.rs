@@ -21,8 +21,8 @@ use crate::market::Market;
 use crate::snapshot::Snapshot;
 
 pub(crate) use batch::{Batch, Wallet, counter_key};
-pub(crate) use decide::{Moment, Screened};
-pub(crate) use rows::{Subject, outcome_word};
+pub(crate) use decide::{Moment, Rejection, Screened, takes_a_place};
+pub(crate) use rows::{Seen, Subject, outcome_word, payout_of};
 pub use times::PlacementTimes;
 use times::Step;
 pub(crate) use times::Watch;
@@ -137,8 +137,8 @@ impl Market {
             if let Work::New(prepared) = work
                 && prepared.version != snapshot.version
             {
-                let (draft, received_at) = (prepared.draft.clone(), prepared.received_at);
-                if let Ok(fresh) = prepare(snapshot, self.store.keyring(), draft, received_at) {
+                let (draft, received_at, offered) = (prepared.draft.clone(), prepared.received_at, prepared.offered);
+                if let Ok(fresh) = prepare(snapshot, self.store.keyring(), draft, received_at, offered) {
                     let asked = std::mem::take(&mut prepared.asked);
                     **prepared = Prepared { asked, ..fresh };
                 }

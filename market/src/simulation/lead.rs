@@ -7,6 +7,7 @@ use leadyard_types::{BuyerId, ContractId, Currency, SaleId, SaleState, Timestamp
 use uuid::Uuid;
 
 use super::world::SimulatedSale;
+use crate::placement::takes_a_place;
 
 /// A sale of history.
 #[derive(Debug, Clone)]
@@ -99,6 +100,8 @@ pub(super) struct LeadRun {
     /// Why it went elsewhere, of the first decision in which it did.
     pub(super) reason: Option<String>,
     pub(super) credits: Vec<CreditGiven>,
+    /// What its supplier was promised at the ping, minor units.
+    pub(super) promise_minor: Option<i64>,
 }
 
 impl LeadRun {
@@ -110,6 +113,13 @@ impl LeadRun {
     /// Whether nobody bought it and nobody's answer is awaited.
     pub(super) fn is_waiting(&self) -> bool {
         !self.sales.iter().any(|sale| sale.state.occupies() || sale.state == SaleState::UnknownExpired)
+    }
+
+    /// What of the promise is still to be kept in the simulation, minor units.
+    pub(super) fn promise_left(&self) -> Option<i64> {
+        let prior = self.sales.iter().map(SimulatedSale::prior);
+        let got: i64 = prior.filter(takes_a_place).map(|sale| sale.payout_minor).sum();
+        self.promise_minor.map(|promise| promise - got)
     }
 
     /// The buyer's verdict about this lead, as far as history has it.

@@ -323,9 +323,10 @@ fn figures(lead: &LeadRun) -> Figures {
 /// What the supplier earns by a lead's sales in the simulation: a fixed amount once, a share of each.
 fn earned(lead: &LeadRun) -> i64 {
     let sold = || lead.sales.iter().filter(|sale| sale.state == SaleState::Sold);
-    let once = sold().filter(|sale| sale.paid_once).min_by_key(|sale| sale.leg).filter(|sale| sale.in_span);
-    let each = sold().filter(|sale| !sale.paid_once && sale.in_span);
-    once.into_iter().chain(each).map(|sale| sale.payout_minor).sum()
+    let once = sold().filter(|sale| sale.once_minor.is_some()).min_by_key(|sale| sale.leg);
+    let once = once.filter(|sale| sale.in_span).and_then(|sale| sale.once_minor);
+    let each = sold().filter(|sale| sale.once_minor.is_none() && sale.in_span).map(|sale| sale.payout_minor);
+    once.into_iter().chain(each).sum()
 }
 
 fn total(sales: &[Sold]) -> i64 {

@@ -17,9 +17,11 @@ use super::report::{Difference, NotReplayed};
 use super::standing::{Revisions, Standing};
 use super::world::{SimulatedSale, Turn, World};
 use crate::explain::{Stored, facts_then};
-use crate::placement::{Moment, Subject};
+use crate::intake::Offered;
+use crate::placement::{Moment, Subject, payout_of};
 use crate::rules::facts::LeadFacts;
-use crate::rules::payout::{payout_for_accepted, payout_for_sale};
+use crate::rules::payout::payout_for_accepted;
+use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, route};
 use crate::snapshot::{Fit, Source};
 
@@ -285,6 +287,10 @@ impl Run {
             .iter()
             .filter_map(|candidate| Some((candidate.contract_id, candidate.bid.clone()?)))
             .collect();
+        let promise_minor = replayed.stored.input.promise_minor;
+        if decision.number == 1 {
+            lead.promise_minor = promise_minor;
+        }
         self.remember_rates(&replayed.stored.input);
         for round in 0.. {
             let fits = self.standing.fitting(campaign.id, &replayed.facts, now);
@@ -299,7 +305,8 @@ impl Run {
                 decision_number: decision.number,
                 own_sales,
                 bids: &bids,
-                promise_minor: replayed.stored.input.promise_minor,
+                offered: Offered::Sent,
+                promise_minor: if lead.diverged { lead.promise_left() } else { promise_minor },
             };
             let input = self.input(&subject, &fits, now, page);
             let routing = route(&input);
@@ -397,6 +404,7 @@ impl Run {
     ) -> bool {
         let earlier = lead.sales.len();
         let mut refused = false;
+        let paid = subject.own_sales.iter().any(|sale| sale.state.occupies());
         for (leg, winner) in routing.winners.iter().enumerate() {
             let candidate = &input.candidates[winner.position];
             let (contract, buyer) = &fits[winner.position];
@@ -404,6 +412,8 @@ impl Run {
             let recorded =
                 recorded.filter(|sale| sale.decision_id == decision.id).find(|sale| sale.contract_id == contract.id);
             let sync = candidate.verdict == Verdict::Sync;
+            let margin = matches!(candidate.share, Some(SupplierShare::LessMargin { .. }));
+            let once = !margin && matches!(subject.source.terms.cost, CostModel::PerSoldLead { .. });
             let mut sale = SimulatedSale {
                 recorded: recorded.map(|sale| sale.id),
                 lead_id: subject.lead_id,
@@ -415,8 +425,8 @@ impl Run {
                 exclusive: winner.exclusive,
                 currency: subject.campaign.currency,
                 price_minor: winner.price_minor,
-                payout_minor: payout_for_sale(&subject.source.payout, subject.facts, winner.price_minor, false).0,
-                paid_once: matches!(subject.source.terms.cost, CostModel::PerSoldLead { .. }),
+                payout_minor: payout_of(subject, candidate, winner.price_minor, paid || leg > 0),
+                once_minor: once.then(|| payout_of(subject, candidate, winner.price_minor, false)),
                 state: if sync { SaleState::Pending } else { SaleState::Sold },
                 counted: true,
                 credit_frees_cap: contract.terms.credit_frees_cap,
@@ -488,7 +498,7 @@ fn repeated(recorded: &RecordedSale, lead_id: LeadId, credit_frees_cap: bool) ->
         currency: recorded.currency,
         price_minor: recorded.price_minor,
         payout_minor: recorded.payout_minor,
-        paid_once: false,
+        once_minor: None,
         state: if recorded.verdict == Verdict::Sync { SaleState::Pending } else { SaleState::Sold },
         counted: true,
         credit_frees_cap,

@@ -30,10 +30,10 @@ pub(super) struct SimulatedSale {
     pub(super) exclusive: bool,
     pub(super) currency: Currency,
     pub(super) price_minor: i64,
-    /// What it earns its supplier by itself, minor units.
+    /// What it earns its supplier, as placement reckons, minor units.
     pub(super) payout_minor: i64,
-    /// Whether its supplier earns a fixed amount once per lead, however often it is sold.
-    pub(super) paid_once: bool,
+    /// What it would earn as the lead's first, where the supplier is paid once however often the lead is sold.
+    pub(super) once_minor: Option<i64>,
     pub(super) state: SaleState,
     /// Whether it takes room in caps.
     pub(super) counted: bool,
@@ -65,6 +65,7 @@ impl SimulatedSale {
             state: self.state,
             leg: self.leg,
             exclusive: self.exclusive,
+            payout_minor: self.payout_minor,
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod lead;
 pub mod ledger;
 pub mod money;
 pub mod principal;
+pub mod quote;
 pub mod sale;
 pub mod task;
 pub mod terms;
@@ -30,6 +31,7 @@ pub use lead::{Consent, Door, LeadAnswer, LeadDraft, LeadState};
 pub use ledger::{AccountKind, TransferKind};
 pub use money::{Currency, Money, Percent};
 pub use principal::{Principal, Role, SystemTask};
+pub use quote::{PingLimits, QuoteAnswer, QuoteState};
 pub use sale::{SaleState, Verdict};
 pub use task::TaskPayload;
 pub use terms::{
