@@ -10,6 +10,7 @@ mod import;
 mod names;
 mod people;
 mod serve;
+mod standing;
 mod territory;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Say why a lead went where it went.
     Explain(explain::ExplainArgs),
+    /// Say how a buyer stands: what stands in the way of its getting leads, and what to do.
+    Standing(standing::StandingArgs),
     /// Show which postal codes are bought from by whom, where buyers meet, and where nobody buys.
     Territory(territory::TerritoryArgs),
     /// Prove the books and say what is wrong and how to mend it.
@@ -90,6 +93,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Bench(args) => bench::run(&config, &args).await,
         Command::Explain(args) => explain::run(&config, &args).await,
+        Command::Standing(args) => standing::run(&config, &args).await,
         Command::Territory(args) => territory::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Import(args) => import::run(&config, &args).await,

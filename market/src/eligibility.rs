@@ -38,7 +38,8 @@ pub fn buys_now(contract: &Contract, buyer: &Buyer, now: Timestamp) -> bool {
         && contract.terms.schedule.as_ref().is_none_or(|hours| schedule::is_open(hours, now))
 }
 
-fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
+/// Whether a contract takes leads of the source.
+pub(crate) fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
     let terms = &contract.terms;
     let source = facts.source_id.to_string();
     if terms.sources_denied.contains(&facts.source_id) {

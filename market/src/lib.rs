@@ -23,6 +23,7 @@ pub mod rules;
 pub mod settlement;
 pub mod setup;
 pub mod snapshot;
+pub mod standing;
 pub mod territory;
 pub mod verify;
 

@@ -23,6 +23,7 @@ pub mod price;
 pub mod region;
 pub mod routing;
 pub mod schedule;
+pub mod standing;
 pub mod territory;
 pub mod value;
 pub mod vertical;
