@@ -30,12 +30,10 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
     source_refusal(contract, facts)
 }
 
-/// What of the static checks the index of running contracts does not answer, since it changes without the contract:
-/// whether the buyer buys, and the hours.
+/// Whether a contract's hours are open.
 #[must_use]
-pub fn buys_now(contract: &Contract, buyer: &Buyer, now: Timestamp) -> bool {
-    buyer.terms.status == Status::Active
-        && contract.terms.schedule.as_ref().is_none_or(|hours| schedule::is_open(hours, now))
+pub fn is_open(contract: &Contract, now: Timestamp) -> bool {
+    contract.terms.schedule.as_ref().is_none_or(|hours| schedule::is_open(hours, now))
 }
 
 /// Whether a contract takes leads of the source.

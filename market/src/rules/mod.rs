@@ -29,6 +29,7 @@ pub mod value;
 pub mod vertical;
 pub mod weighted;
 
+pub(crate) mod chunks;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod leaf;
