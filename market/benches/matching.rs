@@ -19,6 +19,7 @@ use leadyard_market::rules::filter::CompiledFilter;
 use leadyard_market::rules::index::{ContractIndex, IndexEntry, Positions, Scratch};
 use leadyard_market::rules::price::CompiledPrices;
 use leadyard_market::rules::schedule::is_open;
+use leadyard_market::rules::territory::{Ground, Question, survey};
 use leadyard_market::snapshot::{Buyer, CampaignContracts, Contract};
 use leadyard_types::terms::{Exclusivity, Window};
 use leadyard_types::{
@@ -314,9 +315,21 @@ fn matching(criterion: &mut Criterion) {
         print_percentiles(&format!("{count} contracts, as placement asks"), &leads, |lead| {
             black_box(contracts.fitting(&buyers, lead, now, &mut scratch));
         });
+        print_survey(&world, &members);
         measure(criterion, &members, &index, &out, &leads);
         measure_edits(criterion, &members, &contracts);
     }
+}
+
+/// How long a survey of everybody's territory takes, each contract of a buyer of its own.
+fn print_survey(world: &World, members: &[Member]) {
+    let start = Instant::now();
+    let ground = Ground::new("DE", &world.table, None);
+    let buyers: Vec<Vec<_>> = members.iter().map(|member| vec![member.entry.filter.clone()]).collect();
+    let question = Question { ground: &ground, region: None, buyers: &buyers, draft: None, most: 20 };
+    let found = survey(&question, &mut |_, _| {});
+    let took = start.elapsed().as_millis();
+    println!("{} contracts, territories: {} pairs meet, in {took} ms", members.len(), found.overlaps_total);
 }
 
 fn measure(
