@@ -11,8 +11,8 @@ use leadyard_types::terms::{
 };
 use leadyard_types::{
     AuctionTerms, BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractId,
-    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Method, Money,
-    Required, SaleMode, SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
+    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Margin, Method,
+    Money, PingLimits, Required, SaleMode, SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
 };
 use serde_json::{Value, json};
 
@@ -44,12 +44,21 @@ pub struct Selling {
     pub cost: CostModel,
     /// What holds for an auction.
     pub auction: Option<AuctionTerms>,
+    /// What the operator keeps of a price when a supplier is quoted.
+    pub margin: Option<Margin>,
 }
 
 impl Default for Selling {
     fn default() -> Self {
         let cost = CostModel::PerSoldLead { amount_minor: 500 };
-        Self { sale_mode: SaleMode::Exclusive, method: Method::Waterfall, retry_minutes: 0, cost, auction: None }
+        Self {
+            sale_mode: SaleMode::Exclusive,
+            method: Method::Waterfall,
+            retry_minutes: 0,
+            cost,
+            auction: None,
+            margin: None,
+        }
     }
 }
 
@@ -160,13 +169,14 @@ impl TestApp {
             },
             caps: Vec::new(),
             unsold: UnsoldPolicy { retry_window_minutes: selling.retry_minutes, retry_every_minutes: 10 },
-            margin: None,
+            margin: selling.margin,
             complaints: ComplaintPolicy {
                 window_days: 14,
                 reasons: ComplaintReason::ALL.to_vec(),
                 clawback: true,
                 clawback_days: None,
             },
+            quote_holds_seconds: None,
             redirects: Redirects { sold_url: Some("https://thanks.example/sold".into()), other_url: None },
         };
         let new =
@@ -181,6 +191,7 @@ impl TestApp {
             schedule: None,
             margin: None,
             least_payout_minor: None,
+            ping_limits: PingLimits::default(),
         };
         let source =
             setup.create_source(NewSource { supplier_id, campaign_id, name: "Source".into(), terms }).await.unwrap();

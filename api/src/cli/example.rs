@@ -14,8 +14,8 @@ use leadyard_types::terms::{
 };
 use leadyard_types::{
     BuyerTerms, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel, Currency, DestinationKind,
-    FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, PriceRule, Principal, Required, SaleMode,
-    SourceTerms, Stage, Status, SystemTask, Verdict,
+    FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, PingLimits, PriceRule, Principal, Required,
+    SaleMode, SourceTerms, Stage, Status, SystemTask, Verdict,
 };
 use serde_json::json;
 
@@ -76,6 +76,7 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
         schedule: None,
         margin: None,
         least_payout_minor: None,
+        ping_limits: PingLimits::default(),
     };
     setup.create_source(NewSource { supplier_id, campaign_id, name: "bank".into(), terms }).await?;
     for (priority, name, filter, price_minor, cap, money_minor) in bank_buyers() {
@@ -175,6 +176,7 @@ fn bank_terms() -> CampaignTerms {
             clawback: true,
             clawback_days: None,
         },
+        quote_holds_seconds: None,
         redirects: Redirects::default(),
     }
 }

@@ -14,8 +14,8 @@ use leadyard_types::terms::{
 };
 use leadyard_types::{
     BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel,
-    Currency, DestinationKind, FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, Percent, PriceRule,
-    Principal, Required, SaleMode, Schedule, SourceId, SourceTerms, Stage, Status, SystemTask, Verdict,
+    Currency, DestinationKind, FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, Percent, PingLimits,
+    PriceRule, Principal, Required, SaleMode, Schedule, SourceId, SourceTerms, Stage, Status, SystemTask, Verdict,
 };
 use serde_json::json;
 
@@ -175,6 +175,7 @@ impl Maker<'_> {
                 clawback: true,
                 clawback_days: None,
             },
+            quote_holds_seconds: None,
             redirects: Redirects::default(),
         };
         let new = NewCampaign { vertical_id, name: name.into(), country: country.into(), currency, terms };
@@ -258,6 +259,7 @@ impl Maker<'_> {
             schedule: None,
             margin: None,
             least_payout_minor: None,
+            ping_limits: PingLimits::default(),
         };
         let made = self.setup.create_source(NewSource { supplier_id, campaign_id, name: name.into(), terms }).await?;
         let write = self.store.write(OPERATE).await?;

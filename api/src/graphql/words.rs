@@ -81,6 +81,8 @@ mirror! {
         Graphql,
         /// A web form.
         Form,
+        /// `POST /v1/posts`: a lead that was offered by a ping before.
+        Post,
         /// A CSV file.
         Import,
     }
@@ -171,6 +173,8 @@ mirror! {
         BuyerRefused,
         /// Nobody bought the lead.
         NoBuyer,
+        /// Nobody bought the lead at a price that keeps what its supplier was promised.
+        PromiseLapsed,
     }
 
     /// How a stage chooses among its contracts.

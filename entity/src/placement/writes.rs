@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use leadyard_types::lead::LeadEventKind;
-use leadyard_types::{AccountId, CampaignId, Fields, LeadId, LeadState, PersonId, PlanSeen, Timestamp};
+use leadyard_types::{AccountId, CampaignId, Fields, LeadId, LeadState, PersonId, PlanSeen, QuoteId, Timestamp};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -58,6 +58,8 @@ pub struct PlacementWrites {
     pub fingerprints: Vec<lead_fingerprint::Model>,
     /// Buyers asked about these leads.
     pub pings: Vec<ping::Model>,
+    /// Quotes that became these leads.
+    pub quotes_used: Vec<(QuoteId, LeadId)>,
     /// Consents of new leads.
     pub consents: Vec<consent::Model>,
     /// Steps of timelines, in order.
@@ -99,6 +101,7 @@ impl Write {
         self.insert_all::<lead_fingerprint::Entity>(writes.fingerprints).await?;
         self.insert_all::<consent::Entity>(writes.consents).await?;
         self.insert_all::<ping::Entity>(writes.pings).await?;
+        self.use_quotes(&writes.quotes_used).await?;
         self.update_leads(&writes.lead_updates).await?;
         let mut decisions = writes.decisions;
         let mut changes: BTreeMap<AccountId, AccountChange> = BTreeMap::new();

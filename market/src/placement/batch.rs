@@ -38,6 +38,8 @@ pub(super) struct Again {
     pub(super) source: Arc<Source>,
     pub(super) fingerprints: Vec<IndexHash>,
     pub(super) bids: HashMap<ContractId, BidSeen>,
+    /// What its supplier was promised, where it pinged.
+    pub(super) promise_minor: Option<i64>,
 }
 
 impl Again {
@@ -137,6 +139,7 @@ async fn load_again(
     let ids: BTreeSet<LeadId> =
         work.iter().filter_map(|work| if let Work::Again(id, _) = work { Some(*id) } else { None }).collect();
     let mut again = HashMap::with_capacity(ids.len());
+    let mut promises = transaction.promises(&ids).await?;
     let mut standing = if snapshot.auctions() { transaction.standing_bids(&ids, now).await? } else { HashMap::new() };
     for work in work {
         // What was answered a moment ago comes before what still holds.
@@ -165,9 +168,17 @@ async fn load_again(
             .map(|(field, value)| keyring.index_hash(&field, &value))
             .collect();
         let facts = derive(lead.fields.clone(), &vertical.terms, &campaign.country, snapshot.postal.as_ref(), origin);
-        let bids = standing.remove(&LeadId(lead.row.id)).unwrap_or_default();
-        let entry =
-            Again { bids, facts, campaign: Arc::clone(campaign), source: Arc::clone(source), fingerprints, lead };
+        let id = LeadId(lead.row.id);
+        let (bids, promise_minor) = (standing.remove(&id).unwrap_or_default(), promises.remove(&id));
+        let entry = Again {
+            bids,
+            promise_minor,
+            facts,
+            campaign: Arc::clone(campaign),
+            source: Arc::clone(source),
+            fingerprints,
+            lead,
+        };
         again.insert(LeadId(entry.lead.row.id), entry);
     }
     Ok(again)

@@ -24,9 +24,10 @@ use uuid::Uuid;
 use super::batch::{Batch, counter_key};
 use super::decide::Rejection;
 use crate::delivery::{deliver_key, post_key};
-use crate::intake::{Prepared, door_word, split_personal};
+use crate::intake::{Offered, Prepared, door_word, split_personal};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
+use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, Winner, route};
 use crate::rules::split::plan_of;
 use crate::snapshot::{Campaign, Fit, Source};
@@ -42,7 +43,9 @@ pub(super) struct Subject<'a> {
     pub(super) own_sales: Vec<PriorSale>,
     /// What buyers answered when they were asked.
     pub(super) bids: &'a HashMap<ContractId, BidSeen>,
-    /// The least price that keeps what the supplier was promised, minor units.
+    /// How it came.
+    pub(super) offered: Offered,
+    /// What its supplier was promised and has not got yet, minor units.
     pub(super) promise_minor: Option<i64>,
     /// Who the lead is about, as far as experiments care.
     pub(super) identity: &'a [u8],
@@ -90,11 +93,19 @@ pub(super) struct Outcome {
 
 /// What a decision stores of what it saw.
 #[derive(Serialize)]
-struct Seen<'a> {
+pub(crate) struct Seen<'a> {
     input: &'a RoutingInput,
     country: &'a str,
     state: Option<&'a str>,
     centre: Option<[f64; 2]>,
+}
+
+impl<'a> Seen<'a> {
+    /// Where the lead lies was derived from postal data; it is stored so that a replay sees the same.
+    pub(crate) fn new(input: &'a RoutingInput, facts: &'a LeadFacts) -> Self {
+        let centre = facts.centre.map(|centre| [centre.latitude, centre.longitude]);
+        Self { input, country: &facts.country, state: facts.state.as_deref(), centre }
+    }
 }
 
 impl Batch<'_> {
@@ -135,13 +146,7 @@ impl Batch<'_> {
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
         let outcome = outcome_word(input, routing);
-        // Where the lead lies was derived from postal data; it is stored so that a replay sees the same.
-        let seen = Seen {
-            input,
-            country: &subject.facts.country,
-            state: subject.facts.state.as_deref(),
-            centre: subject.facts.centre.map(|centre| [centre.latitude, centre.longitude]),
-        };
+        let seen = Seen::new(input, subject.facts);
         writes.decisions.push(decision::Model {
             id,
             no: 0,
@@ -172,7 +177,11 @@ impl Batch<'_> {
         let earlier = subject.own_sales.len();
         // A fixed amount per sold lead is earned once: with the first leg that stands.
         let paid = leg > 0 || subject.own_sales.iter().any(|sale| sale.state.occupies());
-        let (payout_minor, _) = payout_for_sale(&subject.source.payout, subject.facts, price.amount_minor, paid);
+        let payout_minor = match candidate.share {
+            // What was quoted less the operator's margin is paid so.
+            Some(share @ SupplierShare::LessMargin { .. }) => share.of(price.amount_minor),
+            _ => payout_for_sale(&subject.source.payout, subject.facts, price.amount_minor, paid).0,
+        };
         let state = if candidate.verdict == Verdict::Sync { SaleState::Pending } else { SaleState::Sold };
         sale::Model {
             id: self.ids.uuid(),
@@ -295,6 +304,7 @@ impl Batch<'_> {
             state: if pending { SaleState::Pending } else { SaleState::Sold },
             leg: sale.leg,
             exclusive: sale.exclusive,
+            payout_minor: sale.payout_minor,
         };
         self.sales.entry(subject.lead_id).or_default().push(prior);
         writes.sales.push(sale);
@@ -416,6 +426,12 @@ impl Batch<'_> {
         if placed.pending > 0 || standing(SaleState::Pending) || standing(SaleState::Unknown) {
             return Outcome { state: LeadState::Received, reason: None, retry_until };
         }
+        if subject.promise_minor.is_some() {
+            // Its supplier was promised a price now, and goes elsewhere: it is not offered again by itself.
+            let detail = json!({ "check": Check::PromiseLapsed });
+            Self::event(writes, subject.lead_id, LeadEventKind::Unsold, detail);
+            return Outcome { state: LeadState::Unsold, reason: Some(Check::PromiseLapsed), retry_until: None };
+        }
         let policy = subject.campaign.terms.unsold;
         let until =
             retry_until.unwrap_or_else(|| self.now + chrono::Duration::minutes(i64::from(policy.retry_window_minutes)));
@@ -448,6 +464,9 @@ impl Batch<'_> {
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
         writes.pings.extend(lead.asked.pings.iter().map(|row| ping::Model { lead_id: Some(lead_id.0), ..row.clone() }));
+        if let Offered::Post { quote, .. } = lead.offered {
+            writes.quotes_used.push((quote, lead_id));
+        }
         let (person_id, key) = self.person(lead, writes)?;
         let (open, mut personal) = split_personal(&lead.vertical, &lead.facts.fields);
         keep_refused_values(lead, &mut personal);

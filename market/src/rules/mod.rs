@@ -21,6 +21,8 @@ pub mod payout;
 pub mod phone;
 pub mod postal;
 pub mod price;
+pub mod promise;
+pub mod quote;
 pub mod region;
 pub mod routing;
 pub mod schedule;

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::cap::{self, CapUse};
 use super::method::{self, Member, StageState};
+use super::promise::{SupplierShare, kept_together};
 use super::split::rotation_key;
 
 /// A contract whose terms fit the lead, with what was seen of it.
@@ -74,6 +75,9 @@ pub struct Candidate {
     pub buyer_caps: Vec<CapUse>,
     /// What its buyer may still spend, minor units.
     pub available_minor: i64,
+    /// What the supplier gets of its price; only where the supplier pinged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<SupplierShare>,
 }
 
 /// Everything a routing decision depends on.
@@ -85,7 +89,7 @@ pub struct RoutingInput {
     pub legs_taken: u8,
     /// Nothing sells below, minor units.
     pub floor_minor: i64,
-    /// The least price that keeps what the supplier was promised, minor units.
+    /// What the supplier was promised and has not got yet, minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promise_minor: Option<i64>,
     /// The campaign's caps.
@@ -142,6 +146,9 @@ pub struct Routing {
 /// The rules this version decides by. A decision stores it; another version's decisions are reported apart.
 pub const RULES_VERSION: i64 = 3;
 
+/// The dearest price there is, minor units.
+const PRICE_MINOR_MOST: i64 = 1_000_000_000;
+
 /// Decides who buys.
 #[must_use]
 pub fn route(input: &RoutingInput) -> Routing {
@@ -157,6 +164,7 @@ pub fn route(input: &RoutingInput) -> Routing {
             break;
         }
     }
+    run.keep_promise();
     run.finish()
 }
 
@@ -233,10 +241,20 @@ impl<'a> Run<'a> {
             let floor = Money::new(self.input.floor_minor, currency);
             return Some(refusal.seeing("price", candidate.price.to_string()).seeing("floor", floor.to_string()));
         }
-        let promised = self.input.promise_minor.filter(|promised| candidate.price.amount_minor < *promised)?;
-        let refusal = Refusal::new(Check::Floor, "the price does not keep what the supplier was promised");
-        let promised = Money::new(promised, currency);
-        Some(refusal.seeing("price", candidate.price.to_string()).seeing("least", promised.to_string()))
+        // Several sales keep a promise together: see `keep_promise`.
+        let promise = self.input.promise_minor.filter(|_| self.input.places() == 1)?;
+        let share = candidate.share?;
+        if share.keeps(candidate.price.amount_minor, promise) {
+            return None;
+        }
+        let refusal = Refusal::new(Check::Floor, "the price does not keep what the supplier was promised")
+            .seeing("price", candidate.price.to_string())
+            .seeing("promised", Money::new(promise, currency).to_string());
+        let least = share.least_price(promise, PRICE_MINOR_MOST).map(|least| Money::new(least, currency).to_string());
+        Some(match least {
+            Some(least) => refusal.seeing("least", least),
+            None => refusal,
+        })
     }
 
     fn stage_refusal(&self, candidate: &Candidate) -> Option<Refusal> {
@@ -306,6 +324,22 @@ impl<'a> Run<'a> {
         None
     }
 
+    /// Sales that together do not keep what the supplier was promised are not made.
+    fn keep_promise(&mut self) {
+        let Some(promise) = self.input.promise_minor else { return };
+        let share = |winner: &Winner| Some((self.input.candidates[winner.position].share?, winner.price_minor));
+        let Some(sales) = self.winners.iter().map(share).collect::<Option<Vec<_>>>() else { return };
+        if sales.is_empty() || kept_together(&sales, promise) {
+            return;
+        }
+        for winner in std::mem::take(&mut self.winners) {
+            let promised = Money::new(promise, self.input.candidates[winner.position].price.currency);
+            let refusal = Refusal::new(Check::Floor, "the sales together do not keep what the supplier was promised");
+            self.verdicts[winner.position].refusal = Some(refusal.seeing("promised", promised.to_string()));
+        }
+        self.runner_up = None;
+    }
+
     /// What was never reached was not chosen.
     fn finish(mut self) -> Routing {
         for (position, verdict) in self.verdicts.iter_mut().enumerate() {
@@ -346,14 +380,24 @@ impl RoutingInput {
     #[must_use]
     pub fn to_ask(&self, stage: &str) -> Vec<usize> {
         let run = Run::new(self);
-        let least = self.floor_minor.max(self.promise_minor.unwrap_or(0)).max(1);
         let fits = |candidate: &Candidate| {
-            let price = Money::new(least, candidate.price.currency);
+            let price = Money::new(self.least_minor(candidate).max(1), candidate.price.currency);
             run.refusal(&Candidate { asks: false, price, ..candidate.clone() }).is_none()
         };
         let open = |candidate: &Candidate| candidate.asks && candidate.bid.is_none() && candidate.stage == stage;
         let positions = self.candidates.iter().enumerate();
         positions.filter(|(_, candidate)| open(candidate) && fits(candidate)).map(|(position, _)| position).collect()
+    }
+
+    /// The least price at which a candidate buys: the floor, or what keeps the promise where it buys alone.
+    #[must_use]
+    pub fn least_minor(&self, candidate: &Candidate) -> i64 {
+        let promise = self.promise_minor.filter(|_| self.places() == 1);
+        let least = promise.zip(candidate.share).map(|(promise, share)| {
+            // Where no price keeps it, the promise itself is as good a figure as any: nothing sells.
+            share.least_price(promise, PRICE_MINOR_MOST).unwrap_or(promise)
+        });
+        self.floor_minor.max(least.unwrap_or(0))
     }
 
     /// Takes what a candidate's buyer answered.

@@ -1,4 +1,4 @@
-use leadyard_types::{Cap, CapPeriod, Currency, Method};
+use leadyard_types::{AuctionTerms, Cap, CapPeriod, Currency, Margin, Method, Percent, Pricing};
 use proptest::prelude::*;
 
 use super::*;
@@ -29,6 +29,7 @@ fn candidate(number: u128, group: u128, weight: u32) -> Candidate {
         contract_caps: Vec::new(),
         buyer_caps: Vec::new(),
         available_minor: 1_000,
+        share: None,
     }
 }
 
@@ -221,4 +222,62 @@ fn what_alone_stood_in_the_way_is_told() {
     assert_eq!(told(&input), [true, true, false, false]);
     input.campaign_caps = vec![full(1)];
     assert_eq!(told(&input), [true, false, false, true], "the campaign's cap refuses them all");
+}
+
+fn any_method() -> impl Strategy<Value = Method> {
+    prop::sample::select(vec![Method::Waterfall, Method::RoundRobin, Method::Weighted, Method::Auction])
+}
+
+fn any_share() -> impl Strategy<Value = SupplierShare> {
+    let percent = || (0i64..=10_000).prop_map(|basis| Percent(rust_decimal::Decimal::new(basis, 2)));
+    prop_oneof![
+        percent().prop_map(|percent| SupplierShare::LessMargin { margin: Margin::Percent { percent } }),
+        (0i64..2_000).prop_map(|amount_minor| SupplierShare::LessMargin { margin: Margin::Amount { amount_minor } }),
+        percent().prop_map(|percent| SupplierShare::Share { percent }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// A promise is kept or nothing is sold, whatever is sold and to how many: the supplier gets at least what it was
+    /// promised, and the buyers pay at least as much. What was promised for the very same market is always kept.
+    #[test]
+    fn a_promise_is_kept_or_nothing_sells(
+        prices in prop::collection::vec((1i64..6_000, any_share()), 1..8),
+        sale_mode in prop_oneof![
+            Just(SaleMode::Exclusive), (2u8..4).prop_map(|max| SaleMode::Shared { max }),
+            (2u8..4).prop_map(|max| SaleMode::Best { max }),
+        ],
+        method in any_method(), second in any::<bool>(), promise in 0i64..6_000,
+    ) {
+        let method = if matches!(sale_mode, SaleMode::Best { .. }) { Method::Auction } else { method };
+        let candidates = (1u128..).zip(&prices).map(|(number, (price, share))| Candidate {
+            price: Money::new(*price, Currency::EUR),
+            available_minor: 10_000,
+            share: Some(*share),
+            ..candidate(number, number, 1)
+        });
+        let pricing = if second { Pricing::Second } else { Pricing::First };
+        let auction = (method == Method::Auction).then(|| AuctionTerms { pricing, ..AuctionTerms::default() });
+        let free = RoutingInput {
+            sale_mode,
+            stages: vec![Stage { auction, ..Stage::new(STAGE, method) }],
+            ..input(1, method, candidates.collect())
+        };
+        let sales = |input: &RoutingInput| -> Vec<(SupplierShare, i64)> {
+            let winners = route(input).winners;
+            winners.iter().map(|won| (input.candidates[won.position].share.unwrap(), won.price_minor)).collect()
+        };
+        let promised = RoutingInput { promise_minor: Some(promise), ..free.clone() };
+        let made = sales(&promised);
+        if !made.is_empty() {
+            prop_assert!(made.iter().map(|(share, price)| share.of(*price)).sum::<i64>() >= promise);
+            prop_assert!(made.iter().map(|(_, price)| price).sum::<i64>() >= promise);
+        }
+        if let Ok(quoted) = crate::rules::quote::quote(&free, &route(&free), None) {
+            let held = RoutingInput { promise_minor: Some(quoted.promise_minor()), ..free.clone() };
+            prop_assert!(!sales(&held).is_empty(), "promised {} and not kept", quoted.promise_minor());
+        }
+    }
 }

@@ -24,6 +24,8 @@ const STAGES_MAX: usize = 50;
 const DEADLINE_MS_MIN: u32 = 50;
 /// More than this no visitor waits.
 const DEADLINE_MS_MAX: u32 = 30_000;
+/// For how long suppliers are promised a price.
+const QUOTE_HOLDS_SECONDS: std::ops::RangeInclusive<u32> = 10..=86_400;
 /// More buyers than this never share a lead.
 const SHARED_PERCENTS_MAX: usize = 20;
 /// The dearest lead, minor units: sums of millions of them still fit.
@@ -81,6 +83,10 @@ pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: 
         problems.push(problem("sale_mode.max", "OUT_OF_RANGE", "at least 2 are expected: otherwise it is EXCLUSIVE"));
     }
     problems.extend(margin(terms.margin));
+    if terms.quote_holds_seconds.is_some_and(|seconds| !QUOTE_HOLDS_SECONDS.contains(&seconds)) {
+        let message = "10 seconds to one day are expected: long enough for a post, too short for prices to be stale";
+        problems.push(problem("quote_holds_seconds", "OUT_OF_RANGE", message));
+    }
     if !(0..=PRICE_MINOR_MAX).contains(&terms.floor_minor) {
         problems.push(problem("floor_minor", "OUT_OF_RANGE", "0 or more minor units are expected"));
     }

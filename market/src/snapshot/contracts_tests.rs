@@ -159,6 +159,7 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
             contract_caps: contract.terms.caps.iter().map(used).collect(),
             buyer_caps: Vec::new(),
             available_minor: 30,
+            share: None,
         }
     };
     let stage = |key: &str, method| Stage::new(key, method);

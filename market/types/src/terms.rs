@@ -12,6 +12,7 @@ use crate::field::{FieldDefinition, UnknownFields};
 use crate::filter::Filter;
 use crate::id::{BuyerGroupId, DestinationId, SourceId};
 use crate::money::Percent;
+use crate::quote::PingLimits;
 use crate::sale::Verdict;
 use crate::split::{Plan, StageSplit};
 use crate::{InvalidTransition, words};
@@ -297,6 +298,9 @@ pub struct CampaignTerms {
     /// What the operator keeps of a price when a supplier is quoted; a contract's and a source's margin come before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<Margin>,
+    /// For how long a supplier's quote holds, in seconds; absent = five minutes. No longer than the bids it is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote_holds_seconds: Option<u32>,
     /// Redirects of the web form and the lead door.
     #[serde(default)]
     pub redirects: Redirects,
@@ -364,6 +368,9 @@ pub struct SourceTerms {
     /// The least this supplier sells for, minor units: below it nothing is quoted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_payout_minor: Option<i64>,
+    /// How often it may ping.
+    #[serde(default, skip_serializing_if = "PingLimits::are_none")]
+    pub ping_limits: PingLimits,
 }
 
 /// A buyer's terms.

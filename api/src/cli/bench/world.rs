@@ -12,8 +12,8 @@ use leadyard_types::terms::{
 use leadyard_types::{
     BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason, ContractTerms, CostModel,
     Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue, Filter, LeadDraft, Method,
-    Percent, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms, Stage, Status, SystemClock, SystemTask,
-    Verdict,
+    Percent, PingLimits, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms, Stage, Status, SystemClock,
+    SystemTask, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -92,6 +92,7 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
             clawback: true,
             clawback_days: None,
         },
+        quote_holds_seconds: None,
         redirects: Redirects::default(),
     };
     let new = NewCampaign { vertical_id, name: "Bench".into(), country: "DE".into(), currency: Currency::EUR, terms };
@@ -119,6 +120,7 @@ async fn source(store: &Store, setup: &Setup, campaign_id: CampaignId) -> anyhow
         schedule: None,
         margin: None,
         least_payout_minor: None,
+        ping_limits: PingLimits::default(),
     };
     let made = setup.create_source(NewSource { supplier_id, campaign_id, name: "Bench".into(), terms }).await?;
     let write = store.write(OPERATE).await?;

@@ -55,9 +55,9 @@ impl Run<'_> {
         }
         let rival = ranking.iter().find(|index| !self.groups.contains(&bids[**index].group_id));
         let rival = rival.map(|index| (&bids[*index], bids[*index].price(1).unwrap_or(0)));
-        let least = self.input.floor_minor.max(terms.reserve_minor).max(self.input.promise_minor.unwrap_or(0));
         for place in first..self.winners.len() {
             let Winner { position, price_minor, .. } = self.winners[place];
+            let least = self.input.least_minor(&self.input.candidates[position]).max(terms.reserve_minor);
             if let Some(index) = eligible.iter().position(|at| *at == position) {
                 self.winners[place].price_minor =
                     second_price(&bids[index], rival, price_minor, terms.increment_minor, least);
@@ -164,7 +164,7 @@ impl Run<'_> {
 
     /// A price other than the candidate's own is checked like it: floor, promise, caps by money and balance.
     fn affordable(&self, candidate: &Candidate, price_minor: i64) -> Option<i64> {
-        let least = self.input.floor_minor.max(self.input.promise_minor.unwrap_or(0));
+        let least = self.input.least_minor(candidate);
         let fits = price_minor >= least
             && price_minor <= candidate.available_minor
             && cap::refusal("contract", &candidate.contract_caps, price_minor).is_none()
