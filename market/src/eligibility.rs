@@ -1,6 +1,7 @@
 //! Check 8, its static half: which contracts' terms fit a lead. What depends on the moment (sold before, caps,
 //! balance) is [`crate::rules::routing`]'s.
 
+use leadyard_types::terms::OutsideHours;
 use leadyard_types::{Check, Principal, Refusal, Status, Timestamp};
 
 use crate::rules::facts::LeadFacts;
@@ -36,6 +37,14 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
 pub fn buys_now(contract: &Contract, buyer: &Buyer, now: Timestamp) -> bool {
     buyer.terms.status == Status::Active
         && contract.terms.schedule.as_ref().is_none_or(|hours| schedule::is_open(hours, now))
+}
+
+/// When a contract opens that is outside its hours and says that a lead waits for it; asked of those whose other terms fit.
+#[must_use]
+pub fn opens_at(contract: &Contract, buyer: &Buyer, now: Timestamp) -> Option<Timestamp> {
+    let waits = contract.terms.outside_hours == OutsideHours::Wait && buyer.terms.status == Status::Active;
+    let hours = contract.terms.schedule.as_ref().filter(|_| waits)?;
+    schedule::next_opening(hours, now).filter(|opens_at| *opens_at > now)
 }
 
 fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {

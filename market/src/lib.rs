@@ -26,6 +26,7 @@ pub mod settlement;
 pub mod setup;
 pub mod snapshot;
 pub mod verify;
+pub mod waiting;
 
 pub use delivery::{Courier, Failure, LaneHealth};
 pub use intake::IntakeError;

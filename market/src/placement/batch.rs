@@ -11,16 +11,20 @@ use leadyard_entity::placement::{
 use leadyard_entity::{IndexHash, Keyring, StoreError, StoreResult, Write};
 use leadyard_types::terms::DuplicateScope;
 use leadyard_types::{
-    AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadId, Plan, Timestamp,
+    AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadAnswer, LeadId,
+    LeadState, Plan, Timestamp,
 };
 use uuid::Uuid;
 
 use super::Work;
+use crate::intake::Offered;
 use crate::market::{ComplaintRates, Market};
 use crate::rules::cap::{Bucket, Buckets};
 use crate::rules::facts::{LeadFacts, Origin, derive};
 use crate::rules::index::Scratch;
 use crate::rules::method::StageState;
+use crate::rules::routing::RULES_VERSION;
+use crate::rules::waiting::Unsold;
 use crate::snapshot::{Campaign, Fit, Snapshot, Source};
 
 /// A wallet as the batch sees it; it changes as the batch sells.
@@ -58,7 +62,13 @@ pub(crate) struct Batch<'a> {
     pub(super) ids: &'a dyn Ids,
     pub(super) now: Timestamp,
     pub(super) again: HashMap<LeadId, Again>,
+    /// What became of stored leads in this batch so far.
+    pub(super) decided: HashMap<LeadId, LeadAnswer>,
+    /// What the last decisions about leads that wait stored.
+    pub(super) last: HashMap<LeadId, String>,
     pub(super) fits: Vec<Vec<Fit>>,
+    /// Contracts outside their hours for which each lead would wait, and when they open.
+    pub(super) opening: Vec<Vec<(Fit, Timestamp)>>,
     pub(super) answers: HashMap<(String, IndexHash), StoredAnswer>,
     pub(super) suppressed: HashSet<(IndexHash, Option<CampaignId>)>,
     pub(super) hits: HashMap<IndexHash, Vec<FingerprintHit>>,
@@ -88,13 +98,18 @@ impl<'a> Batch<'a> {
         lock(transaction, work, &again).await?;
         let mut scratch = Scratch::default();
         let fits: Vec<Vec<Fit>> = work.iter().map(|work| fits(snapshot, work, &again, now, &mut scratch)).collect();
-        let buyers: BTreeSet<BuyerId> = fits.iter().flatten().map(|(_, buyer)| buyer.id).collect();
+        let opening: Vec<Vec<(Fit, Timestamp)>> =
+            work.iter().map(|work| opening(snapshot, work, &again, now, &mut scratch)).collect();
+        let every = || fits.iter().flatten().chain(opening.iter().flatten().map(|(fit, _)| fit));
+        let buyers: BTreeSet<BuyerId> = every().map(|(_, buyer)| buyer.id).collect();
         let wallets = load_wallets(transaction, &buyers).await?;
         let again = relock(transaction, again).await?;
+        let waiting = again.values().filter(|again| again.lead.row.state == LeadState::Queued.as_str());
+        let last = transaction.last_decisions(waiting.map(|again| again.lead.row.id), RULES_VERSION).await?;
         let campaigns: BTreeSet<CampaignId> = campaigns_of(work, &again);
         let (hits, sales) = load_history(transaction, work, &again).await?;
         let buckets = Buckets::default();
-        let keys = counter_keys(work, &again, &fits, snapshot, now, &buckets);
+        let keys = counter_keys(work, &again, every(), snapshot, now, &buckets);
         let fresh = || work.iter().filter_map(Work::new_lead);
         let keyed: Vec<(String, IndexHash)> = fresh().map(|lead| (lead.scope.clone(), lead.key)).collect();
         Ok(Self {
@@ -111,7 +126,10 @@ impl<'a> Batch<'a> {
             sales,
             wallets,
             fits,
+            opening,
             again,
+            decided: HashMap::new(),
+            last,
             work,
             snapshot,
             keyring: market.store.keyring(),
@@ -221,6 +239,35 @@ fn fits(
     contracts.fitting(&snapshot.buyers, facts, now, scratch)
 }
 
+/// The contracts for which a lead would wait, in id order. Whoever was promised a price now does not wait.
+fn opening(
+    snapshot: &Snapshot,
+    work: &Work,
+    again: &HashMap<LeadId, Again>,
+    now: Timestamp,
+    scratch: &mut Scratch,
+) -> Vec<(Fit, Timestamp)> {
+    let (campaign, facts, until) = match work {
+        Work::New(lead)
+            if lead.offered == Offered::Sent && lead.source_refusal.is_none() && lead.problems.is_empty() =>
+        {
+            (&lead.campaign, &lead.facts, None)
+        }
+        Work::New(_) => return Vec::new(),
+        Work::Again(id, _) => match again.get(id) {
+            Some(again) if !again.lead.erased && again.promise_minor.is_none() => {
+                (&again.campaign, &again.facts, again.lead.row.retry_until)
+            }
+            _ => return Vec::new(),
+        },
+    };
+    let Some(contracts) = snapshot.contracts.get(&campaign.id) else { return Vec::new() };
+    let unsold = Unsold { received_at: facts.received_at, now, until, policy: campaign.terms.unsold };
+    let mut opening = contracts.opening(&snapshot.buyers, facts, now, scratch);
+    opening.retain(|((contract, _), at)| unsold.waits_for(*at, contract.terms.wait_at_most_minutes));
+    opening
+}
+
 async fn load_wallets(
     transaction: &Write,
     buyers: &BTreeSet<BuyerId>,
@@ -281,10 +328,10 @@ async fn load_rotations(
 }
 
 /// The buckets of every cap that may matter.
-fn counter_keys(
+fn counter_keys<'f>(
     work: &[Work],
     again: &HashMap<LeadId, Again>,
-    fits: &[Vec<Fit>],
+    fits: impl Iterator<Item = &'f Fit>,
     snapshot: &Snapshot,
     now: Timestamp,
     buckets: &Buckets,
@@ -302,7 +349,7 @@ fn counter_keys(
     }
     // The same contracts fit lead after lead.
     let mut seen = HashSet::new();
-    for (contract, buyer) in fits.iter().flatten().filter(|(contract, _)| seen.insert(contract.id)) {
+    for (contract, buyer) in fits.filter(|(contract, _)| seen.insert(contract.id)) {
         let zone = buyer.terms.time_zone;
         add(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone);
         add(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone);

@@ -24,7 +24,7 @@ use crate::rules::duplicate::{self, Hit};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::promise::SupplierShare;
-use crate::rules::routing::{Candidate, RoutingInput};
+use crate::rules::routing::{Candidate, RoutingInput, Waiting};
 use crate::rules::split::rotation_key;
 use crate::snapshot::{Buyer, Campaign, Contract, Fit};
 
@@ -132,6 +132,7 @@ impl Batch<'_> {
         let (Some(work), Some(fits)) = (self.work.first(), self.fits.first_mut().map(std::mem::take)) else {
             return Ok(None);
         };
+        let opening = self.opening.first_mut().map(std::mem::take).unwrap_or_default();
         match work {
             Work::New(lead) => {
                 if self.earlier_answer(lead, &mut PlacementWrites::default())?.is_some()
@@ -140,7 +141,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let lead_id = LeadId(uuid::Uuid::nil());
-                let input = self.routing_input(&new_subject(lead, lead_id), &fits);
+                let input = self.routing_input(&new_subject(lead, lead_id), &fits, &opening);
                 Ok(Some(Screened { input, fits, again: None }))
             }
             Work::Again(id, _) => {
@@ -150,7 +151,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let own_sales = self.sales.get(id).cloned().unwrap_or_default();
-                let input = self.routing_input(&stored_subject(&again, *id, own_sales), &fits);
+                let input = self.routing_input(&stored_subject(&again, *id, own_sales), &fits, &opening);
                 Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
             }
         }
@@ -164,7 +165,7 @@ impl Batch<'_> {
         if let Some(rejection) = self.rejection(lead) {
             return Ok(Err(rejection));
         }
-        let input = self.routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits);
+        let input = self.routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits, &[]);
         Ok(Ok(Screened { input, fits, again: None }))
     }
 
@@ -249,12 +250,15 @@ impl Batch<'_> {
         if per_lead_minor > 0 {
             self.write_payout(&subject, None, per_lead_minor, writes);
         }
-        let placed = self.place(&subject, &fits, writes)?;
+        let opening = std::mem::take(&mut self.opening[index]);
+        let input = self.routing_input(&subject, &fits, &opening);
+        let placed = self.place(&subject, input, &fits, None, writes)?;
         let outcome = self.outcome(&subject, LeadState::Received, None, &placed, writes);
         if let Some(stored) = writes.leads.get_mut(row) {
             stored.state = outcome.state.as_str().to_owned();
             stored.reason = outcome.reason.map(|check| check.as_str().to_owned());
             stored.retry_until = outcome.retry_until;
+            stored.offer_at = outcome.offer_at;
             stored.decisions = 1;
             stored.split = placed.plan.as_ref().map(|seen| seen.split.clone());
             stored.plan = placed.plan.as_ref().map(|seen| seen.plan.as_str().to_owned());
@@ -287,6 +291,10 @@ impl Batch<'_> {
     ) -> StoreResult<Answer> {
         writes.pings.extend(asked.pings.iter().cloned());
         let Some(again) = self.again.remove(&id) else {
+            if let Some(known) = self.decided.get(&id) {
+                // Twice in one batch: it was decided a moment ago.
+                return Ok(Ok(known.clone()));
+            }
             return Ok(Err(StoreError::corrupt("a lead that is offered again is missing").into()));
         };
         let state: LeadState = again.lead.row.state.parse().map_err(StoreError::corrupt)?;
@@ -301,31 +309,53 @@ impl Batch<'_> {
             repeated: false,
         };
         if matches!(state, LeadState::Rejected | LeadState::Quarantined) {
-            return Ok(Ok(answer(state, None)));
+            let answer = answer(state, None);
+            self.decided.insert(id, answer.clone());
+            return Ok(Ok(answer));
         }
         let own_sales = self.sales.get(&id).cloned().unwrap_or_default();
         let subject = stored_subject(&again, id, own_sales);
         let fits = std::mem::take(&mut self.fits[index]);
-        let placed = self.place(&subject, &fits, writes)?;
+        let opening = std::mem::take(&mut self.opening[index]);
+        let input = self.routing_input(&subject, &fits, &opening);
+        if input.places() == 0 && matches!(state, LeadState::Sold | LeadState::Received) {
+            // Somebody has it already, or is being asked: there is nothing to decide.
+            let answer = answer(state, None);
+            self.decided.insert(id, answer.clone());
+            return Ok(Ok(answer));
+        }
+        let last = self.last.remove(&id);
+        let placed = self.place(&subject, input, &fits, last.as_deref(), writes)?;
         let outcome = self.outcome(&subject, state, again.lead.row.retry_until, &placed, writes);
         writes.lead_updates.push(leadyard_entity::placement::LeadUpdate {
             lead_id: id,
             state: outcome.state,
             reason: outcome.reason.map(|check| check.as_str().to_owned()),
             retry_until: outcome.retry_until,
-            offer_at: None,
+            offer_at: outcome.offer_at,
             plan: placed.plan,
+            decided: !placed.nothing_new,
         });
-        Ok(Ok(answer(outcome.state, outcome.reason)))
+        let answer = answer(outcome.state, outcome.reason);
+        self.decided.insert(id, answer.clone());
+        Ok(Ok(answer))
     }
 
     /// The routing's input: every contract whose terms fit, with what is seen of it now.
-    pub(super) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
+    pub(super) fn routing_input(
+        &self,
+        subject: &Subject<'_>,
+        fits: &[Fit],
+        opening: &[(Fit, Timestamp)],
+    ) -> RoutingInput {
         let (campaign, now) = (subject.campaign, self.now);
         let known = self.leads_of_same_person(subject);
         let plan = subject.plan();
         let stages = campaign.terms.stages_of(plan.as_ref().map_or(Plan::A, |seen| seen.plan)).to_vec();
-        let candidates: Vec<Candidate> = fits.iter().map(|fit| self.candidate(subject, fit, &stages, &known)).collect();
+        let candidate = |fit, at| self.candidate(subject, fit, &stages, &known, at);
+        let candidates: Vec<Candidate> = fits.iter().map(|fit| candidate(fit, now)).collect();
+        let waiting =
+            opening.iter().map(|(fit, at)| Waiting { candidate: candidate(fit, *at), opens_at: *at }).collect();
         let rotations = stages.iter().filter_map(|stage| {
             let rotation = self.rotations.get(&(campaign.id, rotation_key(plan.as_ref(), &stage.key)))?;
             let members = candidates.iter().filter(|candidate| candidate.stage == stage.key);
@@ -347,6 +377,7 @@ impl Batch<'_> {
             stages,
             plan,
             candidates,
+            waiting,
         }
     }
 
@@ -356,6 +387,7 @@ impl Batch<'_> {
         (contract, buyer): &Fit,
         stages: &[Stage],
         known: &BTreeSet<LeadId>,
+        now: Timestamp,
     ) -> Candidate {
         let (price_minor, rule) = contract.prices.price(subject.facts);
         let auctioned = |stage: &Stage| stage.key == contract.terms.stage && stage.method == Method::Auction;
@@ -365,7 +397,7 @@ impl Batch<'_> {
         let price_minor = if asks { offered.unwrap_or(0) } else { price_minor };
         let price_rule = rule.filter(|_| !asks).map(str::to_owned);
         let shared_minor = shared_prices(subject.campaign, contract, price_minor, bid.as_ref());
-        let (now, zone, currency) = (self.now, buyer.terms.time_zone, subject.campaign.currency);
+        let (zone, currency) = (buyer.terms.time_zone, subject.campaign.currency);
         Candidate {
             contract_id: contract.id,
             buyer_id: buyer.id,

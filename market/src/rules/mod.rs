@@ -29,6 +29,7 @@ pub mod schedule;
 pub mod split;
 pub mod value;
 pub mod vertical;
+pub mod waiting;
 pub mod weighted;
 
 #[cfg(test)]

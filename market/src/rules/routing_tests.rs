@@ -44,6 +44,7 @@ fn input(max: u8, method: Method, candidates: Vec<Candidate>) -> RoutingInput {
         plan: None,
         rotations: BTreeMap::new(),
         candidates,
+        waiting: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use leadyard_types::terms::OutsideHours;
 use leadyard_types::{BuyerId, Status, Timestamp};
 
 use super::{Buyer, Contract};
@@ -21,6 +22,13 @@ pub struct CampaignContracts {
     places: Vec<Option<Arc<Contract>>>,
     /// How many of them ask their buyers for bids.
     asking: usize,
+    /// How many of them let leads wait for their hours.
+    waiting: usize,
+}
+
+/// Whether a contract lets leads wait for its hours.
+fn waits(contract: &Contract) -> bool {
+    contract.terms.outside_hours == OutsideHours::Wait && contract.terms.schedule.is_some()
 }
 
 impl CampaignContracts {
@@ -29,7 +37,7 @@ impl CampaignContracts {
         if contract.terms.status != Status::Active {
             let place = self.index.remove(contract.id).and_then(|position| self.place_mut(position));
             let before = place.and_then(Option::take);
-            self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
+            self.forget(before.as_deref());
             return;
         }
         let position = self.index.upsert(IndexEntry {
@@ -38,10 +46,16 @@ impl CampaignContracts {
             sources_allowed: contract.terms.sources_allowed.clone(),
             sources_denied: contract.terms.sources_denied.clone(),
         });
-        let asks = contract.terms.ping.is_some();
+        self.asking += usize::from(contract.terms.ping.is_some());
+        self.waiting += usize::from(waits(&contract));
         let before = self.place_mut(position).and_then(|place| place.replace(Arc::new(contract)));
-        self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
-        self.asking += usize::from(asks);
+        self.forget(before.as_deref());
+    }
+
+    /// A contract that was counted is not there any more.
+    fn forget(&mut self, contract: Option<&Contract>) {
+        self.asking -= usize::from(contract.is_some_and(|contract| contract.terms.ping.is_some()));
+        self.waiting -= usize::from(contract.is_some_and(waits));
     }
 
     /// Whether any of them asks its buyer for bids.
@@ -69,9 +83,7 @@ impl CampaignContracts {
         now: Timestamp,
         scratch: &mut Scratch,
     ) -> Vec<Fit> {
-        let found = self.index.candidates_into(facts, scratch).iter();
-        let contracts = found.filter_map(|position| self.places.get(usize::try_from(*position).ok()?)?.as_ref());
-        let fits = contracts.filter_map(|contract| {
+        let fits = self.found(facts, scratch).filter_map(|contract| {
             let buyer = buyers.get(&contract.buyer_id)?;
             eligibility::buys_now(contract, buyer, now).then(|| (Arc::clone(contract), Arc::clone(buyer)))
         });
@@ -79,6 +91,35 @@ impl CampaignContracts {
         // Positions are in the order in which contracts came and went.
         fits.sort_unstable_by_key(|(contract, _)| contract.id);
         fits
+    }
+
+    /// The contracts whose terms would fit a lead but for the hour, and that let it wait, with the moment they open; in id
+    /// order.
+    #[must_use]
+    pub fn opening(
+        &self,
+        buyers: &HashMap<BuyerId, Arc<Buyer>>,
+        facts: &LeadFacts,
+        now: Timestamp,
+        scratch: &mut Scratch,
+    ) -> Vec<(Fit, Timestamp)> {
+        if self.waiting == 0 {
+            return Vec::new();
+        }
+        let opening = self.found(facts, scratch).filter_map(|contract| {
+            let buyer = buyers.get(&contract.buyer_id)?;
+            let opens_at = eligibility::opens_at(contract, buyer, now)?;
+            Some(((Arc::clone(contract), Arc::clone(buyer)), opens_at))
+        });
+        let mut opening: Vec<(Fit, Timestamp)> = opening.collect();
+        opening.sort_unstable_by_key(|((contract, _), _)| contract.id);
+        opening
+    }
+
+    /// The contracts whose filters and sources fit.
+    fn found<'a>(&'a self, facts: &LeadFacts, scratch: &'a mut Scratch) -> impl Iterator<Item = &'a Arc<Contract>> {
+        let found = self.index.candidates_into(facts, scratch).iter();
+        found.filter_map(|position| self.places.get(usize::try_from(*position).ok()?)?.as_ref())
     }
 }
 

@@ -14,7 +14,7 @@ use super::super::id::Kind;
 use super::super::loaders::{CampaignBy, ContractTermsOf, DestinationBy, Inside};
 use super::super::order::SaleOrder;
 use super::super::scalars::Money;
-use super::super::words::{Exclusivity, Status, Verdict};
+use super::super::words::{Exclusivity, OutsideHours, Status, Verdict};
 use super::buyer::Buyer;
 use super::campaign::Campaign;
 use super::destination::Destination;
@@ -128,6 +128,16 @@ impl Contract {
     /// When it buys; absent means always.
     async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Schedule>> {
         Ok(self.terms(ctx).await?.schedule.as_ref().map(Schedule::from))
+    }
+
+    /// What happens to a lead outside its hours.
+    async fn outside_hours(&self, ctx: &Context<'_>) -> Result<OutsideHours> {
+        Ok(self.terms(ctx).await?.outside_hours.into())
+    }
+
+    /// How many minutes after it came in a lead waits for its hours; absent: as long as the campaign offers unsold leads.
+    async fn wait_at_most_minutes(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
+        Ok(self.terms(ctx).await?.wait_at_most_minutes.map(int))
     }
 
     /// Whether the buyer answers when a lead is posted.
