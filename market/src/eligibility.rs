@@ -2,7 +2,7 @@
 //! balance) is [`crate::rules::routing`]'s.
 
 use leadyard_types::terms::OutsideHours;
-use leadyard_types::{Check, Principal, Refusal, Status, Timestamp};
+use leadyard_types::{Check, Principal, Refusal, Schedule, Status, Timestamp};
 
 use crate::rules::facts::LeadFacts;
 use crate::rules::{consent, schedule};
@@ -16,17 +16,30 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
         let refusal = Refusal::new(Check::ContractActive, "the contract does not buy at the moment");
         return Some(refusal.seeing("status", contract.terms.status.as_str()));
     }
+    if contract.own.as_ref().is_some_and(|own| own.paused) {
+        return Some(Refusal::new(Check::ContractActive, "the buyer paused the contract itself"));
+    }
     if buyer.terms.status != Status::Active {
         let refusal = Refusal::new(Check::BuyerActive, "the buyer does not buy at the moment");
         return Some(refusal.seeing("status", buyer.terms.status.as_str()));
     }
-    if let Some(hours) = contract.terms.schedule.as_ref().filter(|hours| !schedule::is_open(hours, now)) {
-        let local = now.with_timezone(&hours.time_zone).format("%a %H:%M").to_string();
-        let refusal = Refusal::new(Check::Hours, "outside the contract's hours");
-        return Some(refusal.seeing("local time", format!("{local} {}", hours.time_zone)));
+    let own = contract.own.as_deref();
+    let hours = [
+        (contract.terms.schedule.as_ref(), "outside the contract's hours"),
+        (own.and_then(|own| own.schedule.as_ref()), "outside the buyer's own hours"),
+    ];
+    for (hours, message) in hours {
+        if let Some(hours) = hours.filter(|hours| !schedule::is_open(hours, now)) {
+            let local = now.with_timezone(&hours.time_zone).format("%a %H:%M").to_string();
+            let refusal = Refusal::new(Check::Hours, message);
+            return Some(refusal.seeing("local time", format!("{local} {}", hours.time_zone)));
+        }
     }
     if let Some(refusal) = contract.filter.as_ref().and_then(|filter| filter.refusal(facts)) {
         return Some(refusal);
+    }
+    if let Some(refusal) = own.and_then(|own| own.filter.as_ref()).and_then(|filter| filter.refusal(facts)) {
+        return Some(Refusal { message: format!("the buyer's own filter: {}", refusal.message), ..refusal });
     }
     source_refusal(contract, facts)
 }
@@ -35,16 +48,22 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
 /// whether the buyer buys, and the hours.
 #[must_use]
 pub fn buys_now(contract: &Contract, buyer: &Buyer, now: Timestamp) -> bool {
-    buyer.terms.status == Status::Active
-        && contract.terms.schedule.as_ref().is_none_or(|hours| schedule::is_open(hours, now))
+    let mut hours = hours(contract);
+    buyer.terms.status == Status::Active && hours.all(|hours| schedule::is_open(hours, now))
 }
 
 /// When a contract opens that is outside its hours and says that a lead waits for it; asked of those whose other terms fit.
 #[must_use]
 pub fn opens_at(contract: &Contract, buyer: &Buyer, now: Timestamp) -> Option<Timestamp> {
     let waits = contract.terms.outside_hours == OutsideHours::Wait && buyer.terms.status == Status::Active;
-    let hours = contract.terms.schedule.as_ref().filter(|_| waits)?;
-    schedule::next_opening(hours, now).filter(|opens_at| *opens_at > now)
+    let hours: Vec<&Schedule> = hours(contract).filter(|_| waits).collect();
+    schedule::next_opening_of_all(&hours, now).filter(|opens_at| *opens_at > now)
+}
+
+/// The hours that were agreed and those its buyer set.
+fn hours(contract: &Contract) -> impl Iterator<Item = &Schedule> {
+    let own = contract.own.as_ref().and_then(|own| own.schedule.as_ref());
+    contract.terms.schedule.iter().chain(own)
 }
 
 fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use leadyard_entity::configuration::ConfigVersion;
 use leadyard_entity::{IndexHash, Keyring, StoreError};
 use leadyard_types::{
-    Check, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState, PlanSeen, Principal,
-    QuoteId, Refusal, Required, SourceId, Status, Timestamp,
+    Check, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState, Principal, QuoteId,
+    Refusal, Required, SourceId, Status, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -68,8 +68,6 @@ pub(crate) struct Prepared {
     pub(crate) asked: Asked,
     /// How it is offered.
     pub(crate) offered: Offered,
-    /// The plan that its ping followed.
-    pub(crate) plan_before: Option<PlanSeen>,
 }
 
 /// How a lead is offered.
@@ -78,7 +76,10 @@ pub(crate) enum Offered {
     /// Sent whole.
     Sent,
     /// Only asked about: nothing of the person is known, and nothing is stored of the lead.
-    Ping,
+    Ping {
+        /// The quote it gets.
+        quote: QuoteId,
+    },
     /// Sent after a ping.
     Post {
         /// The ping's quote.
@@ -86,6 +87,16 @@ pub(crate) enum Offered {
         /// What the supplier was promised, minor units.
         promise_minor: i64,
     },
+}
+
+impl Offered {
+    /// The quote's id, where there is one: what is known of the lead from ping to post.
+    pub(crate) fn quote(&self) -> Option<&[u8]> {
+        match self {
+            Self::Sent => None,
+            Self::Ping { quote } | Self::Post { quote, .. } => Some(quote.0.as_bytes()),
+        }
+    }
 }
 
 /// The keyed hash of a way to reach a person, as suppression lists keep it.
@@ -168,7 +179,7 @@ pub(crate) fn prepare(
     let campaign = snapshot.campaigns.get(&source.campaign_id).cloned().ok_or(IntakeError::UnknownSource)?;
     let vertical = snapshot.verticals.get(&campaign.vertical_id).cloned().ok_or(IntakeError::UnknownSource)?;
     marks::tidy(&mut draft, now);
-    let pinged = offered == Offered::Ping;
+    let pinged = matches!(offered, Offered::Ping { .. });
     let step = if pinged { Required::Ping } else { Required::Post };
     let (fields, mut problems) = vertical.rules.check(&campaign.country, &draft.fields, step);
     problems.extend(draft.problems.iter().cloned());
@@ -206,7 +217,6 @@ pub(crate) fn prepare(
         request_hash,
         asked: Asked::default(),
         offered,
-        plan_before: None,
         draft,
         source,
         campaign,

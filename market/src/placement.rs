@@ -20,9 +20,9 @@ use crate::intake::{IntakeError, Prepared, prepare};
 use crate::market::Market;
 use crate::snapshot::Snapshot;
 
-pub(crate) use batch::Batch;
-pub(crate) use decide::{Rejection, Screened};
-pub(crate) use rows::{Seen, outcome_word};
+pub(crate) use batch::{Batch, Wallet, counter_key};
+pub(crate) use decide::{Moment, Rejection, Screened, takes_a_place};
+pub(crate) use rows::{Seen, Subject, outcome_word, payout_of};
 pub use times::PlacementTimes;
 use times::Step;
 pub(crate) use times::Watch;
@@ -139,8 +139,8 @@ impl Market {
             {
                 let (draft, received_at, offered) = (prepared.draft.clone(), prepared.received_at, prepared.offered);
                 if let Ok(fresh) = prepare(snapshot, self.store.keyring(), draft, received_at, offered) {
-                    let (asked, plan_before) = (std::mem::take(&mut prepared.asked), prepared.plan_before.take());
-                    **prepared = Prepared { asked, plan_before, ..fresh };
+                    let asked = std::mem::take(&mut prepared.asked);
+                    **prepared = Prepared { asked, ..fresh };
                 }
             }
         }

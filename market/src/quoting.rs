@@ -9,8 +9,8 @@ use leadyard_entity::model::quote;
 use leadyard_entity::quotes::PingLimit;
 use leadyard_types::quote::PingPeriod;
 use leadyard_types::{
-    CapPeriod, FieldProblem, Fields, LeadAnswer, LeadDraft, Money, PlanSeen, Principal, QuoteAnswer, QuoteId,
-    QuoteState, Refusal, Required, SystemTask, Timestamp,
+    CapPeriod, FieldProblem, Fields, LeadAnswer, LeadDraft, Money, Principal, QuoteAnswer, QuoteId, QuoteState,
+    Refusal, Required, SystemTask, Timestamp,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -85,8 +85,8 @@ impl Market {
         if !may_send(principal, draft.source_id) {
             return Err(IntakeError::UnknownSource.into());
         }
-        let prepared = self.prepare_or_refresh(draft, Offered::Ping).await?;
         let id = QuoteId(self.ids().uuid());
+        let prepared = self.prepare_or_refresh(draft, Offered::Ping { quote: id }).await?;
         let mut work = [Work::New(Box::new(prepared))];
         let screened = self.screen_ping(&mut work).await?;
         let [Work::New(prepared)] = work else { return Err(StoreError::corrupt("a ping").into()) };
@@ -203,13 +203,11 @@ impl Market {
             return Err(QuoteError::Expired { expired_at: expires_at });
         }
         self.keep_priced(&quote, &mut draft)?;
-        let followed = plan_of_quote(&quote)?;
         draft.subid = draft.subid.or(quote.subid);
         draft.idempotency_key = Some(id.to_string());
         let mut prepared = self.prepare_or_refresh(draft, Offered::Post { quote: id, promise_minor }).await?;
         let read = self.store.read(Principal::System(SystemTask::Place));
         prepared.asked.bids = read.bids_of_quote(id, self.clock().now()).await?;
-        prepared.plan_before = followed;
         self.take(Box::new(prepared)).await.map_err(|error| match error {
             IntakeError::KeyReused => QuoteError::Used,
             error => error.into(),
@@ -236,21 +234,6 @@ impl Market {
         }
         if changed.is_empty() { Ok(()) } else { Err(QuoteError::Changed(changed)) }
     }
-}
-
-/// The plan that a ping followed: its post follows the same.
-fn plan_of_quote(quote: &quote::Model) -> Result<Option<PlanSeen>, StoreError> {
-    #[derive(serde::Deserialize)]
-    struct Looked {
-        input: Followed,
-    }
-    #[derive(serde::Deserialize)]
-    struct Followed {
-        plan: Option<PlanSeen>,
-    }
-    let Some(data) = &quote.data else { return Ok(None) };
-    let looked: Looked = serde_json::from_str(data).map_err(StoreError::corrupt)?;
-    Ok(looked.input.plan)
 }
 
 /// What a ping is counted against.

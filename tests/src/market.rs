@@ -10,9 +10,9 @@ use leadyard_types::terms::{
     Redirects, UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
-    AuctionTerms, BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractId,
-    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Margin, Method,
-    Money, PingLimits, Required, SaleMode, SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
+    AuctionTerms, BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason,
+    ContractId, ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Margin,
+    Method, Money, PingLimits, Required, SaleMode, SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
 };
 use serde_json::{Value, json};
 
@@ -94,6 +94,8 @@ pub fn terms(price_minor: i64) -> ContractTerms {
         destinations: Vec::new(),
         credit_frees_cap: false,
         unknown_window_minutes: 60,
+        buyer_bounds: None,
+        buyer_settings: BuyerSettings::default(),
     }
 }
 

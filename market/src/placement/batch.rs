@@ -17,21 +17,19 @@ use leadyard_types::{
 use uuid::Uuid;
 
 use super::Work;
-use crate::intake::Offered;
 use crate::market::{ComplaintRates, Market};
 use crate::rules::cap::{Bucket, Buckets};
 use crate::rules::facts::{LeadFacts, Origin, derive};
 use crate::rules::index::Scratch;
 use crate::rules::method::StageState;
 use crate::rules::routing::RULES_VERSION;
-use crate::rules::waiting::Unsold;
 use crate::snapshot::{Campaign, Fit, Snapshot, Source};
 
 /// A wallet as the batch sees it; it changes as the batch sells.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wallet {
-    pub(super) account: AccountId,
-    pub(super) available_minor: i64,
+pub(crate) struct Wallet {
+    pub(crate) account: AccountId,
+    pub(crate) available_minor: i64,
 }
 
 /// A stored lead that is offered again.
@@ -239,7 +237,7 @@ fn fits(
     contracts.fitting(&snapshot.buyers, facts, now, scratch)
 }
 
-/// The contracts for which a lead would wait, in id order. Whoever was promised a price now does not wait.
+/// The contracts outside their hours for which a lead might wait, in id order.
 fn opening(
     snapshot: &Snapshot,
     work: &Work,
@@ -247,25 +245,16 @@ fn opening(
     now: Timestamp,
     scratch: &mut Scratch,
 ) -> Vec<(Fit, Timestamp)> {
-    let (campaign, facts, until) = match work {
-        Work::New(lead)
-            if lead.offered == Offered::Sent && lead.source_refusal.is_none() && lead.problems.is_empty() =>
-        {
-            (&lead.campaign, &lead.facts, None)
-        }
+    let (campaign, facts) = match work {
+        Work::New(lead) if lead.source_refusal.is_none() && lead.problems.is_empty() => (lead.campaign.id, &lead.facts),
         Work::New(_) => return Vec::new(),
         Work::Again(id, _) => match again.get(id) {
-            Some(again) if !again.lead.erased && again.promise_minor.is_none() => {
-                (&again.campaign, &again.facts, again.lead.row.retry_until)
-            }
+            Some(again) if !again.lead.erased => (again.campaign.id, &again.facts),
             _ => return Vec::new(),
         },
     };
-    let Some(contracts) = snapshot.contracts.get(&campaign.id) else { return Vec::new() };
-    let unsold = Unsold { received_at: facts.received_at, now, until, policy: campaign.terms.unsold };
-    let mut opening = contracts.opening(&snapshot.buyers, facts, now, scratch);
-    opening.retain(|((contract, _), at)| unsold.waits_for(*at, contract.terms.wait_at_most_minutes));
-    opening
+    let Some(contracts) = snapshot.contracts.get(&campaign) else { return Vec::new() };
+    contracts.opening(&snapshot.buyers, facts, now, scratch)
 }
 
 async fn load_wallets(
@@ -352,13 +341,14 @@ fn counter_keys<'f>(
     for (contract, buyer) in fits.filter(|(contract, _)| seen.insert(contract.id)) {
         let zone = buyer.terms.time_zone;
         add(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone);
+        add(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone);
         add(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone);
     }
     keys
 }
 
 /// The counter of a bucket.
-pub(super) fn counter_key(owner: CapOwner, bucket: Bucket) -> CounterKey {
+pub(crate) fn counter_key(owner: CapOwner, bucket: Bucket) -> CounterKey {
     CounterKey { owner, period: bucket.period, starts_at: bucket.starts_at, ends_at: bucket.ends_at }
 }
 

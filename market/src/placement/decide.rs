@@ -1,27 +1,29 @@
 //! Deciding a batch, lead after lead, against what was loaded. Pure but for new ids and sealing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use leadyard_entity::placement::{CapOwner, FingerprintHit, NewEvent, PlacementWrites, PriorSale};
+use leadyard_entity::placement::{CapOwner, Counters, FingerprintHit, NewEvent, PlacementWrites, PriorSale};
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::{DuplicateMatch, DuplicatePolicy};
 use leadyard_types::{
-    BidSeen, BuyerId, Cap, Check, CostModel, FieldProblem, LeadAnswer, LeadId, LeadState, Method, Money, Plan, Refusal,
-    SaleMode, SaleState, Stage, Timestamp,
+    BidSeen, BuyerId, CampaignId, Cap, Check, CostModel, Currency, FieldProblem, LeadAnswer, LeadId, LeadState, Method,
+    Money, Plan, Refusal, SaleMode, SaleState, Stage, Timestamp,
 };
 
 use super::Work;
-use super::batch::{Again, Batch, counter_key};
+use super::batch::{Again, Batch, Wallet, counter_key};
 use super::rows::Subject;
 use crate::asking::Asked;
 use crate::eligibility;
 use crate::intake::{IntakeError, Offered, Prepared, SAME_BODY_SECONDS, body_scope};
+use crate::market::ComplaintRates;
 use crate::rules::auction::complaint_ppm;
-use crate::rules::cap::{self, CapUse};
+use crate::rules::cap::{self, Buckets, CapUse};
 use crate::rules::duplicate::{self, Hit};
 use crate::rules::facts::LeadFacts;
+use crate::rules::method::StageState;
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{Candidate, RoutingInput, Waiting};
@@ -66,10 +68,13 @@ fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
         offered: lead.offered,
         promise_minor: match lead.offered {
             Offered::Post { promise_minor, .. } => Some(promise_minor),
-            Offered::Sent | Offered::Ping => None,
+            Offered::Sent | Offered::Ping { .. } => None,
         },
-        identity: lead.identity.as_ref().unwrap_or(&lead.key),
-        plan_before: lead.plan_before.as_ref().map(|seen| (seen.split.as_str(), seen.plan)),
+        // A post gets the plan that its ping was priced by.
+        identity: lead.offered.quote().unwrap_or_else(|| lead.identity.as_ref().unwrap_or(&lead.key)),
+        plan_before: None,
+        plan_seen: None,
+        until: None,
     }
 }
 
@@ -89,6 +94,8 @@ fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> 
         promise_minor: again.promise_minor.map(|promise| promise - got),
         identity: again.lead.identity.as_deref().unwrap_or_else(|| again.lead.row.id.as_bytes()),
         plan_before: again.plan_before(),
+        plan_seen: None,
+        until: again.lead.row.retry_until,
     }
 }
 
@@ -141,7 +148,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let lead_id = LeadId(uuid::Uuid::nil());
-                let input = self.routing_input(&new_subject(lead, lead_id), &fits, &opening);
+                let input = self.moment().routing_input(&new_subject(lead, lead_id), &fits, &opening);
                 Ok(Some(Screened { input, fits, again: None }))
             }
             Work::Again(id, _) => {
@@ -151,7 +158,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let own_sales = self.sales.get(id).cloned().unwrap_or_default();
-                let input = self.routing_input(&stored_subject(&again, *id, own_sales), &fits, &opening);
+                let input = self.moment().routing_input(&stored_subject(&again, *id, own_sales), &fits, &opening);
                 Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
             }
         }
@@ -165,7 +172,7 @@ impl Batch<'_> {
         if let Some(rejection) = self.rejection(lead) {
             return Ok(Err(rejection));
         }
-        let input = self.routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits, &[]);
+        let input = self.moment().routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits, &[]);
         Ok(Ok(Screened { input, fits, again: None }))
     }
 
@@ -204,7 +211,7 @@ impl Batch<'_> {
         if let Some(refusal) = lead.consent_refusal.clone() {
             return Some(refusal.into());
         }
-        let hits: Vec<Hit> = self.hits_of(&lead.fingerprints).map(as_hit).collect();
+        let hits: Vec<Hit> = self.moment().hits_of(&lead.fingerprints).map(as_hit).collect();
         let policy = &lead.campaign.terms.duplicates;
         let earlier = duplicate::is_duplicate(policy, lead.campaign.id, &lead.fingerprints, &hits, lead.received_at)?;
         let refusal = Refusal::new(Check::Duplicate, "this enquiry was taken in before");
@@ -213,23 +220,8 @@ impl Batch<'_> {
 
     fn source_cap_refusal(&self, lead: &Prepared) -> Option<Refusal> {
         let owner = CapOwner::Source(lead.source.id.0);
-        let uses = self.uses(owner, &lead.source.terms.caps, lead.received_at, lead.campaign.terms.time_zone);
+        let uses = self.moment().uses(owner, &lead.source.terms.caps, lead.received_at, lead.campaign.terms.time_zone);
         cap::refusal("source", &uses, 0).map(|refusal| Refusal { check: Check::Source, ..refusal })
-    }
-
-    fn hits_of(&self, fingerprints: &[IndexHash]) -> impl Iterator<Item = &FingerprintHit> {
-        fingerprints.iter().filter_map(|hash| self.hits.get(hash)).flatten()
-    }
-
-    /// Caps with what is in their buckets.
-    pub(super) fn uses(&self, owner: CapOwner, caps: &[Cap], at: Timestamp, zone: chrono_tz::Tz) -> Vec<CapUse> {
-        caps.iter()
-            .map(|cap| {
-                let bucket = self.buckets.of(cap.period, at, zone);
-                let used = self.counters.get(&counter_key(owner, bucket)).copied().unwrap_or_default();
-                CapUse { cap: *cap, bucket, count: used.count, amount_minor: used.amount_minor }
-            })
-            .collect()
     }
 
     /// A lead that passed its checks: counted, paid for if the source is paid per lead, and routed.
@@ -251,7 +243,7 @@ impl Batch<'_> {
             self.write_payout(&subject, None, per_lead_minor, writes);
         }
         let opening = std::mem::take(&mut self.opening[index]);
-        let input = self.routing_input(&subject, &fits, &opening);
+        let input = self.moment().routing_input(&subject, &fits, &opening);
         let placed = self.place(&subject, input, &fits, None, writes)?;
         let outcome = self.outcome(&subject, LeadState::Received, None, &placed, writes);
         if let Some(stored) = writes.leads.get_mut(row) {
@@ -317,7 +309,7 @@ impl Batch<'_> {
         let subject = stored_subject(&again, id, own_sales);
         let fits = std::mem::take(&mut self.fits[index]);
         let opening = std::mem::take(&mut self.opening[index]);
-        let input = self.routing_input(&subject, &fits, &opening);
+        let input = self.moment().routing_input(&subject, &fits, &opening);
         if input.places() == 0 && matches!(state, LeadState::Sold | LeadState::Received) {
             // Somebody has it already, or is being asked: there is nothing to decide.
             let answer = answer(state, None);
@@ -341,8 +333,58 @@ impl Batch<'_> {
         Ok(Ok(answer))
     }
 
+    /// What this batch's next decision sees of the moment.
+    pub(super) fn moment(&self) -> Moment<'_> {
+        Moment {
+            now: self.now,
+            hits: &self.hits,
+            sales: &self.sales,
+            rotations: &self.rotations,
+            counters: &self.counters,
+            buckets: &self.buckets,
+            wallets: &self.wallets,
+            complaint_rates: &self.complaint_rates,
+        }
+    }
+
+    /// A step in a lead's timeline.
+    pub(super) fn event(writes: &mut PlacementWrites, lead_id: LeadId, kind: LeadEventKind, detail: serde_json::Value) {
+        writes.events.push(NewEvent { lead_id, kind, detail });
+    }
+}
+
+/// What a decision sees of the moment: of a batch that is placed, or of a moment of history that is lived through again.
+pub(crate) struct Moment<'a> {
+    pub(crate) now: Timestamp,
+    /// Earlier leads by fingerprint.
+    pub(crate) hits: &'a HashMap<IndexHash, Vec<FingerprintHit>>,
+    /// Sales by lead.
+    pub(crate) sales: &'a HashMap<LeadId, Vec<PriorSale>>,
+    pub(crate) rotations: &'a HashMap<(CampaignId, String), StageState>,
+    pub(crate) counters: &'a Counters,
+    pub(crate) buckets: &'a Buckets,
+    pub(crate) wallets: &'a HashMap<(BuyerId, Currency), Wallet>,
+    pub(crate) complaint_rates: &'a ComplaintRates,
+}
+
+impl Moment<'_> {
+    fn hits_of(&self, fingerprints: &[IndexHash]) -> impl Iterator<Item = &FingerprintHit> {
+        fingerprints.iter().filter_map(|hash| self.hits.get(hash)).flatten()
+    }
+
+    /// Caps with what is in their buckets.
+    pub(super) fn uses(&self, owner: CapOwner, caps: &[Cap], at: Timestamp, zone: chrono_tz::Tz) -> Vec<CapUse> {
+        caps.iter()
+            .map(|cap| {
+                let bucket = self.buckets.of(cap.period, at, zone);
+                let used = self.counters.get(&counter_key(owner, bucket)).copied().unwrap_or_default();
+                CapUse { cap: *cap, bucket, count: used.count, amount_minor: used.amount_minor }
+            })
+            .collect()
+    }
+
     /// The routing's input: every contract whose terms fit, with what is seen of it now.
-    pub(super) fn routing_input(
+    pub(crate) fn routing_input(
         &self,
         subject: &Subject<'_>,
         fits: &[Fit],
@@ -354,8 +396,12 @@ impl Batch<'_> {
         let stages = campaign.terms.stages_of(plan.as_ref().map_or(Plan::A, |seen| seen.plan)).to_vec();
         let candidate = |fit, at| self.candidate(subject, fit, &stages, &known, at);
         let candidates: Vec<Candidate> = fits.iter().map(|fit| candidate(fit, now)).collect();
-        let waiting =
-            opening.iter().map(|(fit, at)| Waiting { candidate: candidate(fit, *at), opens_at: *at }).collect();
+        let unsold = subject.unsold(now);
+        let promised = subject.offered != Offered::Sent || subject.promise_minor.is_some();
+        let opening = if promised { &[] } else { opening };
+        let waited_for =
+            opening.iter().filter(|((contract, _), at)| unsold.waits_for(*at, contract.terms.wait_at_most_minutes));
+        let waiting = waited_for.map(|(fit, at)| Waiting { candidate: candidate(fit, *at), opens_at: *at }).collect();
         let rotations = stages.iter().filter_map(|stage| {
             let rotation = self.rotations.get(&(campaign.id, rotation_key(plan.as_ref(), &stage.key)))?;
             let members = candidates.iter().filter(|candidate| candidate.stage == stage.key);
@@ -377,6 +423,7 @@ impl Batch<'_> {
             stages,
             plan,
             candidates,
+            offered_until: (!opening.is_empty()).then(|| unsold.window_end()),
             waiting,
         }
     }
@@ -418,6 +465,7 @@ impl Batch<'_> {
             already_sold: self.already_sold(subject, contract.id, buyer.group_id(), known),
             consent: self.consent_refusal(subject, contract, buyer),
             contract_caps: self.uses(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone),
+            own_caps: self.uses(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone),
             buyer_caps: self.uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone),
             available_minor: self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor),
             share: supplier_share(subject, contract),
@@ -426,7 +474,7 @@ impl Batch<'_> {
 
     /// Whether the consent does for a contract that asks to be named; in a ping nobody has to send one.
     fn consent_refusal(&self, subject: &Subject<'_>, contract: &Contract, buyer: &Buyer) -> Option<Refusal> {
-        if subject.offered == Offered::Ping && subject.facts.consent.is_none() {
+        if matches!(subject.offered, Offered::Ping { .. }) && subject.facts.consent.is_none() {
             return None;
         }
         eligibility::consent_refusal(contract, buyer, subject.facts)
@@ -476,11 +524,6 @@ impl Batch<'_> {
         let refusal = Refusal::new(Check::AlreadySold, "this person was sold to this buyer or its group before");
         Some(refusal.seeing("earlier lead", earlier.to_string()))
     }
-
-    /// A step in a lead's timeline.
-    pub(super) fn event(writes: &mut PlacementWrites, lead_id: LeadId, kind: LeadEventKind, detail: serde_json::Value) {
-        writes.events.push(NewEvent { lead_id, kind, detail });
-    }
 }
 
 /// What a contract pays where a BEST sale has 2, 3 … buyers: what its buyer bid for that, or its shares of the price.
@@ -510,7 +553,7 @@ fn supplier_share(subject: &Subject<'_>, contract: &Contract) -> Option<Supplier
 }
 
 /// Whether a sale takes one of the lead's places.
-fn takes_a_place(sale: &PriorSale) -> bool {
+pub(crate) fn takes_a_place(sale: &PriorSale) -> bool {
     sale.state.occupies() || sale.state == SaleState::UnknownExpired
 }
 

@@ -28,38 +28,49 @@ use crate::intake::{Offered, Prepared, door_word, split_personal};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
 use crate::rules::promise::SupplierShare;
-use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, Waits, Winner, route};
-use crate::rules::split::plan_of;
+use crate::rules::routing::{Candidate, RULES_VERSION, Routing, RoutingInput, Waits, Winner, route};
+use crate::rules::split::{plan_again, plan_of};
 use crate::rules::waiting::{Unsold, nothing_new};
 use crate::snapshot::{Campaign, Fit, Source};
 use crate::waiting::offer_task;
 
 /// A lead that is routed.
-pub(super) struct Subject<'a> {
-    pub(super) lead_id: LeadId,
-    pub(super) campaign: &'a Arc<Campaign>,
-    pub(super) source: &'a Arc<Source>,
-    pub(super) facts: &'a LeadFacts,
-    pub(super) fingerprints: &'a [IndexHash],
-    pub(super) decision_number: i64,
-    pub(super) own_sales: Vec<PriorSale>,
+pub(crate) struct Subject<'a> {
+    pub(crate) lead_id: LeadId,
+    pub(crate) campaign: &'a Arc<Campaign>,
+    pub(crate) source: &'a Arc<Source>,
+    pub(crate) facts: &'a LeadFacts,
+    pub(crate) fingerprints: &'a [IndexHash],
+    pub(crate) decision_number: i64,
+    pub(crate) own_sales: Vec<PriorSale>,
     /// What buyers answered when they were asked.
-    pub(super) bids: &'a HashMap<ContractId, BidSeen>,
+    pub(crate) bids: &'a HashMap<ContractId, BidSeen>,
     /// How it came.
-    pub(super) offered: Offered,
+    pub(crate) offered: Offered,
     /// What its supplier was promised and has not got yet, minor units.
-    pub(super) promise_minor: Option<i64>,
+    pub(crate) promise_minor: Option<i64>,
     /// Who the lead is about, as far as experiments care.
-    pub(super) identity: &'a [u8],
+    pub(crate) identity: &'a [u8],
     /// The plan that it followed before, and of which experiment.
-    pub(super) plan_before: Option<(&'a str, Plan)>,
+    pub(crate) plan_before: Option<(&'a str, Plan)>,
+    /// What a decision that is made again saw of its plan.
+    pub(crate) plan_seen: Option<&'a PlanSeen>,
+    /// Until when it is offered, where that was said before.
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl Subject<'_> {
+    /// The lead as it waits, where nobody buys it.
+    pub(super) fn unsold(&self, now: Timestamp) -> Unsold {
+        let policy = self.campaign.terms.unsold;
+        Unsold { received_at: self.facts.received_at, now, until: self.until, policy }
+    }
+
     /// The plan by which the lead is sold; `None` where the campaign does not divide its leads.
     pub(super) fn plan(&self) -> Option<PlanSeen> {
         let split = self.campaign.terms.split.as_ref()?;
-        Some(plan_of(split, self.identity, self.plan_before))
+        let again = self.plan_seen.and_then(|seen| plan_again(split, seen));
+        Some(again.unwrap_or_else(|| plan_of(split, self.identity, self.plan_before)))
     }
 }
 
@@ -87,6 +98,15 @@ pub(crate) fn outcome_word(input: &RoutingInput, routing: &Routing) -> &'static 
         Some(Verdict::None) => "SOLD",
         Some(Verdict::Sync) => "OFFERED",
         None => "UNSOLD",
+    }
+}
+
+/// What the supplier gets of a sale, minor units; `paid` says that a fixed amount for the lead was earned before.
+pub(crate) fn payout_of(subject: &Subject<'_>, candidate: &Candidate, price_minor: i64, paid: bool) -> i64 {
+    match candidate.share {
+        // What was quoted less the operator's margin is paid so.
+        Some(share @ SupplierShare::LessMargin { .. }) => share.of(price_minor),
+        _ => payout_for_sale(&subject.source.payout, subject.facts, price_minor, paid).0,
     }
 }
 
@@ -197,11 +217,7 @@ impl Batch<'_> {
         let earlier = subject.own_sales.len();
         // A fixed amount per sold lead is earned once: with the first leg that stands.
         let paid = leg > 0 || subject.own_sales.iter().any(|sale| sale.state.occupies());
-        let payout_minor = match candidate.share {
-            // What was quoted less the operator's margin is paid so.
-            Some(share @ SupplierShare::LessMargin { .. }) => share.of(price.amount_minor),
-            _ => payout_for_sale(&subject.source.payout, subject.facts, price.amount_minor, paid).0,
-        };
+        let payout_minor = payout_of(subject, candidate, price.amount_minor, paid);
         let state = if candidate.verdict == Verdict::Sync { SaleState::Pending } else { SaleState::Sold };
         sale::Model {
             id: self.ids.uuid(),
@@ -248,8 +264,11 @@ impl Batch<'_> {
             wallet.available_minor -= sale.price_minor;
         }
         let (now, campaign) = (self.now, subject.campaign);
-        let owners: [(CapOwner, &[Cap], chrono_tz::Tz); 3] = [
+        // A bucket that operator and buyer both cap is one counter, and counts once.
+        let further = contract.own.as_ref().map_or(&[][..], |own| &own.further);
+        let owners: [(CapOwner, &[Cap], chrono_tz::Tz); 4] = [
             (CapOwner::Contract(contract.id.0), &contract.terms.caps, buyer.terms.time_zone),
+            (CapOwner::Contract(contract.id.0), further, buyer.terms.time_zone),
             (CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, buyer.terms.time_zone),
             (CapOwner::Campaign(campaign.id.0), &campaign.terms.caps, campaign.terms.time_zone),
         ];
@@ -452,8 +471,7 @@ impl Batch<'_> {
             Self::event(writes, subject.lead_id, LeadEventKind::Unsold, detail);
             return Outcome::at_rest(LeadState::Unsold, Some(Check::PromiseLapsed), None);
         }
-        let received_at = subject.facts.received_at;
-        let unsold = Unsold { received_at, now: self.now, until: retry_until, policy: subject.campaign.terms.unsold };
+        let unsold = subject.unsold(self.now);
         let Some(next) = unsold.next_offer(placed.waits.map(|waits| waits.opens_at)) else {
             let detail = json!({ "check": Check::NoBuyer });
             Self::event(writes, subject.lead_id, LeadEventKind::Unsold, detail);

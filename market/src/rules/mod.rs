@@ -5,6 +5,7 @@
 
 pub mod auction;
 pub mod best;
+pub mod bounds;
 pub mod cap;
 pub mod chance;
 pub mod complaint;
@@ -27,6 +28,7 @@ pub mod region;
 pub mod routing;
 pub mod schedule;
 pub mod split;
+pub mod territory;
 pub mod value;
 pub mod vertical;
 pub mod waiting;

@@ -72,6 +72,9 @@ pub struct Candidate {
     /// The contract's caps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contract_caps: Vec<CapUse>,
+    /// The caps that its buyer set on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_caps: Vec<CapUse>,
     /// Its buyer's caps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buyer_caps: Vec<CapUse>,
@@ -105,6 +108,9 @@ pub struct RoutingInput {
     pub rotations: BTreeMap<String, StageState>,
     /// The contracts whose terms fit, in id order.
     pub candidates: Vec<Candidate>,
+    /// Until when the lead is offered, where contracts are outside their hours that it may wait for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered_until: Option<Timestamp>,
     /// Contracts for which the lead would wait: all that stands in the way is the hour.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<Waiting>,
@@ -205,7 +211,7 @@ pub fn add_counterfactuals(input: &RoutingInput, verdicts: &mut [ContractVerdict
         let Some(refusal) = &mut verdict.refusal else { continue };
         let eligible = match refusal.check {
             Check::Caps => {
-                let free = Candidate { contract_caps: Vec::new(), buyer_caps: Vec::new(), ..candidate.clone() };
+                let free = candidate.without_caps();
                 Run::new(&uncapped).refusal(&free).is_none()
             }
             Check::Balance => {
@@ -253,8 +259,7 @@ impl<'a> Run<'a> {
             .clone()
             .or_else(|| candidate.consent.clone())
             .or_else(|| bid_refusal(candidate))
-            .or_else(|| cap::refusal("contract", &candidate.contract_caps, price))
-            .or_else(|| cap::refusal("buyer", &candidate.buyer_caps, price))
+            .or_else(|| candidate.cap_refusal(price))
             .or_else(|| self.campaign_cap_refusal(price))
             .or_else(|| balance_refusal(candidate))
             .or_else(|| self.floor_refusal(candidate))
@@ -427,6 +432,22 @@ impl Candidate {
     #[must_use]
     pub fn member(&self, rotation: &StageState) -> Member {
         rotation.member(self.contract_id, self.priority, self.weight, self.created_at)
+    }
+
+    /// Check 8, caps: the contract's, those its buyer set on it, and the buyer's over all its contracts.
+    fn cap_refusal(&self, price_minor: i64) -> Option<Refusal> {
+        let own = || {
+            let refusal = cap::refusal("contract", &self.own_caps, price_minor)?;
+            Some(Refusal { message: "the buyer's own cap on the contract is reached".to_owned(), ..refusal })
+        };
+        cap::refusal("contract", &self.contract_caps, price_minor)
+            .or_else(own)
+            .or_else(|| cap::refusal("buyer", &self.buyer_caps, price_minor))
+    }
+
+    /// The candidate as if nobody had capped it.
+    fn without_caps(&self) -> Self {
+        Self { contract_caps: Vec::new(), own_caps: Vec::new(), buyer_caps: Vec::new(), ..self.clone() }
     }
 }
 

@@ -34,6 +34,7 @@ fn candidate(number: u128, priority: u32, available_minor: i64) -> Candidate {
         already_sold: None,
         consent: None,
         contract_caps: Vec::new(),
+        own_caps: Vec::new(),
         buyer_caps: Vec::new(),
         available_minor,
         share: None,
@@ -54,6 +55,7 @@ fn input(hold: bool, open: &[(u32, bool)], closed: &[(u32, bool, i64)]) -> Routi
         plan: None,
         rotations: BTreeMap::new(),
         candidates: (1..).zip(open).map(|(number, (turn, rich))| candidate(number, *turn, money(*rich))).collect(),
+        offered_until: None,
         waiting: (100..)
             .zip(closed)
             .map(|(number, (turn, rich, opens))| Waiting {

@@ -7,10 +7,11 @@ use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{OutsideHours, VerticalTerms};
 use leadyard_types::{
     BuyerTerms, CampaignTerms, ContractTerms, FieldProblem, Filter, Margin, Method, OnSold, Percent, PriceRule,
-    Pricing, SaleMode, SourceTerms, Stage, Verdict,
+    Pricing, SaleMode, Schedule, SourceTerms, Stage, Verdict,
 };
 
 use super::CampaignFacts;
+use crate::rules::bounds::{check_bounds, check_settings};
 use crate::rules::cap::check_caps;
 use crate::rules::facts::NoPostalCentres;
 use crate::rules::filter::CompiledFilter;
@@ -276,6 +277,8 @@ pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<F
     if let Some(filter) = &terms.filter {
         problems.extend(filter_problems("filter", filter, campaign));
     }
+    problems.extend(bounds("buyer_bounds", terms, campaign));
+    problems.extend(settings(terms, campaign));
     if terms.price_minor > PRICE_MINOR_MAX || terms.price_rules.iter().any(|rule| rule.price_minor > PRICE_MINOR_MAX) {
         problems.push(problem("price_minor", "OUT_OF_RANGE", "at most 1,000,000,000 minor units are expected"));
     }
@@ -291,11 +294,30 @@ pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<F
     problems
 }
 
+/// What the operator lets the buyer set.
+pub(super) fn bounds(path: &str, terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+    let Some(bounds) = &terms.buyer_bounds else { return Vec::new() };
+    let found = check_bounds(bounds, campaign.terms.floor_minor, terms.ping.is_some(), &campaign.vertical);
+    found.into_iter().map(|found| under(path, found)).collect()
+}
+
+/// What the buyer set, in itself: outside its bounds it is no mistake, only not all of it holds.
+fn settings(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+    let settings = &terms.buyer_settings;
+    let found = check_settings(settings).into_iter().map(|found| under("buyer_settings", found));
+    let filter = settings.filter.iter().flat_map(|filter| filter_problems("filter", filter, campaign));
+    found.chain(filter.map(|found| under("buyer_settings", found))).collect()
+}
+
+pub(super) fn schedule_problems(path: &str, schedule: &Schedule) -> Vec<FieldProblem> {
+    check_schedule(schedule).into_iter().map(|found| under(path, found)).collect()
+}
+
 fn under(parent: &str, found: FieldProblem) -> FieldProblem {
     FieldProblem { field: format!("{parent}.{}", found.field), ..found }
 }
 
-fn filter_problems(path: &str, filter: &Filter, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+pub(super) fn filter_problems(path: &str, filter: &Filter, campaign: &CampaignFacts) -> Vec<FieldProblem> {
     match CompiledFilter::compile(filter, &campaign.country, &NoPostalCentres) {
         Ok(compiled) => unknown_fields(path, &compiled, campaign),
         Err(problems) => problems,

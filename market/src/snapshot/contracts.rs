@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use leadyard_types::terms::OutsideHours;
-use leadyard_types::{BuyerId, Status, Timestamp};
+use leadyard_types::{BuyerId, Timestamp};
 
 use super::{Buyer, Contract};
 use crate::eligibility;
@@ -33,8 +33,9 @@ fn waits(contract: &Contract) -> bool {
 
 impl CampaignContracts {
     /// Puts a contract in, or its new terms in place of the old; one that does not run is taken out.
-    pub fn put(&mut self, contract: Contract) {
-        if contract.terms.status != Status::Active {
+    pub fn put(&mut self, contract: impl Into<Arc<Contract>>) {
+        let contract = contract.into();
+        if !contract.runs() {
             let place = self.index.remove(contract.id).and_then(|position| self.place_mut(position));
             let before = place.and_then(Option::take);
             self.forget(before.as_deref());
@@ -42,13 +43,13 @@ impl CampaignContracts {
         }
         let position = self.index.upsert(IndexEntry {
             contract: contract.id,
-            filter: contract.filter.clone(),
+            filter: contract.whole_filter(),
             sources_allowed: contract.terms.sources_allowed.clone(),
             sources_denied: contract.terms.sources_denied.clone(),
         });
         self.asking += usize::from(contract.terms.ping.is_some());
         self.waiting += usize::from(waits(&contract));
-        let before = self.place_mut(position).and_then(|place| place.replace(Arc::new(contract)));
+        let before = self.place_mut(position).and_then(|place| place.replace(contract));
         self.forget(before.as_deref());
     }
 
@@ -56,6 +57,11 @@ impl CampaignContracts {
     fn forget(&mut self, contract: Option<&Contract>) {
         self.asking -= usize::from(contract.is_some_and(|contract| contract.terms.ping.is_some()));
         self.waiting -= usize::from(contract.is_some_and(waits));
+    }
+
+    /// The contracts, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Contract>> {
+        self.places.iter().flatten()
     }
 
     /// Whether any of them asks its buyer for bids.

@@ -4,6 +4,7 @@
 //! terms, a lead's fields or a delivery's outcome mean the same thing wherever they are read.
 
 pub mod auction;
+pub mod bounds;
 pub mod complaint;
 pub mod decision;
 pub mod delivery;
@@ -22,6 +23,7 @@ pub mod terms;
 pub mod time;
 
 pub use auction::{AuctionTerms, BidSeen, DecidedBy, Margin, OnSold, PingVerdict, Pricing};
+pub use bounds::{BuyerBounds, BuyerSettings, PriceBounds};
 pub use complaint::{ComplaintReason, ComplaintState, ConversionKind};
 pub use decision::{Check, ContractVerdict, Refusal};
 pub use delivery::{DeliveryOutcome, DeliveryState, DestinationKind};

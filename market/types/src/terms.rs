@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::auction::{AuctionTerms, Margin, OnSold};
+use crate::bounds::{BuyerBounds, BuyerSettings};
 use crate::complaint::ComplaintReason;
 use crate::field::{FieldDefinition, UnknownFields};
 use crate::filter::Filter;
@@ -494,6 +495,12 @@ pub struct ContractTerms {
     /// How long an unclear answer keeps its hold, in minutes.
     #[serde(default = "default_unknown_window_minutes")]
     pub unknown_window_minutes: u32,
+    /// What its buyer may set by itself, and within which limits; absent = nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer_bounds: Option<BuyerBounds>,
+    /// What its buyer set; it holds as far as the bounds let it.
+    #[serde(default, skip_serializing_if = "BuyerSettings::is_empty")]
+    pub buyer_settings: BuyerSettings,
 }
 
 /// A day: long enough for a person at the buyer's to look, short enough not to freeze money for a weekend.

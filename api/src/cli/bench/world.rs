@@ -10,10 +10,10 @@ use leadyard_types::terms::{
     Redirects, UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason, ContractTerms, CostModel,
-    Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue, Filter, LeadDraft, Method,
-    Percent, PingLimits, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms, Stage, Status, SystemClock,
-    SystemTask, Verdict,
+    BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason,
+    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue,
+    Filter, LeadDraft, Method, Percent, PingLimits, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms,
+    Stage, Status, SystemClock, SystemTask, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -156,6 +156,8 @@ fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) ->
         destinations: vec![destination],
         credit_frees_cap: false,
         unknown_window_minutes: 60,
+        buyer_bounds: None,
+        buyer_settings: BuyerSettings::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use leadyard_entity::model::contract;
 use leadyard_entity::read::{self, ContractFilter as Filter, SaleOrder as Sales};
+use leadyard_market::rules::bounds::effective;
 use leadyard_types::{ContractTerms, Currency, Timestamp};
 
 use super::super::connection::{Paging, connection};
@@ -17,6 +18,7 @@ use super::super::scalars::Money;
 use super::super::words::{Exclusivity, OutsideHours, Status, Verdict};
 use super::buyer::Buyer;
 use super::campaign::Campaign;
+use super::contract_bounds::{ContractBounds, ContractSettings};
 use super::destination::Destination;
 use super::sale::SaleConnection;
 use super::terms::{Cap, PriceRule, Schedule};
@@ -138,6 +140,25 @@ impl Contract {
     /// How many minutes after it came in a lead waits for its hours; absent: as long as the campaign offers unsold leads.
     async fn wait_at_most_minutes(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
         Ok(self.terms(ctx).await?.wait_at_most_minutes.map(int))
+    }
+
+    /// What its buyer may set by itself, and within which limits; absent means nothing.
+    async fn bounds(&self, ctx: &Context<'_>) -> Result<Option<ContractBounds>> {
+        let currency = self.currency(ctx).await?;
+        Ok(self.terms(ctx).await?.buyer_bounds.as_ref().map(|bounds| ContractBounds::of(bounds, currency)))
+    }
+
+    /// What its buyer set.
+    async fn own_settings(&self, ctx: &Context<'_>) -> Result<ContractSettings> {
+        let currency = self.currency(ctx).await?;
+        Ok(ContractSettings::of(&self.terms(ctx).await?.buyer_settings, currency))
+    }
+
+    /// What of its buyer's settings holds within the bounds as they are now, and the price that is paid where no price
+    /// rule matches.
+    async fn effective(&self, ctx: &Context<'_>) -> Result<ContractSettings> {
+        let currency = self.currency(ctx).await?;
+        Ok(ContractSettings::held(&effective(&*self.terms(ctx).await?), currency))
     }
 
     /// Whether the buyer answers when a lead is posted.

@@ -5,7 +5,6 @@ use leadyard_types::terms::Stage;
 use leadyard_types::{Check, ContractId, Method, Refusal, SaleMode, Timestamp};
 
 use super::{Candidate, Run, Waiting, Waits, balance_refusal};
-use crate::rules::cap;
 
 impl Candidate {
     /// Its place in a waterfall.
@@ -27,8 +26,7 @@ impl<'a> Run<'a> {
         let price = candidate.price.amount_minor;
         // What a buyer who is asked then will bid is not known.
         let affords = candidate.asks
-            || (cap::refusal("contract", &candidate.contract_caps, price).is_none()
-                && cap::refusal("buyer", &candidate.buyer_caps, price).is_none()
+            || (candidate.cap_refusal(price).is_none()
                 && balance_refusal(candidate).is_none()
                 && self.floor_refusal(candidate).is_none());
         self.slots > 0
