@@ -36,7 +36,7 @@ fn problem(field: &str, code: &str, message: &str) -> FieldProblem {
 }
 
 /// A name people read: not empty, not endless.
-pub(super) fn name(field: &str, name: &str) -> Vec<FieldProblem> {
+pub(crate) fn name(field: &str, name: &str) -> Vec<FieldProblem> {
     if (1..=200).contains(&name.trim().chars().count()) {
         return Vec::new();
     }
@@ -44,7 +44,7 @@ pub(super) fn name(field: &str, name: &str) -> Vec<FieldProblem> {
 }
 
 /// A vertical's key: it stands in addresses and files.
-pub(super) fn key(key: &str) -> Vec<FieldProblem> {
+pub(crate) fn key(key: &str) -> Vec<FieldProblem> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
     if (1..=60).contains(&key.len()) && key.bytes().all(fits) {
         return Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn key(key: &str) -> Vec<FieldProblem> {
     vec![problem("key", "FORMAT", "1 to 60 lower-case letters, digits, hyphens or underscores are expected")]
 }
 
-pub(super) fn country(country: &str) -> Vec<FieldProblem> {
+pub(crate) fn country(country: &str) -> Vec<FieldProblem> {
     if country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Vec::new();
     }
@@ -60,7 +60,7 @@ pub(super) fn country(country: &str) -> Vec<FieldProblem> {
 }
 
 /// An address people are told things at.
-pub(super) fn email(email: Option<&str>) -> Vec<FieldProblem> {
+pub(crate) fn email(email: Option<&str>) -> Vec<FieldProblem> {
     if email.is_none_or(email_address::EmailAddress::is_valid) {
         return Vec::new();
     }
@@ -68,11 +68,11 @@ pub(super) fn email(email: Option<&str>) -> Vec<FieldProblem> {
 }
 
 /// The keys that a vertical does not define.
-pub(super) fn undefined<'a>(keys: &'a [String], vertical: &'a VerticalTerms) -> impl Iterator<Item = &'a String> {
+pub(crate) fn undefined<'a>(keys: &'a [String], vertical: &'a VerticalTerms) -> impl Iterator<Item = &'a String> {
     keys.iter().filter(|key| vertical.fields.iter().all(|field| field.key != **key))
 }
 
-pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: &OutboundPolicy) -> Vec<FieldProblem> {
+pub(crate) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: &OutboundPolicy) -> Vec<FieldProblem> {
     let mut problems = [check_caps(&terms.caps), stages(terms), redirects(terms, policy)].concat();
     if let SaleMode::Shared { max: 0 } = terms.sale_mode {
         problems.push(problem("sale_mode.max", "OUT_OF_RANGE", "at least 1 is expected"));
@@ -154,7 +154,7 @@ fn auction(terms: &CampaignTerms, stage: &Stage) -> Vec<FieldProblem> {
 }
 
 /// A margin keeps a part of a price, never all of it.
-pub(super) fn margin(margin: Option<Margin>) -> Vec<FieldProblem> {
+pub(crate) fn margin(margin: Option<Margin>) -> Vec<FieldProblem> {
     let fits = match margin {
         None => true,
         Some(Margin::Percent { percent }) => percent.0 >= 0.into() && percent.0 < 100.into(),
@@ -183,7 +183,7 @@ fn redirects(terms: &CampaignTerms, policy: &OutboundPolicy) -> Vec<FieldProblem
         .collect()
 }
 
-pub(super) fn source(terms: &SourceTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+pub(crate) fn source(terms: &SourceTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
     let mut problems = check_caps(&terms.caps);
     if terms.caps.iter().any(|cap| cap.amount_minor.is_some()) {
         problems.push(problem("caps", "NOT_ALLOWED", "a source's caps count accepted leads, not money"));
@@ -201,11 +201,11 @@ pub(super) fn source(terms: &SourceTerms, campaign: &CampaignFacts) -> Vec<Field
     problems
 }
 
-pub(super) fn buyer(terms: &BuyerTerms) -> Vec<FieldProblem> {
+pub(crate) fn buyer(terms: &BuyerTerms) -> Vec<FieldProblem> {
     check_caps(&terms.caps)
 }
 
-pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+pub(crate) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
     let mut problems = check_caps(&terms.caps);
     if let Some(schedule) = &terms.schedule {
         problems.extend(check_schedule(schedule).into_iter().map(|found| under("schedule", found)));
