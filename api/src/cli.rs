@@ -10,7 +10,9 @@ mod explain;
 mod import;
 mod names;
 mod people;
+mod report;
 mod serve;
+mod territory;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,10 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Say why a lead went where it went.
     Explain(explain::ExplainArgs),
+    /// Print a report: `report split CAMPAIGN`.
+    Report(report::ReportArgs),
+    /// Show which postal codes are bought from by whom, where buyers meet, and where nobody buys.
+    Territory(territory::TerritoryArgs),
     /// Prove the books and say what is wrong and how to mend it.
     Doctor(doctor::DoctorArgs),
     /// Bring in files: leads, postal codes, conversions.
@@ -90,6 +96,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Bench(args) => bench::run(&config, &args).await,
         Command::Explain(args) => explain::run(&config, &args).await,
+        Command::Report(args) => report::run(&config, &args).await,
+        Command::Territory(args) => territory::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Import(args) => import::run(&config, &args).await,
         Command::Config(args) => config::run(&config, &args).await,

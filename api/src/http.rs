@@ -5,6 +5,7 @@ mod forms;
 mod health;
 mod leads;
 mod measure;
+mod pings;
 mod problem;
 pub mod rates;
 mod receive;
@@ -34,6 +35,8 @@ pub struct HttpState {
 pub fn router(state: HttpState) -> Router {
     Router::new()
         .route("/v1/leads", post(leads::submit))
+        .route("/v1/pings", post(pings::ping))
+        .route("/v1/posts", post(pings::post))
         .route("/f/{form}", get(forms::show).post(forms::submit))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

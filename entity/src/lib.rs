@@ -18,6 +18,7 @@ pub mod model;
 pub mod pings;
 pub mod placement;
 pub mod postal;
+pub mod quotes;
 pub mod read;
 pub mod reconcile;
 pub mod reports;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::model::{
     attempt, buyer, buyer_group, campaign, complaint, contract, conversion, decision, delivery, destination, lead,
-    lead_event, ledger_account, ledger_transfer, revision, sale, source, supplier, user_account, vertical,
+    lead_event, ledger_account, ledger_transfer, quote, revision, sale, source, supplier, user_account, vertical,
 };
 use crate::store::Read;
 
@@ -133,6 +133,11 @@ scoped! {
         Principal::Buyer { buyer_id, .. } => all().add(lead::Column::Id.in_subquery(bought(buyer_id.0))),
         Principal::Supplier { supplier_id, .. } => all().add(lead::Column::SupplierId.eq(supplier_id.0)),
         Principal::Source { source_id } => all().add(lead::Column::SourceId.eq(source_id.0)),
+        _ => none(),
+    };
+    quote: |who| match who {
+        Principal::Supplier { supplier_id, .. } => all().add(quote::Column::SupplierId.eq(supplier_id.0)),
+        Principal::Source { source_id } => all().add(quote::Column::SourceId.eq(source_id.0)),
         _ => none(),
     };
     lead_event: |_| none();

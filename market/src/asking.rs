@@ -15,8 +15,8 @@ use leadyard_entity::StoreResult;
 use leadyard_entity::model::ping;
 use leadyard_entity::pings::Bidder;
 use leadyard_types::{
-    BidSeen, ContractId, DestinationId, FieldKind, LeadId, Money, OnSold, PingId, PingVerdict, Principal, SystemTask,
-    Timestamp,
+    BidSeen, ContractId, DestinationId, FieldKind, LeadId, Money, OnSold, PingId, PingVerdict, Principal, QuoteId,
+    SystemTask, Timestamp,
 };
 
 use crate::intake::{Prepared, split_personal};
@@ -64,8 +64,9 @@ impl Market {
                     vertical: &prepared.vertical,
                     facts: &prepared.facts,
                     lead: None,
+                    quote: None,
                 };
-                self.ask(&subject, screened).await?
+                self.ask(&subject, screened).await?.0
             }
             None => Asked::default(),
         };
@@ -82,8 +83,8 @@ impl Market {
         let Some((campaign, facts)) = screened.again.clone() else { return Ok(Asked::default()) };
         let snapshot = self.snapshot();
         let Some(vertical) = snapshot.verticals.get(&campaign.vertical_id) else { return Ok(Asked::default()) };
-        let subject = Subject { campaign: &campaign, vertical, facts: &facts, lead: Some(lead) };
-        self.ask(&subject, screened).await
+        let subject = Subject { campaign: &campaign, vertical, facts: &facts, lead: Some(lead), quote: None };
+        Ok(self.ask(&subject, screened).await?.0)
     }
 
     /// Looks at a lead as placement would, and writes nothing. `None` where it would not be offered to anybody.
@@ -106,9 +107,13 @@ impl Market {
         Ok(None)
     }
 
-    /// Asks stage after stage, until one sells.
-    async fn ask(&self, subject: &Subject<'_>, mut screened: Screened) -> StoreResult<Asked> {
-        let Some(connectors) = self.bidders.get() else { return Ok(Asked::default()) };
+    /// Asks stage after stage, until one sells; also answers what the lead would be routed by with these bids.
+    pub(crate) async fn ask(
+        &self,
+        subject: &Subject<'_>,
+        mut screened: Screened,
+    ) -> StoreResult<(Asked, RoutingInput)> {
+        let Some(connectors) = self.bidders.get() else { return Ok((Asked::default(), screened.input)) };
         let mut asked = Asked::default();
         let stages = screened.input.stages.clone();
         for (place, stage) in stages.iter().enumerate() {
@@ -133,7 +138,7 @@ impl Market {
                 break;
             }
         }
-        Ok(asked)
+        Ok((asked, screened.input))
     }
 
     /// Asks some contracts' buyers at once; every answer, or its absence, is a row.
@@ -165,11 +170,12 @@ impl Market {
 }
 
 /// What is asked about.
-struct Subject<'a> {
-    campaign: &'a Campaign,
-    vertical: &'a Vertical,
-    facts: &'a LeadFacts,
-    lead: Option<LeadId>,
+pub(crate) struct Subject<'a> {
+    pub(crate) campaign: &'a Campaign,
+    pub(crate) vertical: &'a Vertical,
+    pub(crate) facts: &'a LeadFacts,
+    pub(crate) lead: Option<LeadId>,
+    pub(crate) quote: Option<QuoteId>,
 }
 
 impl Subject<'_> {
@@ -245,7 +251,7 @@ impl About<'_> {
         ping::Model {
             id: self.id.0,
             lead_id: subject.lead.map(|lead| lead.0),
-            quote_id: None,
+            quote_id: subject.quote.map(|quote| quote.0),
             campaign_id: subject.campaign.id.0,
             contract_id: self.contract.0,
             buyer_id: self.buyer,

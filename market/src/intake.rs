@@ -7,8 +7,8 @@ use std::time::Duration;
 use leadyard_entity::configuration::ConfigVersion;
 use leadyard_entity::{IndexHash, Keyring, StoreError};
 use leadyard_types::{
-    Check, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState, Principal, Refusal,
-    Required, SourceId, Status, Timestamp,
+    Check, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState, Principal, QuoteId,
+    Refusal, Required, SourceId, Status, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -66,6 +66,37 @@ pub(crate) struct Prepared {
     pub(crate) request_hash: IndexHash,
     /// What buyers answered when they were asked about it.
     pub(crate) asked: Asked,
+    /// How it is offered.
+    pub(crate) offered: Offered,
+}
+
+/// How a lead is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// Sent whole.
+    Sent,
+    /// Only asked about: nothing of the person is known, and nothing is stored of the lead.
+    Ping {
+        /// The quote it gets.
+        quote: QuoteId,
+    },
+    /// Sent after a ping.
+    Post {
+        /// The ping's quote.
+        quote: QuoteId,
+        /// What the supplier was promised, minor units.
+        promise_minor: i64,
+    },
+}
+
+impl Offered {
+    /// The quote's id, where there is one: what is known of the lead from ping to post.
+    pub(crate) fn quote(&self) -> Option<&[u8]> {
+        match self {
+            Self::Sent => None,
+            Self::Ping { quote } | Self::Post { quote, .. } => Some(quote.0.as_bytes()),
+        }
+    }
 }
 
 /// The keyed hash of a way to reach a person, as suppression lists keep it.
@@ -80,10 +111,15 @@ impl Market {
         if !may_send(principal, draft.source_id) {
             return Err(IntakeError::UnknownSource);
         }
-        let door = draft.door;
-        let prepared = self.prepare_or_refresh(draft).await?;
+        let prepared = self.prepare_or_refresh(draft, Offered::Sent).await?;
         let (mut prepared, asked) = self.ask_about_new(Box::new(prepared)).await?;
         prepared.asked = asked;
+        self.take(prepared).await
+    }
+
+    /// Places a prepared lead, and waits for the verdicts of buyers who answer.
+    pub(crate) async fn take(&self, prepared: Box<Prepared>) -> Result<LeadAnswer, IntakeError> {
+        let door = prepared.draft.door;
         let answer = self.place(Work::New(prepared)).await?;
         let answer = if answer.state == LeadState::Received { self.await_verdict(answer).await? } else { answer };
         if !answer.repeated {
@@ -107,13 +143,13 @@ impl Market {
     }
 
     /// A source made a moment ago may not be in the snapshot yet: look once more before saying no.
-    async fn prepare_or_refresh(&self, draft: LeadDraft) -> Result<Prepared, IntakeError> {
+    pub(crate) async fn prepare_or_refresh(&self, draft: LeadDraft, offered: Offered) -> Result<Prepared, IntakeError> {
         let snapshot = self.snapshot();
         if snapshot.sources.contains_key(&draft.source_id) {
-            return prepare(&snapshot, self.store.keyring(), draft, self.clock().now());
+            return prepare(&snapshot, self.store.keyring(), draft, self.clock().now(), offered);
         }
         let snapshot = self.refresh().await?;
-        prepare(&snapshot, self.store.keyring(), draft, self.clock().now())
+        prepare(&snapshot, self.store.keyring(), draft, self.clock().now(), offered)
     }
 
     /// Waits for the verdict of a buyer who answers, within bounds; then says how the lead stands.
@@ -137,18 +173,24 @@ pub(crate) fn prepare(
     keyring: &Keyring,
     mut draft: LeadDraft,
     now: Timestamp,
+    offered: Offered,
 ) -> Result<Prepared, IntakeError> {
     let source = snapshot.sources.get(&draft.source_id).cloned().ok_or(IntakeError::UnknownSource)?;
     let campaign = snapshot.campaigns.get(&source.campaign_id).cloned().ok_or(IntakeError::UnknownSource)?;
     let vertical = snapshot.verticals.get(&campaign.vertical_id).cloned().ok_or(IntakeError::UnknownSource)?;
     marks::tidy(&mut draft, now);
-    let (fields, mut problems) = vertical.rules.check(&campaign.country, &draft.fields, Required::Post);
+    let pinged = matches!(offered, Offered::Ping { .. });
+    let step = if pinged { Required::Ping } else { Required::Post };
+    let (fields, mut problems) = vertical.rules.check(&campaign.country, &draft.fields, step);
     problems.extend(draft.problems.iter().cloned());
+    let (scope, key, request_hash) = request_identity(keyring, &draft, offered);
+    // Consent, suppression and duplicates are checked when the lead is sent, whoever is named in a ping.
     let consent_refusal = consent::check_consent(&campaign.terms.consent, draft.consent.as_ref(), now).err();
-    let (scope, key, request_hash) = request_identity(keyring, &draft);
-    let contacts: Vec<(FieldKind, String)> = contact_values(&vertical, &fields);
+    let consent_refusal = consent_refusal.filter(|_| !pinged);
+    let contacts = if pinged { Vec::new() } else { contact_values(&vertical, &fields) };
     let fingerprints = fingerprint_fields(&campaign.terms.duplicates, &fields)
         .into_iter()
+        .filter(|_| !pinged)
         .map(|(field, value)| keyring.index_hash(&field, &value))
         .collect();
     let origin = Origin {
@@ -174,6 +216,7 @@ pub(crate) fn prepare(
         key,
         request_hash,
         asked: Asked::default(),
+        offered,
         draft,
         source,
         campaign,
@@ -207,14 +250,18 @@ fn contact_values(vertical: &Vertical, fields: &Fields) -> Vec<(FieldKind, Strin
 }
 
 /// By what a request is recognised when it comes again: its scope, its key, and the hash of what it says.
-fn request_identity(keyring: &Keyring, draft: &LeadDraft) -> (String, IndexHash, IndexHash) {
+fn request_identity(keyring: &Keyring, draft: &LeadDraft, offered: Offered) -> (String, IndexHash, IndexHash) {
     let fields: BTreeMap<&String, &serde_json::Value> = draft.fields.iter().collect();
     // What the door could not read is part of what was sent: two different mistakes are two requests.
     let marks = (&draft.subid, &draft.external_id, &draft.enquired_at, &draft.problems);
     let body = serde_json::to_vec(&(fields, &draft.consent, marks)).unwrap_or_default();
     let request_hash = keyring.keyed_hash(&[b"request", &body]);
+    // A ping's id is no key of the supplier's making: the two never meet.
+    let scope = if matches!(offered, Offered::Post { .. }) { ":post" } else { "" };
     match &draft.idempotency_key {
-        Some(key) => (draft.source_id.to_string(), keyring.keyed_hash(&[b"key", key.as_bytes()]), request_hash),
+        Some(key) => {
+            (format!("{}{scope}", draft.source_id), keyring.keyed_hash(&[b"key", key.as_bytes()]), request_hash)
+        }
         None => (body_scope(draft.source_id), request_hash, request_hash),
     }
 }

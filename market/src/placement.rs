@@ -21,8 +21,8 @@ use crate::market::Market;
 use crate::snapshot::Snapshot;
 
 pub(crate) use batch::Batch;
-pub(crate) use decide::Screened;
-pub(crate) use rows::outcome_word;
+pub(crate) use decide::{Rejection, Screened};
+pub(crate) use rows::{Seen, outcome_word};
 pub use times::PlacementTimes;
 use times::Step;
 pub(crate) use times::Watch;
@@ -137,8 +137,8 @@ impl Market {
             if let Work::New(prepared) = work
                 && prepared.version != snapshot.version
             {
-                let (draft, received_at) = (prepared.draft.clone(), prepared.received_at);
-                if let Ok(fresh) = prepare(snapshot, self.store.keyring(), draft, received_at) {
+                let (draft, received_at, offered) = (prepared.draft.clone(), prepared.received_at, prepared.offered);
+                if let Ok(fresh) = prepare(snapshot, self.store.keyring(), draft, received_at, offered) {
                     let asked = std::mem::take(&mut prepared.asked);
                     **prepared = Prepared { asked, ..fresh };
                 }

@@ -10,9 +10,9 @@ use leadyard_types::terms::{
     UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
-    AuctionTerms, BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractId,
-    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Method, Money,
-    Required, SaleMode, SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
+    AuctionTerms, BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason,
+    ContractId, ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Margin,
+    Method, Money, PingLimits, Required, SaleMode, SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
 };
 use serde_json::{Value, json};
 
@@ -44,12 +44,21 @@ pub struct Selling {
     pub cost: CostModel,
     /// What holds for an auction.
     pub auction: Option<AuctionTerms>,
+    /// What the operator keeps of a price when a supplier is quoted.
+    pub margin: Option<Margin>,
 }
 
 impl Default for Selling {
     fn default() -> Self {
         let cost = CostModel::PerSoldLead { amount_minor: 500 };
-        Self { sale_mode: SaleMode::Exclusive, method: Method::Waterfall, retry_minutes: 0, cost, auction: None }
+        Self {
+            sale_mode: SaleMode::Exclusive,
+            method: Method::Waterfall,
+            retry_minutes: 0,
+            cost,
+            auction: None,
+            margin: None,
+        }
     }
 }
 
@@ -83,6 +92,8 @@ pub fn terms(price_minor: i64) -> ContractTerms {
         destinations: Vec::new(),
         credit_frees_cap: false,
         unknown_window_minutes: 60,
+        buyer_bounds: None,
+        buyer_settings: BuyerSettings::default(),
     }
 }
 
@@ -149,6 +160,7 @@ impl TestApp {
             time_zone: chrono_tz::Tz::Europe__Berlin,
             sale_mode: selling.sale_mode,
             stages: vec![Stage { auction: selling.auction, ..Stage::new("main", selling.method) }],
+            split: None,
             floor_minor: 100,
             consent: ConsentPolicy { required: false, max_age_hours: None, purposes: Vec::new() },
             duplicates: DuplicatePolicy {
@@ -159,13 +171,14 @@ impl TestApp {
             },
             caps: Vec::new(),
             unsold: UnsoldPolicy { retry_window_minutes: selling.retry_minutes, retry_every_minutes: 10 },
-            margin: None,
+            margin: selling.margin,
             complaints: ComplaintPolicy {
                 window_days: 14,
                 reasons: ComplaintReason::ALL.to_vec(),
                 clawback: true,
                 clawback_days: None,
             },
+            quote_holds_seconds: None,
             redirects: Redirects { sold_url: Some("https://thanks.example/sold".into()), other_url: None },
         };
         let new =
@@ -180,6 +193,7 @@ impl TestApp {
             schedule: None,
             margin: None,
             least_payout_minor: None,
+            ping_limits: PingLimits::default(),
         };
         let source =
             setup.create_source(NewSource { supplier_id, campaign_id, name: "Source".into(), terms }).await.unwrap();
@@ -187,6 +201,14 @@ impl TestApp {
         let key = write.create_key(source.id, "test").await.unwrap();
         let _ = write.commit().await.unwrap();
         TestMarket { campaign_id, source_id: source.id, key, form_key: source.form_key }
+    }
+
+    /// Changes a campaign's terms.
+    pub async fn revise_campaign(&self, id: CampaignId, change: impl FnOnce(&mut CampaignTerms)) {
+        let row = self.store().read(OPERATE).by_id::<campaign::Entity>(id.0).await.unwrap().unwrap();
+        let mut terms = self.app.market.refresh().await.unwrap().campaigns[&id].terms.clone();
+        change(&mut terms);
+        self.setup().revise_campaign(id, row.version, terms).await.unwrap();
     }
 
     /// Makes a buyer with so much money and no credit.

@@ -14,7 +14,8 @@ use leadyard_market::doctor::{Report, examine};
 use leadyard_tests::market::{Selling, daily, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
 use leadyard_types::{
-    ComplaintReason, ContractTerms, Ids, ManualClock, RandomIds, SaleId, SaleMode, SourceTerms, Status, Verdict,
+    ComplaintReason, ContractTerms, Ids, ManualClock, PingLimits, RandomIds, SaleId, SaleMode, SourceTerms, Status,
+    Verdict,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -34,6 +35,7 @@ async fn market(database: TestDatabase) -> (TestDatabase, MasterKeys, Arc<Manual
         schedule: None,
         margin: None,
         least_payout_minor: None,
+        ping_limits: PingLimits::default(),
     };
     app.setup().revise_source(market.source_id, 1, source).await.unwrap();
     let a = app.buyer("a", 100_000, vec![daily(50)]).await;

@@ -13,9 +13,10 @@ use leadyard_types::terms::{
     UnsoldPolicy, VerticalTerms, Window,
 };
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel,
-    Currency, DestinationKind, FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, Percent, PriceRule,
-    Principal, Required, SaleMode, Schedule, SourceId, SourceTerms, Stage, Status, SystemTask, Verdict,
+    BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms,
+    CostModel, Currency, DestinationKind, FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, Percent,
+    PingLimits, PriceRule, Principal, Required, SaleMode, Schedule, SourceId, SourceTerms, Stage, Status, SystemTask,
+    Verdict,
 };
 use serde_json::json;
 
@@ -153,6 +154,7 @@ impl Maker<'_> {
             time_zone,
             sale_mode,
             stages: vec![Stage::new("main", method), Stage::new("rest", Method::Waterfall)],
+            split: None,
             floor_minor: 300,
             consent: ConsentPolicy {
                 required: true,
@@ -174,6 +176,7 @@ impl Maker<'_> {
                 clawback: true,
                 clawback_days: None,
             },
+            quote_holds_seconds: None,
             redirects: Redirects::default(),
         };
         let new = NewCampaign { vertical_id, name: name.into(), country: country.into(), currency, terms };
@@ -234,6 +237,8 @@ impl Maker<'_> {
             destinations: vec![made.id],
             credit_frees_cap: true,
             unknown_window_minutes: 24 * 60,
+            buyer_bounds: None,
+            buyer_settings: BuyerSettings::default(),
         };
         let name = format!("{} standard", wish.name);
         self.setup.create_contract(NewContract { campaign_id, buyer_id, name, terms }).await?;
@@ -257,6 +262,7 @@ impl Maker<'_> {
             schedule: None,
             margin: None,
             least_payout_minor: None,
+            ping_limits: PingLimits::default(),
         };
         let made = self.setup.create_source(NewSource { supplier_id, campaign_id, name: name.into(), terms }).await?;
         let write = self.store.write(OPERATE).await?;

@@ -49,6 +49,14 @@ mirror! {
         Supplier,
     }
 
+    /// One of the two plans of stages between which an experiment divides leads.
+    Plan = "leadyard_types::Plan", leadyard_types::Plan {
+        /// The campaign's own stages.
+        A,
+        /// The experiment's stages.
+        B,
+    }
+
     /// Where a lead stands.
     LeadState = "leadyard_types::LeadState", leadyard_types::LeadState {
         /// Stored; a buyer's answer is still awaited.
@@ -73,6 +81,8 @@ mirror! {
         Graphql,
         /// A web form.
         Form,
+        /// `POST /v1/posts`: a lead that was offered by a ping before.
+        Post,
         /// A CSV file.
         Import,
     }
@@ -163,6 +173,8 @@ mirror! {
         BuyerRefused,
         /// Nobody bought the lead.
         NoBuyer,
+        /// Nobody bought the lead at a price that keeps what its supplier was promised.
+        PromiseLapsed,
     }
 
     /// How a stage chooses among its contracts.

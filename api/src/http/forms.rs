@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use leadyard_market::snapshot::Vertical;
 use leadyard_types::{Door, FieldKind, FieldProblem, LeadAnswer, LeadState, Principal, Required, SourceId};
 
-use super::body::from_form;
+use super::body::{Expected, from_form};
 use super::leads::draft;
 use super::receive::Sent;
 use super::{HttpState, Problem};
@@ -34,7 +34,7 @@ pub(super) async fn submit(
     Sent(body): Sent,
 ) -> Result<Response, Problem> {
     let source_id = source(&state, form).await?;
-    let mut sent = from_form(&body)?;
+    let mut sent = from_form(&body, Expected::Lead)?;
     let trap = sent.fields.remove(HONEYPOT).and_then(|value| value.as_str().map(|text| !text.is_empty()));
     if trap == Some(true) {
         sent.problems.push(FieldProblem::new(HONEYPOT, "NOT_EMPTY", "this field stays empty"));

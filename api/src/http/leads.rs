@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use leadyard_types::{Door, LeadAnswer, LeadDraft, LeadState, Principal, SourceId};
 use serde_json::{Value, json};
 
-use super::body::{SentLead, from_form, from_json};
+use super::body::{Expected, SentLead, from_form, from_json};
 use super::receive::Sent;
 use super::{HttpState, Problem};
 
@@ -19,24 +19,35 @@ pub(super) async fn submit(
     headers: HeaderMap,
     body: Result<Sent, Problem>,
 ) -> Result<Json<Value>, Problem> {
-    let principal = authenticate(&state, &headers).await?;
-    let Principal::Source { source_id } = principal else {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "NOT_A_SOURCE", "leads are sent with a source's API key"));
-    };
+    let (principal, source_id) = source(&state, &headers).await?;
     let idempotency_key = idempotency_key(&headers)?;
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let sent = match kind.as_str() {
-        "application/json" => from_json(&body?.0)?,
-        "application/x-www-form-urlencoded" => from_form(&body?.0)?,
-        _ => {
-            let detail = "application/json or application/x-www-form-urlencoded is expected";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail));
-        }
-    };
+    let sent = sent(&headers, body, Expected::Lead)?;
     let draft = draft(sent, source_id, Door::Rest, idempotency_key);
     let answer = state.market.submit(principal, draft).await?;
     Ok(Json(answer_json(&answer)))
+}
+
+/// The source whose key came along.
+pub(super) async fn source(state: &HttpState, headers: &HeaderMap) -> Result<(Principal, SourceId), Problem> {
+    let principal = authenticate(state, headers).await?;
+    let Principal::Source { source_id } = principal else {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "NOT_A_SOURCE", "leads are sent with a source's API key"));
+    };
+    Ok((principal, source_id))
+}
+
+/// What the body says, JSON or a form.
+pub(super) fn sent(headers: &HeaderMap, body: Result<Sent, Problem>, expected: Expected) -> Result<SentLead, Problem> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "application/json" => from_json(&body?.0, expected),
+        "application/x-www-form-urlencoded" => from_form(&body?.0, expected),
+        _ => {
+            let detail = "application/json or application/x-www-form-urlencoded is expected";
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail))
+        }
+    }
 }
 
 /// The key in `Authorization: Bearer` (in any case, as RFC 9110 has it) or `x-api-key`.
@@ -78,7 +89,7 @@ pub(super) fn draft(sent: SentLead, source_id: SourceId, door: Door, idempotency
     }
 }
 
-fn answer_json(answer: &LeadAnswer) -> Value {
+pub(super) fn answer_json(answer: &LeadAnswer) -> Value {
     json!({
         "lead_id": answer.lead_id,
         "status": status(answer.state),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use leadyard_market::IntakeError;
+use leadyard_market::{IntakeError, QuoteError};
 use leadyard_types::FieldProblem;
 use serde_json::json;
 
@@ -79,6 +79,38 @@ impl From<IntakeError> for Problem {
                 tracing::error!(%error, "a lead could not be stored");
                 let detail = "the lead could not be stored; send it again with the same Idempotency-Key";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", detail).retry_after(Duration::from_secs(2))
+            }
+        }
+    }
+}
+
+impl From<QuoteError> for Problem {
+    fn from(error: QuoteError) -> Self {
+        match error {
+            QuoteError::Intake(error) => error.into(),
+            QuoteError::TooManyPings { most, period, retry_after } => {
+                let detail = format!("at most {most} pings a {} were agreed", period.as_str().to_ascii_lowercase());
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "PING_LIMIT", detail).retry_after(retry_after)
+            }
+            QuoteError::Unknown => {
+                let detail = "there is no such ping of this source; send the ping_id that /v1/pings answered";
+                Self::new(StatusCode::NOT_FOUND, "PING_UNKNOWN", detail)
+            }
+            QuoteError::Refused => {
+                let detail = "nothing was promised for this ping; only a ping that was offered a price is posted";
+                Self::new(StatusCode::CONFLICT, "PING_REFUSED", detail)
+            }
+            QuoteError::Expired { expired_at } => {
+                let detail = format!("the promise held until {}; ping again", expired_at.to_rfc3339());
+                Self::new(StatusCode::GONE, "PING_EXPIRED", detail)
+            }
+            QuoteError::Changed(problems) => {
+                let detail = "what was priced in the ping has changed; nothing was stored, and the ping still stands";
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "PING_CHANGED", detail).with(problems)
+            }
+            QuoteError::Used => {
+                let detail = "another lead was posted for this ping; ping again for each lead";
+                Self::new(StatusCode::CONFLICT, "PING_USED", detail)
             }
         }
     }

@@ -41,6 +41,7 @@ const HEAD: &str = "\
 # - Things are known by their id; without one by their name, and where there is none of that name, it is made.
 # - They refer to each other by name, or by id where several share a name.
 # - Amounts are minor units (4900 is 49.00), percentages are texts (\"60\").
+# - buyer_settings is what a contract's buyer set by itself; without the field its settings stay.
 # - Secrets, money, API keys and users are not in here. What stands as { kept = true } stays as it is; something new takes
 #   it from { env = \"NAME\" } or { file = \"PATH\" }, and its signing secret from secret_env or secret_file.
 ";

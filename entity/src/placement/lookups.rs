@@ -41,6 +41,8 @@ pub struct PriorSale {
     pub leg: i64,
     /// Whether nobody else gets the lead.
     pub exclusive: bool,
+    /// What its supplier gets of it, minor units.
+    pub payout_minor: i64,
 }
 
 /// A request that was answered before.
@@ -71,6 +73,7 @@ struct SaleRow {
     state: String,
     leg: i64,
     exclusive: bool,
+    payout_minor: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -197,7 +200,8 @@ impl Write {
     pub async fn prior_sales(&self, leads: &BTreeSet<LeadId>) -> StoreResult<Vec<PriorSale>> {
         let rows: Vec<SaleRow> = self
             .all_in(
-                "SELECT lead_id, buyer_id, group_id, contract_id, state, leg, exclusive FROM sale WHERE lead_id IN ({}) ORDER BY lead_id, leg",
+                "SELECT lead_id, buyer_id, group_id, contract_id, state, leg, exclusive, payout_minor FROM sale
+                 WHERE lead_id IN ({}) ORDER BY lead_id, leg",
                 leads.iter().map(|id| Value::from(id.0)).collect(),
             )
             .await?;
@@ -211,6 +215,7 @@ impl Write {
                     state: row.state.parse().map_err(StoreError::corrupt)?,
                     leg: row.leg,
                     exclusive: row.exclusive,
+                    payout_minor: row.payout_minor,
                 })
             })
             .collect()

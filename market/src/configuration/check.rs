@@ -182,7 +182,7 @@ impl<'a> Checker<'a> {
                 campaigns.filter_map(lost).collect()
             }),
             Noun::Campaign => terms(placed.noun, after, |campaign: CampaignTerms| {
-                let stays = |stage: &str| campaign.stages.iter().any(|known| known.key == stage);
+                let stays = |stage: &str| campaign.all_stages().any(|known| known.key == stage);
                 let running = below(Noun::Contract, "campaign").filter(|it| head_text(it, "status") != "ARCHIVED");
                 let lost: BTreeSet<&str> =
                     running.map(|contract| head_text(contract, "stage")).filter(|stage| !stays(stage)).collect();

@@ -52,10 +52,14 @@ fn entry(noun: Noun, id: Uuid, names: &Names<'_>, fields: &Fields) -> Entry {
     let mut none: Vec<&str> = Vec::new();
     for (field, how) in absent(noun, fields) {
         match how {
-            Absent::Empty => {
+            Absent::List => {
                 said.insert(field.to_owned(), json!([]));
             }
+            Absent::Table => {
+                said.insert(field.to_owned(), json!({}));
+            }
             Absent::None => none.push(field),
+            Absent::Unsaid => {}
         }
     }
     if !none.is_empty() {

@@ -72,8 +72,8 @@ pub(super) fn merge(
                 continue;
             };
             match canonical(*noun, fields) {
-                Ok(agreed) => *fields = agreed,
-                Err(()) => {
+                Some(agreed) => *fields = agreed,
+                None => {
                     let found = type_problems(*noun, fields);
                     // What could not be found was said already.
                     let said = |field: &str| entry.fields.contains_key(field);

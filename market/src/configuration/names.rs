@@ -66,7 +66,7 @@ pub(super) const fn references(noun: Noun) -> &'static [Reference] {
 }
 
 /// The fields below which filters stand; these name sources of the campaign.
-pub(super) const FILTERED: [&str; 3] = ["filter", "price_rules", "payout_rules"];
+pub(super) const FILTERED: [&str; 5] = ["filter", "price_rules", "payout_rules", "buyer_bounds", "buyer_settings"];
 
 impl<'a> Names<'a> {
     pub(super) fn of(things: &'a Things) -> Self {

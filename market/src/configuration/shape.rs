@@ -54,9 +54,13 @@ pub(super) struct Shape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Absent {
     /// By an empty list.
-    Empty,
+    List,
+    /// By an empty table.
+    Table,
     /// By naming it in `none`.
     None,
+    /// Not at all, unless somebody names it in `none`.
+    Unsaid,
 }
 
 static SHAPES: LazyLock<BTreeMap<Noun, Shape>> =
@@ -87,11 +91,22 @@ fn shape(noun: Noun) -> Shape {
     let mut absent = BTreeMap::new();
     for field in terms {
         let mut without = specimen.clone();
-        if without.remove(*field).is_none() || try_terms(noun, without.clone()).is_ok() {
-            without.insert((*field).to_owned(), json!([]));
-            let is_list = try_terms(noun, without).is_ok();
-            absent.insert(*field, if is_list { Absent::Empty } else { Absent::None });
+        if without.remove(*field).is_some() && try_terms(noun, without.clone()).is_err() {
+            continue;
         }
+        let is_nothing = |value: Value| {
+            let mut with = without.clone();
+            with.insert((*field).to_owned(), value);
+            rewritten(noun, with).is_some_and(|agreed| !agreed.contains_key(*field))
+        };
+        let how = match *field {
+            // What buyers set by themselves is not taken from them by a file that is older than their word.
+            "buyer_settings" => Absent::Unsaid,
+            _ if is_nothing(json!({})) => Absent::Table,
+            _ if is_nothing(json!([])) => Absent::List,
+            _ => Absent::None,
+        };
+        absent.insert(*field, how);
     }
     if head.contains(&"email") {
         absent.insert("email", Absent::None);
@@ -159,26 +174,34 @@ pub(super) fn terms_of(noun: Noun, fields: &Fields) -> Fields {
     agreed.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Fields as the terms themselves write them: what is as if it had never been said is left out.
-pub(super) fn canonical(noun: Noun, fields: &Fields) -> Result<Fields, ()> {
-    fn rewritten<T: Serialize + DeserializeOwned>(terms: Fields) -> Result<Value, serde_json::Error> {
-        serde_json::to_value(serde_json::from_value::<T>(Value::Object(terms))?)
-    }
-    let terms = terms_of(noun, fields);
-    let rewritten = match noun {
-        Noun::Vertical => rewritten::<VerticalTerms>(terms),
-        Noun::Campaign => rewritten::<CampaignTerms>(terms),
-        Noun::Source => rewritten::<SourceTerms>(terms),
-        Noun::Buyer => rewritten::<BuyerTerms>(terms),
-        Noun::Contract => rewritten::<ContractTerms>(terms),
-        Noun::Supplier => rewritten::<SupplierFields>(terms),
-        Noun::BuyerGroup => rewritten::<GroupFields>(terms),
-        Noun::Destination => rewritten::<DestinationFields>(terms),
-    };
-    let Ok(Value::Object(mut agreed)) = rewritten else { return Err(()) };
+/// Fields as the terms themselves write them: what is as if it had never been said is left out. `None` if they are no
+/// terms.
+pub(super) fn canonical(noun: Noun, fields: &Fields) -> Option<Fields> {
+    let mut agreed = rewritten(noun, terms_of(noun, fields))?;
     let beside = of(noun).head.iter().filter_map(|name| Some(((*name).to_owned(), fields.get(*name)?.clone())));
     agreed.extend(beside);
-    Ok(agreed)
+    Some(agreed)
+}
+
+/// Terms, read and written again.
+fn rewritten(noun: Noun, terms: Fields) -> Option<Fields> {
+    fn again<T: Serialize + DeserializeOwned>(terms: Fields) -> Option<Value> {
+        serde_json::to_value(serde_json::from_value::<T>(Value::Object(terms)).ok()?).ok()
+    }
+    let value = match noun {
+        Noun::Vertical => again::<VerticalTerms>(terms),
+        Noun::Campaign => again::<CampaignTerms>(terms),
+        Noun::Source => again::<SourceTerms>(terms),
+        Noun::Buyer => again::<BuyerTerms>(terms),
+        Noun::Contract => again::<ContractTerms>(terms),
+        Noun::Supplier => again::<SupplierFields>(terms),
+        Noun::BuyerGroup => again::<GroupFields>(terms),
+        Noun::Destination => again::<DestinationFields>(terms),
+    };
+    match value? {
+        Value::Object(agreed) => Some(agreed),
+        _ => None,
+    }
 }
 
 /// The fields of an entry in the order people read them.
@@ -331,8 +354,10 @@ mod tests {
         }
         let contract = of(Noun::Contract);
         assert_eq!(contract.terms.first(), Some(&"status"));
-        assert_eq!(contract.absent.get("caps"), Some(&Absent::Empty));
+        assert_eq!(contract.absent.get("caps"), Some(&Absent::List));
         assert_eq!(contract.absent.get("filter"), Some(&Absent::None));
         assert_eq!(contract.absent.get("price_minor"), None);
+        assert_eq!(contract.absent.get("buyer_bounds"), Some(&Absent::None));
+        assert_eq!(of(Noun::Source).absent.get("ping_limits"), Some(&Absent::Table));
     }
 }

@@ -12,7 +12,7 @@ use super::refused::{Refused, RefusedRow};
 use super::shape::Shape;
 use super::table::{Table, TableOptions};
 use super::{ImportError, Progress, finish, refuse};
-use crate::intake::{IntakeError, Prepared, prepare};
+use crate::intake::{IntakeError, Offered, Prepared, prepare};
 use crate::market::Market;
 use crate::placement::{Job, Work};
 use crate::snapshot::Snapshot;
@@ -189,9 +189,11 @@ impl Import<'_> {
     fn prepare(&self, draft: LeadDraft) -> Result<Prepared, ImportError> {
         let market = self.plan.market;
         let snapshot = market.snapshot();
-        prepare(&snapshot, market.store.keyring(), draft, market.clock().now()).map_err(|error| match error {
-            IntakeError::Store(error) => error.into(),
-            _ => ImportError::Unknown("source"),
+        prepare(&snapshot, market.store.keyring(), draft, market.clock().now(), Offered::Sent).map_err(|error| {
+            match error {
+                IntakeError::Store(error) => error.into(),
+                _ => ImportError::Unknown("source"),
+            }
         })
     }
 

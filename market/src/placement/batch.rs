@@ -11,7 +11,7 @@ use leadyard_entity::placement::{
 use leadyard_entity::{IndexHash, Keyring, StoreError, StoreResult, Write};
 use leadyard_types::terms::DuplicateScope;
 use leadyard_types::{
-    AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadId, Timestamp,
+    AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadId, Plan, Timestamp,
 };
 use uuid::Uuid;
 
@@ -38,6 +38,16 @@ pub(super) struct Again {
     pub(super) source: Arc<Source>,
     pub(super) fingerprints: Vec<IndexHash>,
     pub(super) bids: HashMap<ContractId, BidSeen>,
+    /// What its supplier was promised, where it pinged.
+    pub(super) promise_minor: Option<i64>,
+}
+
+impl Again {
+    /// The plan that the lead followed before, and of which experiment.
+    pub(super) fn plan_before(&self) -> Option<(&str, Plan)> {
+        let row = &self.lead.row;
+        Some((row.split.as_deref()?, row.plan.as_deref()?.parse().ok()?))
+    }
 }
 
 /// Everything a batch's decisions depend on.
@@ -129,6 +139,7 @@ async fn load_again(
     let ids: BTreeSet<LeadId> =
         work.iter().filter_map(|work| if let Work::Again(id, _) = work { Some(*id) } else { None }).collect();
     let mut again = HashMap::with_capacity(ids.len());
+    let mut promises = transaction.promises(&ids).await?;
     let mut standing = if snapshot.auctions() { transaction.standing_bids(&ids, now).await? } else { HashMap::new() };
     for work in work {
         // What was answered a moment ago comes before what still holds.
@@ -157,9 +168,17 @@ async fn load_again(
             .map(|(field, value)| keyring.index_hash(&field, &value))
             .collect();
         let facts = derive(lead.fields.clone(), &vertical.terms, &campaign.country, snapshot.postal.as_ref(), origin);
-        let bids = standing.remove(&LeadId(lead.row.id)).unwrap_or_default();
-        let entry =
-            Again { bids, facts, campaign: Arc::clone(campaign), source: Arc::clone(source), fingerprints, lead };
+        let id = LeadId(lead.row.id);
+        let (bids, promise_minor) = (standing.remove(&id).unwrap_or_default(), promises.remove(&id));
+        let entry = Again {
+            bids,
+            promise_minor,
+            facts,
+            campaign: Arc::clone(campaign),
+            source: Arc::clone(source),
+            fingerprints,
+            lead,
+        };
         again.insert(LeadId(entry.lead.row.id), entry);
     }
     Ok(again)
@@ -286,6 +305,7 @@ fn counter_keys(
     for (contract, buyer) in fits.iter().flatten().filter(|(contract, _)| seen.insert(contract.id)) {
         let zone = buyer.terms.time_zone;
         add(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone);
+        add(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone);
         add(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone);
     }
     keys

@@ -8,8 +8,8 @@ use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::{DuplicateMatch, DuplicatePolicy};
 use leadyard_types::{
-    BidSeen, BuyerId, Cap, Check, FieldProblem, LeadAnswer, LeadId, LeadState, Money, Refusal, SaleMode, SaleState,
-    Timestamp,
+    BidSeen, BuyerId, Cap, Check, CostModel, FieldProblem, LeadAnswer, LeadId, LeadState, Method, Money, Plan, Refusal,
+    SaleMode, SaleState, Stage, Timestamp,
 };
 
 use super::Work;
@@ -17,21 +17,23 @@ use super::batch::{Again, Batch, counter_key};
 use super::rows::Subject;
 use crate::asking::Asked;
 use crate::eligibility;
-use crate::intake::{IntakeError, Prepared, SAME_BODY_SECONDS, body_scope};
+use crate::intake::{IntakeError, Offered, Prepared, SAME_BODY_SECONDS, body_scope};
 use crate::rules::auction::complaint_ppm;
 use crate::rules::cap::{self, CapUse};
 use crate::rules::duplicate::{self, Hit};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_accepted;
+use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{Candidate, RoutingInput};
-use crate::snapshot::{Campaign, Contract, Fit};
+use crate::rules::split::rotation_key;
+use crate::snapshot::{Buyer, Campaign, Contract, Fit};
 
 type Answer = Result<LeadAnswer, IntakeError>;
 
 /// A check that ended a lead's way.
-pub(super) struct Rejection {
-    pub(super) refusal: Refusal,
-    pub(super) problems: Vec<FieldProblem>,
+pub(crate) struct Rejection {
+    pub(crate) refusal: Refusal,
+    pub(crate) problems: Vec<FieldProblem>,
 }
 
 impl From<Refusal> for Rejection {
@@ -61,12 +63,20 @@ fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
         decision_number: 1,
         own_sales: Vec::new(),
         bids: &lead.asked.bids,
-        promise_minor: None,
+        offered: lead.offered,
+        promise_minor: match lead.offered {
+            Offered::Post { promise_minor, .. } => Some(promise_minor),
+            Offered::Sent | Offered::Ping { .. } => None,
+        },
+        // A post gets the plan that its ping was priced by.
+        identity: lead.offered.quote().unwrap_or_else(|| lead.identity.as_ref().unwrap_or(&lead.key)),
+        plan_before: None,
     }
 }
 
 /// A stored lead, as it is routed again.
 fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> Subject<'_> {
+    let got = own_sales.iter().filter(|sale| takes_a_place(sale)).map(|sale| sale.payout_minor).sum::<i64>();
     Subject {
         lead_id,
         campaign: &again.campaign,
@@ -76,7 +86,10 @@ fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> 
         decision_number: again.lead.row.decisions + 1,
         own_sales,
         bids: &again.bids,
-        promise_minor: None,
+        offered: Offered::Sent,
+        promise_minor: again.promise_minor.map(|promise| promise - got),
+        identity: again.lead.identity.as_deref().unwrap_or_else(|| again.lead.row.id.as_bytes()),
+        plan_before: again.plan_before(),
     }
 }
 
@@ -142,6 +155,18 @@ impl Batch<'_> {
                 Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
             }
         }
+    }
+
+    /// What a ping would be routed by, for a batch of one; or the check that refuses it.
+    pub(crate) fn screen_ping(mut self) -> StoreResult<Result<Screened, Rejection>> {
+        let (Some(Work::New(lead)), Some(fits)) = (self.work.first(), self.fits.first_mut().map(std::mem::take)) else {
+            return Err(StoreError::corrupt("a ping is one piece of work"));
+        };
+        if let Some(rejection) = self.rejection(lead) {
+            return Ok(Err(rejection));
+        }
+        let input = self.routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits);
+        Ok(Ok(Screened { input, fits, again: None }))
     }
 
     /// The first answer again, where this is the same request; an error where the key was used for another.
@@ -232,6 +257,8 @@ impl Batch<'_> {
             stored.reason = outcome.reason.map(|check| check.as_str().to_owned());
             stored.retry_until = outcome.retry_until;
             stored.decisions = 1;
+            stored.split = placed.plan.as_ref().map(|seen| seen.split.clone());
+            stored.plan = placed.plan.as_ref().map(|seen| seen.plan.as_str().to_owned());
         }
         for hash in &lead.fingerprints {
             let hit =
@@ -243,7 +270,7 @@ impl Batch<'_> {
             lead_id,
             state: outcome.state,
             check: outcome.reason,
-            message: outcome.reason.map(|_| "no buyer takes this lead at the moment".to_owned()),
+            message: outcome.reason.map(|reason| unsold_message(reason).to_owned()),
             problems: Vec::new(),
             payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
             redirect_url: redirect(&lead.campaign, outcome.state == LeadState::Sold),
@@ -287,6 +314,8 @@ impl Batch<'_> {
             state: outcome.state,
             reason: outcome.reason.map(|check| check.as_str().to_owned()),
             retry_until: outcome.retry_until,
+            offer_at: None,
+            plan: placed.plan,
         });
         Ok(Ok(answer(outcome.state, outcome.reason)))
     }
@@ -295,15 +324,15 @@ impl Batch<'_> {
     pub(super) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
         let (campaign, now) = (subject.campaign, self.now);
         let known = self.leads_of_same_person(subject);
-        let candidates: Vec<Candidate> = fits.iter().map(|fit| self.candidate(subject, fit, &known)).collect();
-        let stages = campaign.terms.stages.clone();
+        let plan = subject.plan();
+        let stages = campaign.terms.stages_of(plan.as_ref().map_or(Plan::A, |seen| seen.plan)).to_vec();
+        let candidates: Vec<Candidate> = fits.iter().map(|fit| self.candidate(subject, fit, &stages, &known)).collect();
         let rotations = stages.iter().filter_map(|stage| {
-            let rotation = self.rotations.get(&(campaign.id, stage.key.clone()))?;
+            let rotation = self.rotations.get(&(campaign.id, rotation_key(plan.as_ref(), &stage.key)))?;
             let members = candidates.iter().filter(|candidate| candidate.stage == stage.key);
             Some((stage.key.clone(), rotation.among(members.map(|candidate| candidate.contract_id))))
         });
-        let taken =
-            subject.own_sales.iter().filter(|sale| sale.state.occupies() || sale.state == SaleState::UnknownExpired);
+        let taken = subject.own_sales.iter().filter(|sale| takes_a_place(sale));
         RoutingInput {
             sale_mode: campaign.terms.sale_mode,
             legs_taken: legs_taken(taken),
@@ -317,13 +346,21 @@ impl Batch<'_> {
             ),
             rotations: rotations.collect(),
             stages,
+            plan,
             candidates,
         }
     }
 
-    fn candidate(&self, subject: &Subject<'_>, (contract, buyer): &Fit, known: &BTreeSet<LeadId>) -> Candidate {
+    fn candidate(
+        &self,
+        subject: &Subject<'_>,
+        (contract, buyer): &Fit,
+        stages: &[Stage],
+        known: &BTreeSet<LeadId>,
+    ) -> Candidate {
         let (price_minor, rule) = contract.prices.price(subject.facts);
-        let asks = contract.terms.ping.is_some();
+        let auctioned = |stage: &Stage| stage.key == contract.terms.stage && stage.method == Method::Auction;
+        let asks = contract.terms.ping.is_some() && stages.iter().any(auctioned);
         let bid = subject.bids.get(&contract.id).filter(|_| asks).cloned();
         let offered = bid.as_ref().and_then(|bid| bid.price_minor);
         let price_minor = if asks { offered.unwrap_or(0) } else { price_minor };
@@ -348,11 +385,21 @@ impl Batch<'_> {
             bid,
             complaint_ppm: self.complaint_ppm(subject.campaign, buyer.id),
             already_sold: self.already_sold(subject, contract.id, buyer.group_id(), known),
-            consent: eligibility::consent_refusal(contract, buyer, subject.facts),
+            consent: self.consent_refusal(subject, contract, buyer),
             contract_caps: self.uses(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone),
+            own_caps: self.uses(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone),
             buyer_caps: self.uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone),
             available_minor: self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor),
+            share: supplier_share(subject, contract),
         }
+    }
+
+    /// Whether the consent does for a contract that asks to be named; in a ping nobody has to send one.
+    fn consent_refusal(&self, subject: &Subject<'_>, contract: &Contract, buyer: &Buyer) -> Option<Refusal> {
+        if matches!(subject.offered, Offered::Ping { .. }) && subject.facts.consent.is_none() {
+            return None;
+        }
+        eligibility::consent_refusal(contract, buyer, subject.facts)
     }
 
     /// A buyer's expected complaint rate, where the campaign auctions.
@@ -417,10 +464,37 @@ fn shared_prices(campaign: &Campaign, contract: &Contract, price_minor: i64, bid
     }
 }
 
+/// What the supplier gets of a contract's price, where it pinged: the price less the margin (the source's, the
+/// contract's or the campaign's, in this order), or what the cost model says. Who is paid for every accepted lead is not
+/// paid again for its sale.
+fn supplier_share(subject: &Subject<'_>, contract: &Contract) -> Option<SupplierShare> {
+    if subject.offered == Offered::Sent && subject.promise_minor.is_none() {
+        return None;
+    }
+    let margin = subject.source.terms.margin.or(contract.terms.margin).or(subject.campaign.terms.margin);
+    let per_lead = matches!(subject.source.terms.cost, CostModel::PerLead { .. });
+    Some(match margin.filter(|_| !per_lead) {
+        Some(margin) => SupplierShare::LessMargin { margin },
+        None => subject.source.payout.share(subject.facts),
+    })
+}
+
+/// Whether a sale takes one of the lead's places.
+fn takes_a_place(sale: &PriorSale) -> bool {
+    sale.state.occupies() || sale.state == SaleState::UnknownExpired
+}
+
 /// How many places of a lead are taken; an exclusive sale takes all of them.
 fn legs_taken<'a>(sales: impl Iterator<Item = &'a PriorSale>) -> u8 {
     let (count, exclusive) = sales.fold((0_usize, false), |(count, any), sale| (count + 1, any || sale.exclusive));
     if exclusive { u8::MAX } else { u8::try_from(count).unwrap_or(u8::MAX) }
+}
+
+fn unsold_message(reason: Check) -> &'static str {
+    match reason {
+        Check::PromiseLapsed => "no buyer takes this lead any more at a price that keeps what was promised",
+        _ => "no buyer takes this lead at the moment",
+    }
 }
 
 /// Where a visitor is sent.

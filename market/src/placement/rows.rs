@@ -14,7 +14,8 @@ use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{
     AccountId, AccountKind, BidSeen, Cap, Check, ContractId, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId,
-    LeadState, Method, Money, PersonId, SaleId, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
+    LeadState, Method, Money, PersonId, Plan, PlanSeen, SaleId, SaleState, TaskPayload, Timestamp, TransferKind,
+    Verdict,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -23,10 +24,12 @@ use uuid::Uuid;
 use super::batch::{Batch, counter_key};
 use super::decide::Rejection;
 use crate::delivery::{deliver_key, post_key};
-use crate::intake::{Prepared, door_word, split_personal};
+use crate::intake::{Offered, Prepared, door_word, split_personal};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
+use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, Winner, route};
+use crate::rules::split::plan_of;
 use crate::snapshot::{Campaign, Fit, Source};
 
 /// A lead that is routed.
@@ -40,8 +43,22 @@ pub(super) struct Subject<'a> {
     pub(super) own_sales: Vec<PriorSale>,
     /// What buyers answered when they were asked.
     pub(super) bids: &'a HashMap<ContractId, BidSeen>,
-    /// The least price that keeps what the supplier was promised, minor units.
+    /// How it came.
+    pub(super) offered: Offered,
+    /// What its supplier was promised and has not got yet, minor units.
     pub(super) promise_minor: Option<i64>,
+    /// Who the lead is about, as far as experiments care.
+    pub(super) identity: &'a [u8],
+    /// The plan that it followed before, and of which experiment.
+    pub(super) plan_before: Option<(&'a str, Plan)>,
+}
+
+impl Subject<'_> {
+    /// The plan by which the lead is sold; `None` where the campaign does not divide its leads.
+    pub(super) fn plan(&self) -> Option<PlanSeen> {
+        let split = self.campaign.terms.split.as_ref()?;
+        Some(plan_of(split, self.identity, self.plan_before))
+    }
 }
 
 /// What a routing run came to.
@@ -53,6 +70,8 @@ pub(super) struct Placed {
     pub(super) pending: usize,
     /// What the supplier earned by them, minor units.
     pub(super) payout_minor: i64,
+    /// The plan that was followed.
+    pub(super) plan: Option<PlanSeen>,
 }
 
 /// What a decision came to: `SOLD`, `OFFERED` to a buyer who answers, or `UNSOLD`.
@@ -74,11 +93,19 @@ pub(super) struct Outcome {
 
 /// What a decision stores of what it saw.
 #[derive(Serialize)]
-struct Seen<'a> {
+pub(crate) struct Seen<'a> {
     input: &'a RoutingInput,
     country: &'a str,
     state: Option<&'a str>,
     centre: Option<[f64; 2]>,
+}
+
+impl<'a> Seen<'a> {
+    /// Where the lead lies was derived from postal data; it is stored so that a replay sees the same.
+    pub(crate) fn new(input: &'a RoutingInput, facts: &'a LeadFacts) -> Self {
+        let centre = facts.centre.map(|centre| [centre.latitude, centre.longitude]);
+        Self { input, country: &facts.country, state: facts.state.as_deref(), centre }
+    }
 }
 
 impl Batch<'_> {
@@ -106,6 +133,7 @@ impl Batch<'_> {
             self.write_sale(subject, &fits[winner.position], sale, writes);
         }
         self.turn_rotations(subject, &input, &routing);
+        placed.plan = input.plan;
         Ok(placed)
     }
 
@@ -118,13 +146,7 @@ impl Batch<'_> {
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
         let outcome = outcome_word(input, routing);
-        // Where the lead lies was derived from postal data; it is stored so that a replay sees the same.
-        let seen = Seen {
-            input,
-            country: &subject.facts.country,
-            state: subject.facts.state.as_deref(),
-            centre: subject.facts.centre.map(|centre| [centre.latitude, centre.longitude]),
-        };
+        let seen = Seen::new(input, subject.facts);
         writes.decisions.push(decision::Model {
             id,
             no: 0,
@@ -155,7 +177,11 @@ impl Batch<'_> {
         let earlier = subject.own_sales.len();
         // A fixed amount per sold lead is earned once: with the first leg that stands.
         let paid = leg > 0 || subject.own_sales.iter().any(|sale| sale.state.occupies());
-        let (payout_minor, _) = payout_for_sale(&subject.source.payout, subject.facts, price.amount_minor, paid);
+        let payout_minor = match candidate.share {
+            // What was quoted less the operator's margin is paid so.
+            Some(share @ SupplierShare::LessMargin { .. }) => share.of(price.amount_minor),
+            _ => payout_for_sale(&subject.source.payout, subject.facts, price.amount_minor, paid).0,
+        };
         let state = if candidate.verdict == Verdict::Sync { SaleState::Pending } else { SaleState::Sold };
         sale::Model {
             id: self.ids.uuid(),
@@ -202,8 +228,11 @@ impl Batch<'_> {
             wallet.available_minor -= sale.price_minor;
         }
         let (now, campaign) = (self.now, subject.campaign);
-        let owners: [(CapOwner, &[Cap], chrono_tz::Tz); 3] = [
+        // A bucket that operator and buyer both cap is one counter, and counts once.
+        let further = contract.own.as_ref().map_or(&[][..], |own| &own.further);
+        let owners: [(CapOwner, &[Cap], chrono_tz::Tz); 4] = [
             (CapOwner::Contract(contract.id.0), &contract.terms.caps, buyer.terms.time_zone),
+            (CapOwner::Contract(contract.id.0), further, buyer.terms.time_zone),
             (CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, buyer.terms.time_zone),
             (CapOwner::Campaign(campaign.id.0), &campaign.terms.caps, campaign.terms.time_zone),
         ];
@@ -278,6 +307,7 @@ impl Batch<'_> {
             state: if pending { SaleState::Pending } else { SaleState::Sold },
             leg: sale.leg,
             exclusive: sale.exclusive,
+            payout_minor: sale.payout_minor,
         };
         self.sales.entry(subject.lead_id).or_default().push(prior);
         writes.sales.push(sale);
@@ -376,7 +406,7 @@ impl Batch<'_> {
             if candidate.verdict == Verdict::Sync || stage.method == Method::Waterfall {
                 continue;
             }
-            let key = (subject.campaign.id, candidate.stage.clone());
+            let key = (subject.campaign.id, input.rotation_key(&candidate.stage));
             let rotation = self.rotations.entry(key.clone()).or_default();
             input.turn(stage, &routing.verdicts, rotation, candidate.contract_id);
             self.turned.insert(key);
@@ -398,6 +428,12 @@ impl Batch<'_> {
         }
         if placed.pending > 0 || standing(SaleState::Pending) || standing(SaleState::Unknown) {
             return Outcome { state: LeadState::Received, reason: None, retry_until };
+        }
+        if subject.promise_minor.is_some() {
+            // Its supplier was promised a price now, and goes elsewhere: it is not offered again by itself.
+            let detail = json!({ "check": Check::PromiseLapsed });
+            Self::event(writes, subject.lead_id, LeadEventKind::Unsold, detail);
+            return Outcome { state: LeadState::Unsold, reason: Some(Check::PromiseLapsed), retry_until: None };
         }
         let policy = subject.campaign.terms.unsold;
         let until =
@@ -431,6 +467,9 @@ impl Batch<'_> {
         writes: &mut PlacementWrites,
     ) -> StoreResult<()> {
         writes.pings.extend(lead.asked.pings.iter().map(|row| ping::Model { lead_id: Some(lead_id.0), ..row.clone() }));
+        if let Offered::Post { quote, .. } = lead.offered {
+            writes.quotes_used.push((quote, lead_id));
+        }
         let (person_id, key) = self.person(lead, writes)?;
         let (open, mut personal) = split_personal(&lead.vertical, &lead.facts.fields);
         keep_refused_values(lead, &mut personal);
@@ -464,6 +503,9 @@ impl Batch<'_> {
             state_since: self.now,
             retry_until: None,
             decisions: 0,
+            split: None,
+            plan: None,
+            offer_at: None,
         });
         self.write_consent(lead, lead_id, &key, writes)?;
         let detail = json!({ "door": door_word(lead.draft.door), "source_id": lead.source.id });

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::facts::{LeadFacts, PostalCentres};
 use super::price::CompiledPrices;
+use super::promise::SupplierShare;
 
 /// A source's cost model with the exceptions from a fixed amount, compiled.
 #[derive(Debug, Clone)]
@@ -60,6 +61,20 @@ fn fixed(cost: CostModel) -> Option<i64> {
     match cost {
         CostModel::PerLead { amount_minor } | CostModel::PerSoldLead { amount_minor } => Some(amount_minor),
         CostModel::RevenueShare { .. } | CostModel::AdSpend => None,
+    }
+}
+
+impl CompiledPayout {
+    /// What the supplier gets of a sale where no margin is agreed: by the cost model.
+    #[must_use]
+    pub fn share(&self, facts: &LeadFacts) -> SupplierShare {
+        match self.cost {
+            CostModel::PerLead { .. } | CostModel::PerSoldLead { .. } => {
+                SupplierShare::Fixed { amount_minor: self.fixed.price(facts).0 }
+            }
+            CostModel::RevenueShare { percent } => SupplierShare::Share { percent },
+            CostModel::AdSpend => SupplierShare::Fixed { amount_minor: 0 },
+        }
     }
 }
 

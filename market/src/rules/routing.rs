@@ -10,14 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leadyard_types::terms::{Exclusivity, Stage};
 use leadyard_types::{
-    BidSeen, BuyerId, Check, ContractId, ContractVerdict, Method, Money, OnSold, PingVerdict, Refusal, RevisionId,
-    SaleMode, Timestamp, Verdict,
+    BidSeen, BuyerId, Check, ContractId, ContractVerdict, Method, Money, OnSold, PingVerdict, PlanSeen, Refusal,
+    RevisionId, SaleMode, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::cap::{self, CapUse};
 use super::method::{self, Member, StageState};
+use super::promise::{SupplierShare, kept_together};
+use super::split::rotation_key;
 
 /// A contract whose terms fit the lead, with what was seen of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,11 +70,17 @@ pub struct Candidate {
     /// The contract's caps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contract_caps: Vec<CapUse>,
+    /// The caps that its buyer set on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_caps: Vec<CapUse>,
     /// Its buyer's caps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buyer_caps: Vec<CapUse>,
     /// What its buyer may still spend, minor units.
     pub available_minor: i64,
+    /// What the supplier gets of its price; only where the supplier pinged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<SupplierShare>,
 }
 
 /// Everything a routing decision depends on.
@@ -84,13 +92,16 @@ pub struct RoutingInput {
     pub legs_taken: u8,
     /// Nothing sells below, minor units.
     pub floor_minor: i64,
-    /// The least price that keeps what the supplier was promised, minor units.
+    /// What the supplier was promised and has not got yet, minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promise_minor: Option<i64>,
     /// The campaign's caps.
     pub campaign_caps: Vec<CapUse>,
-    /// The stages in order.
+    /// The stages in order: those of the plan, where an experiment divides the leads.
     pub stages: Vec<Stage>,
+    /// Which plan of an experiment this is, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanSeen>,
     /// The stages' rotations.
     pub rotations: BTreeMap<String, StageState>,
     /// The contracts whose terms fit, in id order.
@@ -138,6 +149,9 @@ pub struct Routing {
 /// The rules this version decides by. A decision stores it; another version's decisions are reported apart.
 pub const RULES_VERSION: i64 = 3;
 
+/// The dearest price there is, minor units.
+const PRICE_MINOR_MOST: i64 = 1_000_000_000;
+
 /// Decides who buys.
 #[must_use]
 pub fn route(input: &RoutingInput) -> Routing {
@@ -153,6 +167,7 @@ pub fn route(input: &RoutingInput) -> Routing {
             break;
         }
     }
+    run.keep_promise();
     run.finish()
 }
 
@@ -163,7 +178,7 @@ pub fn add_counterfactuals(input: &RoutingInput, verdicts: &mut [ContractVerdict
         let Some(refusal) = &mut verdict.refusal else { continue };
         let eligible = match refusal.check {
             Check::Caps => {
-                let free = Candidate { contract_caps: Vec::new(), buyer_caps: Vec::new(), ..candidate.clone() };
+                let free = candidate.without_caps();
                 Run::new(&uncapped).refusal(&free).is_none()
             }
             Check::Balance => {
@@ -201,8 +216,7 @@ impl<'a> Run<'a> {
             .clone()
             .or_else(|| candidate.consent.clone())
             .or_else(|| bid_refusal(candidate))
-            .or_else(|| cap::refusal("contract", &candidate.contract_caps, price))
-            .or_else(|| cap::refusal("buyer", &candidate.buyer_caps, price))
+            .or_else(|| candidate.cap_refusal(price))
             .or_else(|| self.campaign_cap_refusal(price))
             .or_else(|| balance_refusal(candidate))
             .or_else(|| self.floor_refusal(candidate))
@@ -229,16 +243,30 @@ impl<'a> Run<'a> {
             let floor = Money::new(self.input.floor_minor, currency);
             return Some(refusal.seeing("price", candidate.price.to_string()).seeing("floor", floor.to_string()));
         }
-        let promised = self.input.promise_minor.filter(|promised| candidate.price.amount_minor < *promised)?;
-        let refusal = Refusal::new(Check::Floor, "the price does not keep what the supplier was promised");
-        let promised = Money::new(promised, currency);
-        Some(refusal.seeing("price", candidate.price.to_string()).seeing("least", promised.to_string()))
+        // Several sales keep a promise together: see `keep_promise`.
+        let promise = self.input.promise_minor.filter(|_| self.input.places() == 1)?;
+        let share = candidate.share?;
+        if share.keeps(candidate.price.amount_minor, promise) {
+            return None;
+        }
+        let refusal = Refusal::new(Check::Floor, "the price does not keep what the supplier was promised")
+            .seeing("price", candidate.price.to_string())
+            .seeing("promised", Money::new(promise, currency).to_string());
+        let least = share.least_price(promise, PRICE_MINOR_MOST).map(|least| Money::new(least, currency).to_string());
+        Some(match least {
+            Some(least) => refusal.seeing("least", least),
+            None => refusal,
+        })
     }
 
     fn stage_refusal(&self, candidate: &Candidate) -> Option<Refusal> {
         if !self.input.stages.iter().any(|stage| stage.key == candidate.stage) {
-            let refusal = Refusal::new(Check::Stage, "the campaign has no such stage");
-            return Some(refusal.seeing("stage", candidate.stage.clone()));
+            let Some(plan) = &self.input.plan else {
+                let refusal = Refusal::new(Check::Stage, "the campaign has no such stage");
+                return Some(refusal.seeing("stage", candidate.stage.clone()));
+            };
+            let refusal = Refusal::new(Check::Stage, "the lead's plan has no such stage");
+            return Some(refusal.seeing("stage", candidate.stage.clone()).seeing("plan", plan.plan.as_str()));
         }
         let shared = matches!(self.input.sale_mode, SaleMode::Shared { max } if max > 1);
         match (self.input.sale_mode, candidate.exclusivity) {
@@ -298,6 +326,22 @@ impl<'a> Run<'a> {
         None
     }
 
+    /// Sales that together do not keep what the supplier was promised are not made.
+    fn keep_promise(&mut self) {
+        let Some(promise) = self.input.promise_minor else { return };
+        let share = |winner: &Winner| Some((self.input.candidates[winner.position].share?, winner.price_minor));
+        let Some(sales) = self.winners.iter().map(share).collect::<Option<Vec<_>>>() else { return };
+        if sales.is_empty() || kept_together(&sales, promise) {
+            return;
+        }
+        for winner in std::mem::take(&mut self.winners) {
+            let promised = Money::new(promise, self.input.candidates[winner.position].price.currency);
+            let refusal = Refusal::new(Check::Floor, "the sales together do not keep what the supplier was promised");
+            self.verdicts[winner.position].refusal = Some(refusal.seeing("promised", promised.to_string()));
+        }
+        self.runner_up = None;
+    }
+
     /// What was never reached was not chosen.
     fn finish(mut self) -> Routing {
         for (position, verdict) in self.verdicts.iter_mut().enumerate() {
@@ -331,6 +375,22 @@ impl Candidate {
     pub fn member(&self, rotation: &StageState) -> Member {
         rotation.member(self.contract_id, self.priority, self.weight, self.created_at)
     }
+
+    /// Check 8, caps: the contract's, those its buyer set on it, and the buyer's over all its contracts.
+    fn cap_refusal(&self, price_minor: i64) -> Option<Refusal> {
+        let own = || {
+            let refusal = cap::refusal("contract", &self.own_caps, price_minor)?;
+            Some(Refusal { message: "the buyer's own cap on the contract is reached".to_owned(), ..refusal })
+        };
+        cap::refusal("contract", &self.contract_caps, price_minor)
+            .or_else(own)
+            .or_else(|| cap::refusal("buyer", &self.buyer_caps, price_minor))
+    }
+
+    /// The candidate as if nobody had capped it.
+    fn without_caps(&self) -> Self {
+        Self { contract_caps: Vec::new(), own_caps: Vec::new(), buyer_caps: Vec::new(), ..self.clone() }
+    }
 }
 
 impl RoutingInput {
@@ -338,14 +398,24 @@ impl RoutingInput {
     #[must_use]
     pub fn to_ask(&self, stage: &str) -> Vec<usize> {
         let run = Run::new(self);
-        let least = self.floor_minor.max(self.promise_minor.unwrap_or(0)).max(1);
         let fits = |candidate: &Candidate| {
-            let price = Money::new(least, candidate.price.currency);
+            let price = Money::new(self.least_minor(candidate).max(1), candidate.price.currency);
             run.refusal(&Candidate { asks: false, price, ..candidate.clone() }).is_none()
         };
         let open = |candidate: &Candidate| candidate.asks && candidate.bid.is_none() && candidate.stage == stage;
         let positions = self.candidates.iter().enumerate();
         positions.filter(|(_, candidate)| open(candidate) && fits(candidate)).map(|(position, _)| position).collect()
+    }
+
+    /// The least price at which a candidate buys: the floor, or what keeps the promise where it buys alone.
+    #[must_use]
+    pub fn least_minor(&self, candidate: &Candidate) -> i64 {
+        let promise = self.promise_minor.filter(|_| self.places() == 1);
+        let least = promise.zip(candidate.share).map(|(promise, share)| {
+            // Where no price keeps it, the promise itself is as good a figure as any: nothing sells.
+            share.least_price(promise, PRICE_MINOR_MOST).unwrap_or(promise)
+        });
+        self.floor_minor.max(least.unwrap_or(0))
     }
 
     /// Takes what a candidate's buyer answered.
@@ -357,6 +427,12 @@ impl RoutingInput {
             }
             candidate.bid = Some(bid.clone());
         }
+    }
+
+    /// Under which name the rotation of one of its stages is kept.
+    #[must_use]
+    pub fn rotation_key(&self, stage: &str) -> String {
+        rotation_key(self.plan.as_ref(), stage)
     }
 
     /// How many buyers the lead may still be sold to.

@@ -1,4 +1,4 @@
-use leadyard_types::{Cap, CapPeriod, Currency, Method};
+use leadyard_types::{AuctionTerms, Cap, CapPeriod, Currency, Margin, Method, Percent, Pricing};
 use proptest::prelude::*;
 
 use super::*;
@@ -27,8 +27,10 @@ fn candidate(number: u128, group: u128, weight: u32) -> Candidate {
         already_sold: None,
         consent: None,
         contract_caps: Vec::new(),
+        own_caps: Vec::new(),
         buyer_caps: Vec::new(),
         available_minor: 1_000,
+        share: None,
     }
 }
 
@@ -40,6 +42,7 @@ fn input(max: u8, method: Method, candidates: Vec<Candidate>) -> RoutingInput {
         promise_minor: None,
         campaign_caps: Vec::new(),
         stages: vec![Stage::new(STAGE, method)],
+        plan: None,
         rotations: BTreeMap::new(),
         candidates,
     }
@@ -220,4 +223,86 @@ fn what_alone_stood_in_the_way_is_told() {
     assert_eq!(told(&input), [true, true, false, false]);
     input.campaign_caps = vec![full(1)];
     assert_eq!(told(&input), [true, false, false, true], "the campaign's cap refuses them all");
+}
+
+fn any_method() -> impl Strategy<Value = Method> {
+    prop::sample::select(vec![Method::Waterfall, Method::RoundRobin, Method::Weighted, Method::Auction])
+}
+
+fn any_share() -> impl Strategy<Value = SupplierShare> {
+    let percent = || (0i64..=10_000).prop_map(|basis| Percent(rust_decimal::Decimal::new(basis, 2)));
+    prop_oneof![
+        percent().prop_map(|percent| SupplierShare::LessMargin { margin: Margin::Percent { percent } }),
+        (0i64..2_000).prop_map(|amount_minor| SupplierShare::LessMargin { margin: Margin::Amount { amount_minor } }),
+        percent().prop_map(|percent| SupplierShare::Share { percent }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// A promise is kept or nothing is sold, whatever is sold and to how many: the supplier gets at least what it was
+    /// promised, and the buyers pay at least as much. What was promised for the very same market is always kept.
+    #[test]
+    fn a_promise_is_kept_or_nothing_sells(
+        prices in prop::collection::vec((1i64..6_000, any_share()), 1..8),
+        sale_mode in prop_oneof![
+            Just(SaleMode::Exclusive), (2u8..4).prop_map(|max| SaleMode::Shared { max }),
+            (2u8..4).prop_map(|max| SaleMode::Best { max }),
+        ],
+        method in any_method(), second in any::<bool>(), promise in 0i64..6_000,
+    ) {
+        let method = if matches!(sale_mode, SaleMode::Best { .. }) { Method::Auction } else { method };
+        let candidates = (1u128..).zip(&prices).map(|(number, (price, share))| Candidate {
+            price: Money::new(*price, Currency::EUR),
+            available_minor: 10_000,
+            share: Some(*share),
+            ..candidate(number, number, 1)
+        });
+        let pricing = if second { Pricing::Second } else { Pricing::First };
+        let auction = (method == Method::Auction).then(|| AuctionTerms { pricing, ..AuctionTerms::default() });
+        let free = RoutingInput {
+            sale_mode,
+            stages: vec![Stage { auction, ..Stage::new(STAGE, method) }],
+            ..input(1, method, candidates.collect())
+        };
+        let sales = |input: &RoutingInput| -> Vec<(SupplierShare, i64)> {
+            let winners = route(input).winners;
+            winners.iter().map(|won| (input.candidates[won.position].share.unwrap(), won.price_minor)).collect()
+        };
+        let promised = RoutingInput { promise_minor: Some(promise), ..free.clone() };
+        let made = sales(&promised);
+        if !made.is_empty() {
+            prop_assert!(made.iter().map(|(share, price)| share.of(*price)).sum::<i64>() >= promise);
+            prop_assert!(made.iter().map(|(_, price)| price).sum::<i64>() >= promise);
+        }
+        if let Ok(quoted) = crate::rules::quote::quote(&free, &route(&free), None) {
+            let held = RoutingInput { promise_minor: Some(quoted.promise_minor()), ..free.clone() };
+            prop_assert!(!sales(&held).is_empty(), "promised {} and not kept", quoted.promise_minor());
+        }
+    }
+}
+
+/// A buyer's own cap holds beside the contract's, for every price, and is named as its own.
+#[test]
+fn a_buyers_own_cap_is_named() {
+    let at: Timestamp = "2026-07-06T12:00:00Z".parse().unwrap();
+    let used = |limit| CapUse {
+        cap: Cap { period: CapPeriod::Day, count: Some(limit), amount_minor: None },
+        bucket: bucket_of(CapPeriod::Day, at, chrono_tz::Tz::UTC),
+        count: 3,
+        amount_minor: 3_000,
+    };
+    let capped = |agreed, own| {
+        let one = Candidate { contract_caps: vec![used(agreed)], own_caps: vec![used(own)], ..candidate(1, 1, 1) };
+        let input = input(1, Method::Waterfall, vec![one]);
+        let mut verdicts = route(&input).verdicts;
+        add_counterfactuals(&input, &mut verdicts);
+        verdicts.remove(0).refusal.map(|refusal| (refusal.message, refusal.seen.len()))
+    };
+    assert_eq!(capped(4, 4), None);
+    assert_eq!(capped(4, 3), Some(("the buyer's own cap on the contract is reached".to_owned(), 2)));
+    assert_eq!(capped(3, 3), Some(("the contract's cap is reached".to_owned(), 2)));
+    let text = serde_json::to_string(&candidate(1, 1, 1)).unwrap();
+    assert!(!text.contains("own_caps"), "decisions without own caps are written as ever");
 }

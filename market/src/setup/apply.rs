@@ -6,17 +6,18 @@ use leadyard_entity::setup::{Current, Noun as Table, Revised};
 use leadyard_entity::{StoreError, Write};
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{
-    AccountKind, BuyerId, BuyerTerms, CampaignId, CampaignTerms, ContractId, ContractTerms, DestinationId,
-    DestinationKind, SourceId, SourceTerms, Status, SupplierId, VerticalId,
+    AccountKind, BuyerId, BuyerTerms, CampaignId, CampaignTerms, ContractTerms, DestinationId, DestinationKind,
+    SourceId, SourceTerms, Status, SupplierId, VerticalId,
 };
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::bounds::forget_counters_if_capped_otherwise;
 use super::{
     NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup, SetupError, SetupResult, buyer,
-    campaign, contract, destination, revise, source,
+    campaign, destination, revise, source,
 };
 use crate::configuration::{Change, Document, Fields, Noun, Plan, Problems, Secrets, Standing, plan};
 use crate::configuration::{head_text, typed};
@@ -271,7 +272,9 @@ impl Setup {
                 }
                 Noun::Contract => {
                     let (before, after): (ContractTerms, ContractTerms) = both(change)?;
-                    contract::recount(write, ContractId(change.id), &before, &after).await?;
+                    if let Some(head) = head {
+                        forget_counters_if_capped_otherwise(write, head, &before, &after).await?;
+                    }
                     revised::<ContractTerms>(write, head, change, |terms| Some(terms.status)).await?;
                 }
                 Noun::Destination => alter_destination(write, change).await?,

@@ -13,6 +13,7 @@ use leadyard_types::{
 use serde_json::json;
 use uuid::Uuid;
 
+use super::bounds::forget_counters_if_capped_otherwise;
 use super::{CampaignFacts, Setup, SetupError, SetupResult, check, expect_version, from_text, refuse, to_text};
 
 /// A contract to be made.
@@ -96,7 +97,7 @@ impl Setup {
         };
         refuse(References::load(&write, std::slice::from_ref(&new)).await?.problems(&new)?)?;
         write.lock_wallets(&[new.buyer_id].into()).await?;
-        recount(&write, id, &from_text(&current)?, &new.terms).await?;
+        forget_counters_if_capped_otherwise(&write, &current, &from_text(&current)?, &new.terms).await?;
         self.save(write, &current, Some(new.terms.status), &new.terms).await
     }
 
@@ -108,19 +109,6 @@ impl Setup {
         let terms = ContractTerms { status, ..from_text(&current)? };
         self.save(write, &current, Some(status), &terms).await
     }
-}
-
-/// Counters that a change makes wrong are counted anew.
-pub(super) async fn recount(
-    write: &Write,
-    id: ContractId,
-    before: &ContractTerms,
-    after: &ContractTerms,
-) -> SetupResult<()> {
-    if after.caps != before.caps {
-        write.forget_counters(&[id.0]).await?;
-    }
-    Ok(())
 }
 
 /// What contracts refer to, loaded in a fixed number of statements.

@@ -2,6 +2,7 @@
 //! use cases: validate everything at once, then one transaction with revision, head, configuration version and audit.
 
 mod apply;
+mod bounds;
 mod buyer;
 mod campaign;
 pub(crate) mod check;
@@ -24,6 +25,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub use apply::{Applied, ApplyError};
+pub use bounds::OwnChange;
 pub use buyer::NewBuyer;
 pub use campaign::NewCampaign;
 pub use contract::NewContract;

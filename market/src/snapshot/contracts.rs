@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use leadyard_types::{BuyerId, Status, Timestamp};
+use leadyard_types::{BuyerId, Timestamp};
 
 use super::{Buyer, Contract};
 use crate::eligibility;
@@ -26,7 +26,7 @@ pub struct CampaignContracts {
 impl CampaignContracts {
     /// Puts a contract in, or its new terms in place of the old; one that does not run is taken out.
     pub fn put(&mut self, contract: Contract) {
-        if contract.terms.status != Status::Active {
+        if !contract.runs() {
             let place = self.index.remove(contract.id).and_then(|position| self.place_mut(position));
             let before = place.and_then(Option::take);
             self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
@@ -34,7 +34,7 @@ impl CampaignContracts {
         }
         let position = self.index.upsert(IndexEntry {
             contract: contract.id,
-            filter: contract.filter.clone(),
+            filter: contract.whole_filter(),
             sources_allowed: contract.terms.sources_allowed.clone(),
             sources_denied: contract.terms.sources_denied.clone(),
         });
@@ -42,6 +42,11 @@ impl CampaignContracts {
         let before = self.place_mut(position).and_then(|place| place.replace(Arc::new(contract)));
         self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
         self.asking += usize::from(asks);
+    }
+
+    /// The contracts, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Contract>> {
+        self.places.iter().flatten()
     }
 
     /// Whether any of them asks its buyer for bids.

@@ -53,6 +53,8 @@ words! {
         BuyerRefused = "BUYER_REFUSED",
         /// Nobody bought the lead.
         NoBuyer = "NO_BUYER",
+        /// Nobody bought the lead at a price that keeps what its supplier was promised.
+        PromiseLapsed = "PROMISE_LAPSED",
     }
 }
 

@@ -55,6 +55,8 @@ words! {
         Graphql = "GRAPHQL",
         /// A web form, `POST /f/{source}`.
         Form = "FORM",
+        /// `POST /v1/posts`: a lead that was offered by a ping before.
+        Post = "POST",
         /// A CSV file.
         Import = "IMPORT",
     }

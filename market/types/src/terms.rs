@@ -7,12 +7,15 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::auction::{AuctionTerms, Margin, OnSold};
+use crate::bounds::{BuyerBounds, BuyerSettings};
 use crate::complaint::ComplaintReason;
 use crate::field::{FieldDefinition, UnknownFields};
 use crate::filter::Filter;
 use crate::id::{BuyerGroupId, DestinationId, SourceId};
 use crate::money::Percent;
+use crate::quote::PingLimits;
 use crate::sale::Verdict;
+use crate::split::{Plan, StageSplit};
 use crate::{InvalidTransition, words};
 
 words! {
@@ -277,6 +280,9 @@ pub struct CampaignTerms {
     pub sale_mode: SaleMode,
     /// The stages, tried in order.
     pub stages: Vec<Stage>,
+    /// An experiment: a share of the leads is sold by other stages; absent = all by the campaign's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<StageSplit>,
     /// Nothing sells below, minor units.
     pub floor_minor: i64,
     /// Check 4.
@@ -293,9 +299,28 @@ pub struct CampaignTerms {
     /// What the operator keeps of a price when a supplier is quoted; a contract's and a source's margin come before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<Margin>,
+    /// For how long a supplier's quote holds, in seconds; absent = five minutes. No longer than the bids it is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote_holds_seconds: Option<u32>,
     /// Redirects of the web form and the lead door.
     #[serde(default)]
     pub redirects: Redirects,
+}
+
+impl CampaignTerms {
+    /// The stages of a plan; without an experiment both plans are the campaign's own.
+    #[must_use]
+    pub fn stages_of(&self, plan: Plan) -> &[Stage] {
+        match (plan, &self.split) {
+            (Plan::B, Some(split)) => &split.stages,
+            _ => &self.stages,
+        }
+    }
+
+    /// The stages of both plans, the campaign's own first.
+    pub fn all_stages(&self) -> impl Iterator<Item = &Stage> {
+        self.stages.iter().chain(self.split.iter().flat_map(|split| &split.stages))
+    }
 }
 
 /// What a supplier is paid.
@@ -344,6 +369,9 @@ pub struct SourceTerms {
     /// The least this supplier sells for, minor units: below it nothing is quoted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_payout_minor: Option<i64>,
+    /// How often it may ping.
+    #[serde(default, skip_serializing_if = "PingLimits::are_none")]
+    pub ping_limits: PingLimits,
 }
 
 /// A buyer's terms.
@@ -380,7 +408,7 @@ words! {
 pub struct ContractTerms {
     /// Whether it buys.
     pub status: Status,
-    /// The key of the campaign's stage it takes part in.
+    /// The key of the campaign's stage it takes part in, in either plan of an experiment.
     pub stage: String,
     /// 1 comes first in a waterfall.
     pub priority: u32,
@@ -396,7 +424,8 @@ pub struct ContractTerms {
     /// What it pays of its price where a BEST sale has 2, 3 … buyers; the last holds for more. Empty = the full price.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_percents: Vec<Percent>,
-    /// Where its buyer is asked for a bid (a destination of kind PING); absent = its fixed price.
+    /// Where its buyer is asked for a bid (a destination of kind PING); absent = its fixed price. Only auctions ask: in a
+    /// stage of another method its fixed price holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ping: Option<DestinationId>,
     /// What the operator keeps of its price when a supplier is quoted; comes before the campaign's.
@@ -430,6 +459,12 @@ pub struct ContractTerms {
     /// How long an unclear answer keeps its hold, in minutes.
     #[serde(default = "default_unknown_window_minutes")]
     pub unknown_window_minutes: u32,
+    /// What its buyer may set by itself, and within which limits; absent = nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer_bounds: Option<BuyerBounds>,
+    /// What its buyer set; it holds as far as the bounds let it.
+    #[serde(default, skip_serializing_if = "BuyerSettings::is_empty")]
+    pub buyer_settings: BuyerSettings,
 }
 
 /// A day: long enough for a person at the buyer's to look, short enough not to freeze money for a weekend.

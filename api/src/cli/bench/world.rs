@@ -10,10 +10,10 @@ use leadyard_types::terms::{
     UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason, ContractTerms, CostModel,
-    Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue, Filter, LeadDraft, Method,
-    Percent, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms, Stage, Status, SystemClock, SystemTask,
-    Verdict,
+    BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason,
+    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue,
+    Filter, LeadDraft, Method, Percent, PingLimits, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms,
+    Stage, Status, SystemClock, SystemTask, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -74,6 +74,7 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
         time_zone: Tz::Europe__Berlin,
         sale_mode: SaleMode::Exclusive,
         stages: vec![Stage::new("main", Method::Waterfall)],
+        split: None,
         floor_minor: 300,
         consent: ConsentPolicy { required: true, max_age_hours: Some(72), purposes: vec!["contact_by_phone".into()] },
         duplicates: DuplicatePolicy {
@@ -91,6 +92,7 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
             clawback: true,
             clawback_days: None,
         },
+        quote_holds_seconds: None,
         redirects: Redirects::default(),
     };
     let new = NewCampaign { vertical_id, name: "Bench".into(), country: "DE".into(), currency: Currency::EUR, terms };
@@ -118,6 +120,7 @@ async fn source(store: &Store, setup: &Setup, campaign_id: CampaignId) -> anyhow
         schedule: None,
         margin: None,
         least_payout_minor: None,
+        ping_limits: PingLimits::default(),
     };
     let made = setup.create_source(NewSource { supplier_id, campaign_id, name: "Bench".into(), terms }).await?;
     let write = store.write(OPERATE).await?;
@@ -151,6 +154,8 @@ fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) ->
         destinations: vec![destination],
         credit_frees_cap: false,
         unknown_window_minutes: 60,
+        buyer_bounds: None,
+        buyer_settings: BuyerSettings::default(),
     }
 }
 

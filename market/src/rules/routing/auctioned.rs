@@ -6,7 +6,6 @@ use leadyard_types::{Check, Pricing, Refusal, SaleMode};
 use super::{Candidate, Run, RunnerUp, Winner};
 use crate::rules::auction::{Bid, WHOLE_PPM, decided_by, rank, second_price, winning_price};
 use crate::rules::best::{Best, Sale, best_sale};
-use crate::rules::cap;
 use crate::rules::method::StageState;
 
 impl Run<'_> {
@@ -55,9 +54,9 @@ impl Run<'_> {
         }
         let rival = ranking.iter().find(|index| !self.groups.contains(&bids[**index].group_id));
         let rival = rival.map(|index| (&bids[*index], bids[*index].price(1).unwrap_or(0)));
-        let least = self.input.floor_minor.max(terms.reserve_minor).max(self.input.promise_minor.unwrap_or(0));
         for place in first..self.winners.len() {
             let Winner { position, price_minor, .. } = self.winners[place];
+            let least = self.input.least_minor(&self.input.candidates[position]).max(terms.reserve_minor);
             if let Some(index) = eligible.iter().position(|at| *at == position) {
                 self.winners[place].price_minor =
                     second_price(&bids[index], rival, price_minor, terms.increment_minor, least);
@@ -164,11 +163,10 @@ impl Run<'_> {
 
     /// A price other than the candidate's own is checked like it: floor, promise, caps by money and balance.
     fn affordable(&self, candidate: &Candidate, price_minor: i64) -> Option<i64> {
-        let least = self.input.floor_minor.max(self.input.promise_minor.unwrap_or(0));
+        let least = self.input.least_minor(candidate);
         let fits = price_minor >= least
             && price_minor <= candidate.available_minor
-            && cap::refusal("contract", &candidate.contract_caps, price_minor).is_none()
-            && cap::refusal("buyer", &candidate.buyer_caps, price_minor).is_none();
+            && candidate.cap_refusal(price_minor).is_none();
         fits.then_some(price_minor)
     }
 }
