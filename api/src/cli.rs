@@ -12,6 +12,7 @@ mod names;
 mod people;
 mod report;
 mod serve;
+mod simulate;
 mod territory;
 
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Show which postal codes are bought from by whom, where buyers meet, and where nobody buys.
     Territory(territory::TerritoryArgs),
+    /// Replay historic leads under other terms, and say what would have changed. Writes nothing.
+    Simulate(simulate::SimulateArgs),
     /// Prove the books and say what is wrong and how to mend it.
     Doctor(doctor::DoctorArgs),
     /// Bring in files: leads, postal codes, conversions.
@@ -98,6 +101,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(&config, &args).await,
         Command::Report(args) => report::run(&config, &args).await,
         Command::Territory(args) => territory::run(&config, &args).await,
+        Command::Simulate(args) => simulate::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Import(args) => import::run(&config, &args).await,
         Command::Config(args) => config::run(&config, &args).await,

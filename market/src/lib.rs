@@ -26,6 +26,7 @@ pub mod reconcile;
 pub mod rules;
 pub mod settlement;
 pub mod setup;
+pub mod simulation;
 pub mod snapshot;
 pub mod territory;
 pub mod verify;

@@ -25,9 +25,9 @@ use crate::snapshot::{Campaign, Fit, Snapshot, Source};
 
 /// A wallet as the batch sees it; it changes as the batch sells.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wallet {
-    pub(super) account: AccountId,
-    pub(super) available_minor: i64,
+pub(crate) struct Wallet {
+    pub(crate) account: AccountId,
+    pub(crate) available_minor: i64,
 }
 
 /// A stored lead that is offered again.
@@ -312,7 +312,7 @@ fn counter_keys(
 }
 
 /// The counter of a bucket.
-pub(super) fn counter_key(owner: CapOwner, bucket: Bucket) -> CounterKey {
+pub(crate) fn counter_key(owner: CapOwner, bucket: Bucket) -> CounterKey {
     CounterKey { owner, period: bucket.period, starts_at: bucket.starts_at, ends_at: bucket.ends_at }
 }
 

@@ -1,27 +1,29 @@
 //! Deciding a batch, lead after lead, against what was loaded. Pure but for new ids and sealing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use leadyard_entity::placement::{CapOwner, FingerprintHit, NewEvent, PlacementWrites, PriorSale};
+use leadyard_entity::placement::{CapOwner, Counters, FingerprintHit, NewEvent, PlacementWrites, PriorSale};
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::{DuplicateMatch, DuplicatePolicy};
 use leadyard_types::{
-    BidSeen, BuyerId, Cap, Check, CostModel, FieldProblem, LeadAnswer, LeadId, LeadState, Method, Money, Plan, Refusal,
-    SaleMode, SaleState, Stage, Timestamp,
+    BidSeen, BuyerId, CampaignId, Cap, Check, CostModel, Currency, FieldProblem, LeadAnswer, LeadId, LeadState, Method,
+    Money, Plan, Refusal, SaleMode, SaleState, Stage, Timestamp,
 };
 
 use super::Work;
-use super::batch::{Again, Batch, counter_key};
+use super::batch::{Again, Batch, Wallet, counter_key};
 use super::rows::Subject;
 use crate::asking::Asked;
 use crate::eligibility;
 use crate::intake::{IntakeError, Offered, Prepared, SAME_BODY_SECONDS, body_scope};
+use crate::market::ComplaintRates;
 use crate::rules::auction::complaint_ppm;
-use crate::rules::cap::{self, CapUse};
+use crate::rules::cap::{self, Buckets, CapUse};
 use crate::rules::duplicate::{self, Hit};
 use crate::rules::facts::LeadFacts;
+use crate::rules::method::StageState;
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{Candidate, RoutingInput};
@@ -71,6 +73,7 @@ fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
         // A post gets the plan that its ping was priced by.
         identity: lead.offered.quote().unwrap_or_else(|| lead.identity.as_ref().unwrap_or(&lead.key)),
         plan_before: None,
+        plan_seen: None,
     }
 }
 
@@ -90,6 +93,7 @@ fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> 
         promise_minor: again.promise_minor.map(|promise| promise - got),
         identity: again.lead.identity.as_deref().unwrap_or_else(|| again.lead.row.id.as_bytes()),
         plan_before: again.plan_before(),
+        plan_seen: None,
     }
 }
 
@@ -141,7 +145,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let lead_id = LeadId(uuid::Uuid::nil());
-                let input = self.routing_input(&new_subject(lead, lead_id), &fits);
+                let input = self.moment().routing_input(&new_subject(lead, lead_id), &fits);
                 Ok(Some(Screened { input, fits, again: None }))
             }
             Work::Again(id, _) => {
@@ -151,7 +155,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let own_sales = self.sales.get(id).cloned().unwrap_or_default();
-                let input = self.routing_input(&stored_subject(&again, *id, own_sales), &fits);
+                let input = self.moment().routing_input(&stored_subject(&again, *id, own_sales), &fits);
                 Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
             }
         }
@@ -165,7 +169,7 @@ impl Batch<'_> {
         if let Some(rejection) = self.rejection(lead) {
             return Ok(Err(rejection));
         }
-        let input = self.routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits);
+        let input = self.moment().routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits);
         Ok(Ok(Screened { input, fits, again: None }))
     }
 
@@ -204,7 +208,7 @@ impl Batch<'_> {
         if let Some(refusal) = lead.consent_refusal.clone() {
             return Some(refusal.into());
         }
-        let hits: Vec<Hit> = self.hits_of(&lead.fingerprints).map(as_hit).collect();
+        let hits: Vec<Hit> = self.moment().hits_of(&lead.fingerprints).map(as_hit).collect();
         let policy = &lead.campaign.terms.duplicates;
         let earlier = duplicate::is_duplicate(policy, lead.campaign.id, &lead.fingerprints, &hits, lead.received_at)?;
         let refusal = Refusal::new(Check::Duplicate, "this enquiry was taken in before");
@@ -213,23 +217,8 @@ impl Batch<'_> {
 
     fn source_cap_refusal(&self, lead: &Prepared) -> Option<Refusal> {
         let owner = CapOwner::Source(lead.source.id.0);
-        let uses = self.uses(owner, &lead.source.terms.caps, lead.received_at, lead.campaign.terms.time_zone);
+        let uses = self.moment().uses(owner, &lead.source.terms.caps, lead.received_at, lead.campaign.terms.time_zone);
         cap::refusal("source", &uses, 0).map(|refusal| Refusal { check: Check::Source, ..refusal })
-    }
-
-    fn hits_of(&self, fingerprints: &[IndexHash]) -> impl Iterator<Item = &FingerprintHit> {
-        fingerprints.iter().filter_map(|hash| self.hits.get(hash)).flatten()
-    }
-
-    /// Caps with what is in their buckets.
-    pub(super) fn uses(&self, owner: CapOwner, caps: &[Cap], at: Timestamp, zone: chrono_tz::Tz) -> Vec<CapUse> {
-        caps.iter()
-            .map(|cap| {
-                let bucket = self.buckets.of(cap.period, at, zone);
-                let used = self.counters.get(&counter_key(owner, bucket)).copied().unwrap_or_default();
-                CapUse { cap: *cap, bucket, count: used.count, amount_minor: used.amount_minor }
-            })
-            .collect()
     }
 
     /// A lead that passed its checks: counted, paid for if the source is paid per lead, and routed.
@@ -320,8 +309,58 @@ impl Batch<'_> {
         Ok(Ok(answer(outcome.state, outcome.reason)))
     }
 
+    /// What this batch's next decision sees of the moment.
+    pub(super) fn moment(&self) -> Moment<'_> {
+        Moment {
+            now: self.now,
+            hits: &self.hits,
+            sales: &self.sales,
+            rotations: &self.rotations,
+            counters: &self.counters,
+            buckets: &self.buckets,
+            wallets: &self.wallets,
+            complaint_rates: &self.complaint_rates,
+        }
+    }
+
+    /// A step in a lead's timeline.
+    pub(super) fn event(writes: &mut PlacementWrites, lead_id: LeadId, kind: LeadEventKind, detail: serde_json::Value) {
+        writes.events.push(NewEvent { lead_id, kind, detail });
+    }
+}
+
+/// What a decision sees of the moment: of a batch that is placed, or of a moment of history that is lived through again.
+pub(crate) struct Moment<'a> {
+    pub(crate) now: Timestamp,
+    /// Earlier leads by fingerprint.
+    pub(crate) hits: &'a HashMap<IndexHash, Vec<FingerprintHit>>,
+    /// Sales by lead.
+    pub(crate) sales: &'a HashMap<LeadId, Vec<PriorSale>>,
+    pub(crate) rotations: &'a HashMap<(CampaignId, String), StageState>,
+    pub(crate) counters: &'a Counters,
+    pub(crate) buckets: &'a Buckets,
+    pub(crate) wallets: &'a HashMap<(BuyerId, Currency), Wallet>,
+    pub(crate) complaint_rates: &'a ComplaintRates,
+}
+
+impl Moment<'_> {
+    fn hits_of(&self, fingerprints: &[IndexHash]) -> impl Iterator<Item = &FingerprintHit> {
+        fingerprints.iter().filter_map(|hash| self.hits.get(hash)).flatten()
+    }
+
+    /// Caps with what is in their buckets.
+    pub(super) fn uses(&self, owner: CapOwner, caps: &[Cap], at: Timestamp, zone: chrono_tz::Tz) -> Vec<CapUse> {
+        caps.iter()
+            .map(|cap| {
+                let bucket = self.buckets.of(cap.period, at, zone);
+                let used = self.counters.get(&counter_key(owner, bucket)).copied().unwrap_or_default();
+                CapUse { cap: *cap, bucket, count: used.count, amount_minor: used.amount_minor }
+            })
+            .collect()
+    }
+
     /// The routing's input: every contract whose terms fit, with what is seen of it now.
-    pub(super) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
+    pub(crate) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
         let (campaign, now) = (subject.campaign, self.now);
         let known = self.leads_of_same_person(subject);
         let plan = subject.plan();
@@ -446,11 +485,6 @@ impl Batch<'_> {
         let refusal = Refusal::new(Check::AlreadySold, "this person was sold to this buyer or its group before");
         Some(refusal.seeing("earlier lead", earlier.to_string()))
     }
-
-    /// A step in a lead's timeline.
-    pub(super) fn event(writes: &mut PlacementWrites, lead_id: LeadId, kind: LeadEventKind, detail: serde_json::Value) {
-        writes.events.push(NewEvent { lead_id, kind, detail });
-    }
 }
 
 /// What a contract pays where a BEST sale has 2, 3 … buyers: what its buyer bid for that, or its shares of the price.
@@ -480,7 +514,7 @@ fn supplier_share(subject: &Subject<'_>, contract: &Contract) -> Option<Supplier
 }
 
 /// Whether a sale takes one of the lead's places.
-fn takes_a_place(sale: &PriorSale) -> bool {
+pub(crate) fn takes_a_place(sale: &PriorSale) -> bool {
     sale.state.occupies() || sale.state == SaleState::UnknownExpired
 }
 

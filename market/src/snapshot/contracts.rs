@@ -25,7 +25,8 @@ pub struct CampaignContracts {
 
 impl CampaignContracts {
     /// Puts a contract in, or its new terms in place of the old; one that does not run is taken out.
-    pub fn put(&mut self, contract: Contract) {
+    pub fn put(&mut self, contract: impl Into<Arc<Contract>>) {
+        let contract = contract.into();
         if !contract.runs() {
             let place = self.index.remove(contract.id).and_then(|position| self.place_mut(position));
             let before = place.and_then(Option::take);
@@ -39,7 +40,7 @@ impl CampaignContracts {
             sources_denied: contract.terms.sources_denied.clone(),
         });
         let asks = contract.terms.ping.is_some();
-        let before = self.place_mut(position).and_then(|place| place.replace(Arc::new(contract)));
+        let before = self.place_mut(position).and_then(|place| place.replace(contract));
         self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
         self.asking += usize::from(asks);
     }
