@@ -23,8 +23,9 @@ use crate::rules::schedule::check_schedule;
 const STAGES_MAX: usize = 50;
 /// Less than this no buyer on another continent can answer.
 const DEADLINE_MS_MIN: u32 = 50;
-/// More than this no visitor waits.
-const DEADLINE_MS_MAX: u32 = 30_000;
+/// How long the auctions of a plan's stages may take together, in milliseconds, where none of them sells: the lead door
+/// gives a request up after thirty seconds, and the lead is still to be placed then.
+pub const AUCTIONS_MS_MAX: u32 = 29_000;
 /// For how long suppliers are promised a price.
 const QUOTE_HOLDS_SECONDS: std::ops::RangeInclusive<u32> = 10..=86_400;
 /// More buyers than this never share a lead.
@@ -139,7 +140,24 @@ fn stages(terms: &CampaignTerms, stages: &[Stage]) -> Vec<FieldProblem> {
     problems.extend(stages.iter().enumerate().flat_map(|(place, stage)| {
         auction(terms, stage).into_iter().map(move |found| under(&format!("stages.{place}"), found))
     }));
+    problems.extend(asked_too_long(stages));
     problems
+}
+
+/// Stages are asked one after the other while the supplier's request waits: together they must leave time to answer it.
+fn asked_too_long(stages: &[Stage]) -> Option<FieldProblem> {
+    let auctions = stages.iter().filter(|stage| stage.method == Method::Auction);
+    let deadlines: Vec<u32> = auctions.map(|stage| stage.auction.unwrap_or_default().deadline_ms).collect();
+    let together: u64 = deadlines.iter().map(|deadline| u64::from(*deadline)).sum();
+    // One that is too long by itself was told.
+    let each_fits = deadlines.iter().all(|deadline| *deadline <= AUCTIONS_MS_MAX);
+    (each_fits && together > AUCTIONS_MS_MAX.into()).then(|| {
+        let message = format!(
+            "the auctions of the stages may take {together} milliseconds together; at most {AUCTIONS_MS_MAX} are \
+             expected, because a supplier's request is given up after 30 seconds: shorten `auction.deadline_ms`"
+        );
+        problem("stages", "DEADLINES_TOO_LONG", &message)
+    })
 }
 
 /// What a stage says of its auction.
@@ -172,8 +190,8 @@ fn auction(terms: &CampaignTerms, stage: &Stage) -> Vec<FieldProblem> {
             problems.push(problem(&format!("auction.{field}"), "OUT_OF_RANGE", "0 or more minor units are expected"));
         }
     }
-    if !(DEADLINE_MS_MIN..=DEADLINE_MS_MAX).contains(&auction.deadline_ms) {
-        let message = format!("{DEADLINE_MS_MIN} to {DEADLINE_MS_MAX} milliseconds are expected");
+    if !(DEADLINE_MS_MIN..=AUCTIONS_MS_MAX).contains(&auction.deadline_ms) {
+        let message = format!("{DEADLINE_MS_MIN} to {AUCTIONS_MS_MAX} milliseconds are expected");
         problems.push(problem("auction.deadline_ms", "OUT_OF_RANGE", &message));
     }
     problems
@@ -320,4 +338,53 @@ fn unknown_fields(path: &str, filter: &CompiledFilter, campaign: &CampaignFacts)
         .into_iter()
         .map(|key| problem(path, "UNKNOWN_FIELD", &format!("the vertical has no field `{key}`")))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use leadyard_types::AuctionTerms;
+    use leadyard_types::split::StageSplit;
+
+    use super::*;
+
+    fn stages_of(deadlines: &[u32]) -> Vec<Stage> {
+        let stage = |(place, deadline): (usize, &u32)| {
+            let auction = Some(AuctionTerms { deadline_ms: *deadline, ..AuctionTerms::default() });
+            Stage { auction, ..Stage::new(&format!("s{place}"), Method::Auction) }
+        };
+        let mut stages: Vec<Stage> = deadlines.iter().enumerate().map(stage).collect();
+        // What does not ask takes no time.
+        stages.push(Stage::new("rest", Method::Waterfall));
+        stages
+    }
+
+    fn told(main: &[u32], split: Option<&[u32]>) -> Vec<(String, String)> {
+        let terms = serde_json::json!({
+            "status": "ACTIVE", "time_zone": "UTC", "sale_mode": { "mode": "EXCLUSIVE" }, "stages": [], "floor_minor": 0,
+            "consent": { "required": false },
+            "duplicates": { "fields": [], "matching": "ANY", "window_days": 0, "scope": "CAMPAIGN" },
+            "unsold": { "retry_window_minutes": 0, "retry_every_minutes": 0 },
+            "complaints": { "window_days": 0, "reasons": [], "clawback": false },
+        });
+        let mut terms: CampaignTerms = serde_json::from_value(terms).unwrap();
+        terms.stages = stages_of(main);
+        terms.split = split.map(|stages| StageSplit { key: "x".into(), percent: 50, stages: stages_of(stages) });
+        all_stages(&terms).into_iter().map(|found| (found.field, found.code)).collect()
+    }
+
+    /// The stages of a plan are asked one after the other within a supplier's request: their deadlines together are
+    /// bounded, those of the two plans of an experiment each by themselves.
+    #[test]
+    fn auctions_leave_time_to_answer_the_supplier() {
+        let too_long = |field: &str| vec![(field.to_owned(), "DEADLINES_TOO_LONG".to_owned())];
+        assert!(told(&[29_000], None).is_empty());
+        assert!(told(&[9_000, 20_000], Some(&[14_500, 14_500])).is_empty());
+        assert_eq!(told(&[9_000, 20_001], None), too_long("stages"));
+        assert_eq!(told(&[3_000; 10], None), too_long("stages"));
+        assert_eq!(told(&[3_000], Some(&[20_000, 9_001])), too_long("split.stages"));
+        assert_eq!(
+            told(&[29_001, 5_000], None),
+            [("stages.0.auction.deadline_ms".to_owned(), "OUT_OF_RANGE".to_owned())]
+        );
+    }
 }

@@ -28,6 +28,7 @@ pub use apply::{Applied, ApplyError};
 pub use bounds::OwnChange;
 pub use buyer::NewBuyer;
 pub use campaign::NewCampaign;
+pub use check::AUCTIONS_MS_MAX;
 pub use contract::NewContract;
 pub(crate) use contract::{Place, References};
 pub use destination::{CreatedDestination, DestinationChange, NewDestination};
