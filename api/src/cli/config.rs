@@ -165,15 +165,21 @@ fn planned<T>(file: &Path, result: Result<T, ApplyError>) -> anyhow::Result<T> {
     })
 }
 
-fn refused(file: &Path, problems: &Problems) -> anyhow::Error {
+/// A file that cannot be applied: its problems, a line each.
+pub(super) fn refused(file: &Path, problems: &Problems) -> anyhow::Error {
     let lines: Vec<String> = problems.0.iter().map(|problem| format!("\n  {problem}")).collect();
     anyhow!("{} cannot be applied:{}", file.display(), lines.concat())
 }
 
+/// Reads a file; every problem is named with its line.
+pub(super) fn read_document(file: &Path) -> anyhow::Result<Document> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    market_file::parse(&text).map_err(|problems| refused(file, &problems))
+}
+
 /// Reads a file, and the secrets that it says are elsewhere.
 fn read(file: &Path) -> anyhow::Result<(Document, Secrets)> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let document = market_file::parse(&text).map_err(|problems| refused(file, &problems))?;
+    let document = read_document(file)?;
     let secrets = document.secrets().into_iter().map(|secret| (secret.clone(), find(&secret))).collect();
     Ok((document, secrets))
 }
