@@ -26,16 +26,16 @@ pub(super) fn check(
 ) -> Vec<Problem> {
     let checker = Checker::of(&merged.things, policy);
     let mut problems = Vec::new();
-    let mut entries: HashMap<(Noun, Uuid), usize> = HashMap::new();
+    let entries: HashMap<(Noun, Uuid), usize> =
+        merged.placed.iter().map(|placed| ((placed.noun, placed.id), placed.entry)).collect();
+    let named = |noun: Noun, id: Uuid| entries.contains_key(&(noun, id));
     for placed in &merged.placed {
-        entries.insert((placed.noun, placed.id), placed.entry);
         let Some(entry) = document.entries.get(placed.entry) else { continue };
         let before = fields_of(&standing.things, placed.noun, placed.id);
         let Some(after) = fields_of(&merged.things, placed.noun, placed.id).filter(|after| before != Some(*after))
         else {
             continue;
         };
-        let named = |noun: Noun, id: Uuid| merged.placed.iter().any(|other| other.noun == noun && other.id == id);
         let found = [
             checker.problems(placed, after),
             checker.left_behind(placed, after, &named),

@@ -1,10 +1,10 @@
 //! The plan: what a document would change, thing by thing, in the words of the terms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use leadyard_connectors::OutboundPolicy;
-use leadyard_types::{BuyerId, CampaignId, ContractId, DestinationKind, Ids, SourceId};
+use leadyard_types::{BuyerId, CampaignId, ContractId, Currency, DestinationKind, Ids, SourceId};
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
@@ -104,6 +104,17 @@ impl Plan {
         self.changes.len() == other.changes.len() && self.changes.iter().zip(&other.changes).all(|(a, b)| a.same(b))
     }
 
+    /// The wallets that buyers of new contracts need: buyer and currency.
+    pub(crate) fn wallets(&self) -> BTreeSet<(Uuid, Currency)> {
+        let wallet = |change: &Change| {
+            let campaign: Uuid = head_text(&change.after, "campaign").parse().ok()?;
+            let campaign = self.standing_after.things.get(&Noun::Campaign)?.get(&campaign)?;
+            let currency = head_text(campaign, "currency").parse().ok()?;
+            Some((head_text(&change.after, "buyer").parse().ok()?, currency))
+        };
+        self.changes.iter().filter(|change| change.new && change.noun == Noun::Contract).filter_map(wallet).collect()
+    }
+
     /// How many things would be new, and how many would change.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
@@ -177,7 +188,7 @@ fn settings_shown(kind: &str, before: Option<&Value>, after: Option<&Value>) -> 
     let none = Value::Object(Fields::new());
     let (before, after) = (before.unwrap_or(&none), after.unwrap_or(&none));
     let (hidden_before, hidden_after) = (hidden(kind, before), hidden(kind, after));
-    let names: std::collections::BTreeSet<&String> =
+    let names: BTreeSet<&String> =
         [before, after].into_iter().filter_map(Value::as_object).flat_map(|settings| settings.keys()).collect();
     let mut found = Vec::new();
     for name in names.into_iter().filter(|name| before.get(*name) != after.get(*name)) {

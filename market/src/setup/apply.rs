@@ -98,6 +98,10 @@ impl Setup {
         if !self.hold(&write, &plan).await? {
             return Err(changed);
         }
+        // Before anything takes a number of the decisions: taking a destination up locks what waits for it.
+        for change in plan.changes.iter().filter(|change| change.noun == Noun::Destination && !change.new) {
+            alter_destination(&mut write, change).await?;
+        }
         heads(&write, &plan).await?;
         let mut applied = Applied { version, ..Applied::default() };
         (applied.new, applied.changed) = plan.counts();
@@ -105,7 +109,7 @@ impl Setup {
             let changes: Vec<&Change> = plan.changes.iter().filter(|change| change.noun == *noun).collect();
             let (new, changed): (Vec<&Change>, Vec<&Change>) = changes.into_iter().partition(|change| change.new);
             self.make(&write, *noun, &new, secrets, &mut applied).await?;
-            self.alter(&mut write, *noun, &changed).await?;
+            self.alter(&write, *noun, &changed).await?;
         }
         let detail = json!({ "new": applied.new, "changed": applied.changed, "version": version });
         write.audit("apply", "configuration", None, &detail).await?;
@@ -129,6 +133,8 @@ impl Setup {
         }
         write.lock_campaigns(&campaigns).await?;
         write.lock_wallets(&buyers).await?;
+        let wallets = plan.wallets().into_iter().map(|(buyer, currency)| (AccountKind::BuyerWallet, buyer, currency));
+        write.ensure_accounts(&wallets.collect()).await?;
         let destinations = plan.changes.iter().filter(|change| change.noun == Noun::Destination && !change.new);
         let ordered: BTreeSet<Uuid> = destinations.clone().map(|change| change.id).collect();
         for id in ordered {
@@ -217,31 +223,22 @@ impl Setup {
         if new.is_empty() {
             return Ok(());
         }
-        let campaigns = new.iter().map(|change| refers(&change.after, "campaign"));
-        let currencies: HashMap<Uuid, Option<String>> = write
-            .current(Revised::Campaign, campaigns)
-            .await?
-            .into_iter()
-            .map(|(id, head)| (id, head.currency))
-            .collect();
-        let (mut wallets, mut contracts) = (BTreeSet::new(), Vec::new());
-        for change in new {
-            let (campaign, buyer) = (refers(&change.after, "campaign"), refers(&change.after, "buyer"));
-            let currency = currencies.get(&campaign).cloned().flatten().unwrap_or_default();
-            wallets.insert((AccountKind::BuyerWallet, buyer, currency.parse().map_err(StoreError::corrupt)?));
-            contracts.push(NewContract {
-                campaign_id: CampaignId(campaign),
-                buyer_id: BuyerId(buyer),
+        let contract = |change: &&Change| {
+            Ok(NewContract {
+                campaign_id: CampaignId(refers(&change.after, "campaign")),
+                buyer_id: BuyerId(refers(&change.after, "buyer")),
                 name: text(&change.after, "name"),
                 terms: terms(change)?,
-            });
-        }
+            })
+        };
+        let contracts = new.iter().map(contract).collect::<SetupResult<Vec<_>>>()?;
         let ids: Vec<Uuid> = new.iter().map(|change| change.id).collect();
-        self.add_contracts(write, &ids, contracts, &wallets).await
+        // Their wallets are there since the locks were taken.
+        self.add_contracts(write, &ids, contracts, &BTreeSet::new()).await
     }
 
     /// Writes what changes of one noun.
-    async fn alter(&self, write: &mut Write, noun: Noun, changed: &[&Change]) -> SetupResult<()> {
+    async fn alter(&self, write: &Write, noun: Noun, changed: &[&Change]) -> SetupResult<()> {
         let ids = changed.iter().map(|change| change.id);
         let heads = match noun {
             Noun::Vertical => write.current(Revised::Vertical, ids).await?,
@@ -277,7 +274,7 @@ impl Setup {
                     }
                     revised::<ContractTerms>(write, head, change, |terms| Some(terms.status)).await?;
                 }
-                Noun::Destination => alter_destination(write, change).await?,
+                Noun::Destination => {}
                 Noun::Supplier | Noun::BuyerGroup => {
                     write.audit("revise", noun.as_str(), Some(change.id), &json!({})).await?;
                 }

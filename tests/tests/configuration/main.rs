@@ -9,7 +9,7 @@ use leadyard::market_file::{parse, write};
 use leadyard_connectors::fake::Bidding;
 use leadyard_entity::model::revision;
 use leadyard_market::configuration::{Plan, Secret, Secrets, export};
-use leadyard_market::setup::{Applied, ApplyError, NewDestination, Setup, SetupError};
+use leadyard_market::setup::{Applied, ApplyError, NewDestination, OwnChange, Setup, SetupError};
 use leadyard_tests::market::{Selling, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase, on_both};
 use leadyard_types::{
@@ -419,4 +419,26 @@ async fn a_destination_set_aside_meanwhile_is_noticed() {
         app.finish().await;
     })
     .await;
+}
+
+/// What a buyer set by itself is exported, and not taken back by a file that was written before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_buyers_set_is_not_taken_back() {
+    let app = TestApp::start(TestDatabase::sqlite()).await;
+    let market = app.market(Selling::default()).await;
+    let buyer = app.buyer("Buyer", 0, Vec::new()).await;
+    let contract = app.contract(market.campaign_id, buyer, "A", terms(1_000)).await;
+    let bounds = "[[contract]]\nname = \"A\"\nbuyer_bounds = { pause = true }";
+    apply(&app.setup(), bounds).await.unwrap();
+    let before = text_of(&app.setup()).await;
+    assert!(!before.contains("buyer_settings = "), "{before}");
+    let own = Principal::Buyer { user_id: UserId(Uuid::from_u128(7)), role: Role::BuyerAdmin, buyer_id: buyer };
+    let theirs = Setup::new(app.store(), own, app.policy.clone());
+    theirs.set_own(contract, None, OwnChange::Paused(true)).await.unwrap();
+    assert!(plan(&app.setup(), &before).await.unwrap().changes.is_empty());
+    let after = text_of(&app.setup()).await;
+    assert!(after.contains("buyer_settings = { paused = true }"), "{after}");
+    let taken = plan(&app.setup(), "[[contract]]\nname = \"A\"\nnone = [\"buyer_settings\"]").await.unwrap();
+    assert_eq!(told(&taken), "~ contract \"A\" buyer_settings {\"paused\":true} → nothing\n");
+    app.finish().await;
 }
