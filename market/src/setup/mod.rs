@@ -1,10 +1,11 @@
 //! Setting a market up and changing it. Whoever does it (GraphQL, the command line, the demo, an example) calls these
 //! use cases: validate everything at once, then one transaction with revision, head, configuration version and audit.
 
+mod apply;
 mod bounds;
 mod buyer;
 mod campaign;
-mod check;
+pub(crate) mod check;
 mod contract;
 mod destination;
 mod key;
@@ -27,10 +28,13 @@ use uuid::Uuid;
 
 use crate::waiting::{wake, wake_for};
 
+pub use apply::{Applied, ApplyError};
 pub use bounds::OwnChange;
 pub use buyer::NewBuyer;
 pub use campaign::NewCampaign;
+pub use check::AUCTIONS_MS_MAX;
 pub use contract::NewContract;
+pub(crate) use contract::{Place, References};
 pub use destination::{CreatedDestination, DestinationChange, NewDestination};
 pub use key::CreatedKey;
 pub use source::{CreatedSource, NewSource};
@@ -118,6 +122,11 @@ impl Setup {
         Ok(())
     }
 
+    /// An id for something new.
+    fn new_id(&self) -> Uuid {
+        self.store.ids().uuid()
+    }
+
     /// The head of something, if it exists.
     async fn head(&self, write: &Write, noun: Revised, id: Uuid) -> SetupResult<Current> {
         let mut found = write.current(noun, [id]).await?;
@@ -132,28 +141,32 @@ impl Setup {
         status: Option<Status>,
         terms: &T,
     ) -> SetupResult<i64> {
-        if let (Some(from), Some(to)) = (current.status, status) {
-            from.change(current.noun.as_str(), to)?;
-        }
-        let version = write.revise(current, status, to_text(terms)?).await?;
-        self.wake(&mut write, current).await?;
-        write.audit("revise", current.noun.as_str(), Some(current.id), &json!({ "version": version })).await?;
+        let version = revise(&write, current, status, terms).await?;
+        wake_after(&mut write, current).await?;
         let _ = write.commit().await?;
         Ok(version)
     }
 }
 
-impl Setup {
-    /// Leads that wait are offered again: what was agreed anew may buy them.
-    async fn wake(&self, write: &mut Write, changed: &Current) -> SetupResult<()> {
-        match (changed.noun, changed.parent_id) {
-            (Revised::Campaign, _) => wake(write, &[CampaignId(changed.id)].into()).await?,
-            (Revised::Contract, Some(campaign)) => wake(write, &[CampaignId(campaign)].into()).await?,
-            (Revised::Buyer, _) => wake_for(write, BuyerId(changed.id)).await?,
-            _ => {}
-        }
-        Ok(())
+/// Leads that wait are offered again: what was agreed anew may buy them.
+async fn wake_after(write: &mut Write, changed: &Current) -> SetupResult<()> {
+    match (changed.noun, changed.parent_id) {
+        (Revised::Campaign, _) => wake(write, &[CampaignId(changed.id)].into()).await?,
+        (Revised::Contract, Some(campaign)) => wake(write, &[CampaignId(campaign)].into()).await?,
+        (Revised::Buyer, _) => wake_for(write, BuyerId(changed.id)).await?,
+        _ => {}
     }
+    Ok(())
+}
+
+/// Writes a new revision, with its line in the audit.
+async fn revise<T: Serialize>(write: &Write, current: &Current, status: Option<Status>, terms: &T) -> SetupResult<i64> {
+    if let (Some(from), Some(to)) = (current.status, status) {
+        from.change(current.noun.as_str(), to)?;
+    }
+    let version = write.revise(current, status, to_text(terms)?).await?;
+    write.audit("revise", current.noun.as_str(), Some(current.id), &json!({ "version": version })).await?;
+    Ok(version)
 }
 
 /// Somebody who read an older version must read again before changing anything.
@@ -194,11 +207,11 @@ async fn must_exist(write: &Write, noun: Noun, id: Uuid) -> SetupResult<()> {
 }
 
 /// What is read of a campaign before its sources and contracts are checked.
-struct CampaignFacts {
-    country: String,
-    currency: leadyard_types::Currency,
-    terms: leadyard_types::CampaignTerms,
-    vertical: leadyard_types::terms::VerticalTerms,
+pub(crate) struct CampaignFacts {
+    pub(crate) country: String,
+    pub(crate) currency: leadyard_types::Currency,
+    pub(crate) terms: leadyard_types::CampaignTerms,
+    pub(crate) vertical: leadyard_types::terms::VerticalTerms,
 }
 
 impl CampaignFacts {
