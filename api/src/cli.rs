@@ -9,6 +9,7 @@ mod explain;
 mod import;
 mod names;
 mod people;
+mod report;
 mod serve;
 mod simulate;
 
@@ -42,6 +43,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Replay historic leads under other terms, and say what would have changed. Writes nothing.
     Simulate(simulate::SimulateArgs),
+    /// Print a report: `report split CAMPAIGN`.
+    Report(report::ReportArgs),
     /// Prove the books and say what is wrong and how to mend it.
     Doctor(doctor::DoctorArgs),
     /// Bring in files: leads, postal codes, conversions.
@@ -91,6 +94,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::run(&config, &args).await,
         Command::Explain(args) => explain::run(&config, &args).await,
         Command::Simulate(args) => simulate::run(&config, &args).await,
+        Command::Report(args) => report::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Import(args) => import::run(&config, &args).await,
         Command::Example(args) => example::run(&config, &args).await,

@@ -1,10 +1,14 @@
 //! Figures derived from the ledger and the tables: profit and loss, and what became of leads.
 
+mod split;
+
 use sea_orm::FromQueryResult;
 
 use crate::error::StoreResult;
 use crate::sql::statement;
 use crate::store::Read;
+
+pub use split::{PlanSums, SplitAsked};
 
 /// The most lines of one report.
 const LINES_MAX: u32 = 10_000;

@@ -15,17 +15,30 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
         let refusal = Refusal::new(Check::ContractActive, "the contract does not buy at the moment");
         return Some(refusal.seeing("status", contract.terms.status.as_str()));
     }
+    if contract.own.as_ref().is_some_and(|own| own.paused) {
+        return Some(Refusal::new(Check::ContractActive, "the buyer paused the contract itself"));
+    }
     if buyer.terms.status != Status::Active {
         let refusal = Refusal::new(Check::BuyerActive, "the buyer does not buy at the moment");
         return Some(refusal.seeing("status", buyer.terms.status.as_str()));
     }
-    if let Some(hours) = contract.terms.schedule.as_ref().filter(|hours| !schedule::is_open(hours, now)) {
-        let local = now.with_timezone(&hours.time_zone).format("%a %H:%M").to_string();
-        let refusal = Refusal::new(Check::Hours, "outside the contract's hours");
-        return Some(refusal.seeing("local time", format!("{local} {}", hours.time_zone)));
+    let own = contract.own.as_deref();
+    let hours = [
+        (contract.terms.schedule.as_ref(), "outside the contract's hours"),
+        (own.and_then(|own| own.schedule.as_ref()), "outside the buyer's own hours"),
+    ];
+    for (hours, message) in hours {
+        if let Some(hours) = hours.filter(|hours| !schedule::is_open(hours, now)) {
+            let local = now.with_timezone(&hours.time_zone).format("%a %H:%M").to_string();
+            let refusal = Refusal::new(Check::Hours, message);
+            return Some(refusal.seeing("local time", format!("{local} {}", hours.time_zone)));
+        }
     }
     if let Some(refusal) = contract.filter.as_ref().and_then(|filter| filter.refusal(facts)) {
         return Some(refusal);
+    }
+    if let Some(refusal) = own.and_then(|own| own.filter.as_ref()).and_then(|filter| filter.refusal(facts)) {
+        return Some(Refusal { message: format!("the buyer's own filter: {}", refusal.message), ..refusal });
     }
     source_refusal(contract, facts)
 }
@@ -34,8 +47,9 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
 /// whether the buyer buys, and the hours.
 #[must_use]
 pub fn buys_now(contract: &Contract, buyer: &Buyer, now: Timestamp) -> bool {
-    buyer.terms.status == Status::Active
-        && contract.terms.schedule.as_ref().is_none_or(|hours| schedule::is_open(hours, now))
+    let own = contract.own.as_ref().and_then(|own| own.schedule.as_ref());
+    let mut hours = contract.terms.schedule.iter().chain(own);
+    buyer.terms.status == Status::Active && hours.all(|hours| schedule::is_open(hours, now))
 }
 
 fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {

@@ -9,8 +9,8 @@ use leadyard_entity::model::decision;
 use leadyard_entity::placement::UnsealedLead;
 use leadyard_entity::{Read, StoreError, StoreResult};
 use leadyard_types::{
-    CampaignId, Check, ContractVerdict, DecisionId, Fields, LeadId, LeadState, Principal, SourceId, SystemTask,
-    Timestamp,
+    CampaignId, Check, ContractVerdict, DecisionId, Fields, LeadId, LeadState, PlanSeen, Principal, SourceId,
+    SystemTask, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -59,6 +59,9 @@ pub struct DecisionExplained {
     /// What would have been done without the sale that was made, where exclusive and shared were weighed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runner_up: Option<RunnerUp>,
+    /// The plan that was followed, where an experiment divides the campaign's leads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanSeen>,
     /// Why the contracts cannot be shown: the person was erased, or another version of the rules decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -155,6 +158,7 @@ impl Market {
             decided_at: decision.decided_at,
             contracts: Vec::new(),
             runner_up: None,
+            plan: None,
             note: None,
         };
         if decision.rules_version != RULES_VERSION {
@@ -165,6 +169,7 @@ impl Market {
         let mut routing = route(&stored.input);
         add_counterfactuals(&stored.input, &mut routing.verdicts);
         explained.runner_up = routing.runner_up;
+        explained.plan.clone_from(&stored.input.plan);
         let mut verdicts: HashMap<_, ContractVerdict> =
             routing.verdicts.into_iter().map(|verdict| (verdict.contract_id, verdict)).collect();
         if lead.erased {

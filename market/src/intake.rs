@@ -76,7 +76,10 @@ pub(crate) enum Offered {
     /// Sent whole.
     Sent,
     /// Only asked about: nothing of the person is known, and nothing is stored of the lead.
-    Ping,
+    Ping {
+        /// The quote it gets.
+        quote: QuoteId,
+    },
     /// Sent after a ping.
     Post {
         /// The ping's quote.
@@ -84,6 +87,16 @@ pub(crate) enum Offered {
         /// What the supplier was promised, minor units.
         promise_minor: i64,
     },
+}
+
+impl Offered {
+    /// The quote's id, where there is one: what is known of the lead from ping to post.
+    pub(crate) fn quote(&self) -> Option<&[u8]> {
+        match self {
+            Self::Sent => None,
+            Self::Ping { quote } | Self::Post { quote, .. } => Some(quote.0.as_bytes()),
+        }
+    }
 }
 
 /// The keyed hash of a way to reach a person, as suppression lists keep it.
@@ -166,7 +179,7 @@ pub(crate) fn prepare(
     let campaign = snapshot.campaigns.get(&source.campaign_id).cloned().ok_or(IntakeError::UnknownSource)?;
     let vertical = snapshot.verticals.get(&campaign.vertical_id).cloned().ok_or(IntakeError::UnknownSource)?;
     marks::tidy(&mut draft, now);
-    let pinged = offered == Offered::Ping;
+    let pinged = matches!(offered, Offered::Ping { .. });
     let step = if pinged { Required::Ping } else { Required::Post };
     let (fields, mut problems) = vertical.rules.check(&campaign.country, &draft.fields, step);
     problems.extend(draft.problems.iter().cloned());

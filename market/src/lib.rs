@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod doctor;
 pub mod draft;
 pub mod eligibility;
+pub mod experiment;
 pub mod explain;
 pub mod finance;
 pub mod import;

@@ -85,8 +85,8 @@ impl Market {
         if !may_send(principal, draft.source_id) {
             return Err(IntakeError::UnknownSource.into());
         }
-        let prepared = self.prepare_or_refresh(draft, Offered::Ping).await?;
         let id = QuoteId(self.ids().uuid());
+        let prepared = self.prepare_or_refresh(draft, Offered::Ping { quote: id }).await?;
         let mut work = [Work::New(Box::new(prepared))];
         let screened = self.screen_ping(&mut work).await?;
         let [Work::New(prepared)] = work else { return Err(StoreError::corrupt("a ping").into()) };

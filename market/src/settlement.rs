@@ -140,13 +140,14 @@ impl Market {
         }
         let campaign_id = CampaignId(sale.campaign_id);
         let stored = write.rotations(&BTreeSet::from([campaign_id])).await?;
-        let mut rotation: StageState = match stored.get(&(campaign_id, sale.stage.clone())) {
+        let key = (campaign_id, input.rotation_key(&sale.stage));
+        let mut rotation: StageState = match stored.get(&key) {
             Some(text) => serde_json::from_str(text).map_err(StoreError::corrupt)?,
             None => StageState::default(),
         };
         input.turn(stage, &route(&input).verdicts, &mut rotation, ContractId(sale.contract_id));
         let text = serde_json::to_string(&rotation).map_err(StoreError::corrupt)?;
-        write.save_rotations([((campaign_id, sale.stage.clone()), text)].into()).await
+        write.save_rotations([(key, text)].into()).await
     }
 
     /// The contract's other destinations get the lead once it is sold.

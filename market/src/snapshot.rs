@@ -12,12 +12,14 @@ use leadyard_entity::configuration::{ConfigVersion, Configuration, Head};
 use leadyard_entity::{Store, StoreError, StoreResult};
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, CampaignTerms, ContractId, ContractTerms, Currency, Method, Principal, RevisionId,
-    SourceId, SourceTerms, SupplierId, SystemTask, Timestamp, VerticalId,
+    BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, ContractId, ContractTerms, Currency, Filter,
+    Method, Principal, RevisionId, Schedule, SourceId, SourceTerms, Status, SupplierId, SystemTask, Timestamp,
+    VerticalId,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::rules::bounds::effective;
 use crate::rules::facts::{Centre, PostalPlace};
 use crate::rules::filter::CompiledFilter;
 use crate::rules::normalise::FieldRules;
@@ -61,7 +63,7 @@ impl Campaign {
     /// Whether one of its stages is an auction.
     #[must_use]
     pub fn auctions(&self) -> bool {
-        self.terms.stages.iter().any(|stage| stage.method == Method::Auction)
+        self.terms.all_stages().any(|stage| stage.method == Method::Auction)
     }
 }
 
@@ -117,12 +119,53 @@ pub struct Contract {
     pub created_at: Timestamp,
     /// The revision of its terms.
     pub revision_id: RevisionId,
-    /// Its terms, without filter and price rules: those are compiled.
+    /// Its terms as the operator agreed them, without filter and price rules: those are compiled.
     pub terms: ContractTerms,
     /// Its filter, compiled.
     pub filter: Option<Arc<CompiledFilter>>,
+    /// What of its buyer's settings holds beside the terms, the price excepted; `None` where nothing is set.
+    pub own: Option<Box<Own>>,
     /// Its prices, compiled.
     pub prices: CompiledPrices,
+}
+
+/// What a buyer set on its contract, as far as it holds, compiled.
+#[derive(Debug)]
+pub struct Own {
+    /// Its caps beside the contract's.
+    pub caps: Vec<Cap>,
+    /// Those of them whose period the contract does not cap.
+    pub further: Vec<Cap>,
+    /// Its filter.
+    pub filter: Option<Arc<CompiledFilter>>,
+    /// Its hours.
+    pub schedule: Option<Schedule>,
+    /// Whether it paused.
+    pub paused: bool,
+}
+
+impl Contract {
+    /// Whether it takes part at all: neither the operator nor the buyer set it aside.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.terms.status == Status::Active && !self.own.as_ref().is_some_and(|own| own.paused)
+    }
+
+    /// Its buyer's own caps, beside the contract's.
+    #[must_use]
+    pub fn own_caps(&self) -> &[Cap] {
+        self.own.as_ref().map_or(&[], |own| &own.caps)
+    }
+
+    /// The filter of both, operator and buyer: what the index asks.
+    #[must_use]
+    pub fn whole_filter(&self) -> Option<Arc<CompiledFilter>> {
+        match (&self.filter, self.own.as_ref().and_then(|own| own.filter.as_ref())) {
+            (Some(agreed), Some(own)) => Some(Arc::new(agreed.and(own))),
+            (Some(one), None) | (None, Some(one)) => Some(Arc::clone(one)),
+            (None, None) => None,
+        }
+    }
 }
 
 /// The configuration as of one version.
@@ -243,13 +286,20 @@ fn compile_all(heads: &[Head], country: &str, postal: &PostalTable) -> Vec<Store
 pub fn contract(head: &Head, country: &str, postal: &PostalTable) -> StoreResult<Contract> {
     let mut terms: ContractTerms = terms(head)?;
     let broken = |problems: Vec<leadyard_types::FieldProblem>| broken("contract", head, &problems);
-    let filter = match &terms.filter {
-        Some(filter) => Some(Arc::new(CompiledFilter::compile(filter, country, postal).map_err(broken)?)),
-        None => None,
+    let compiled = |filter: &Option<Filter>| match filter {
+        Some(filter) => {
+            CompiledFilter::compile(filter, country, postal).map_err(broken).map(|filter| Some(Arc::new(filter)))
+        }
+        None => Ok(None),
     };
-    let prices = CompiledPrices::compile(terms.price_minor, &terms.price_rules, country, postal).map_err(broken)?;
+    let held = effective(&terms);
+    let filter = compiled(&terms.filter)?;
+    let own =
+        if held.own.is_empty() { None } else { Some(Box::new(own(&terms, &held.own, compiled(&held.own.filter)?))) };
+    let prices = CompiledPrices::compile(held.price_minor, &terms.price_rules, country, postal).map_err(broken)?;
+    let prices = if held.own.price_minor.is_some() { prices.named("the buyer's own price") } else { prices };
     // As written they are twice the memory of ten thousand contracts, and nobody asks them again.
-    (terms.filter, terms.price_rules) = (None, Vec::new());
+    (terms.filter, terms.price_rules, terms.buyer_settings) = (None, Vec::new(), BuyerSettings::default());
     Ok(Contract {
         id: ContractId(head.id),
         name: head.name.clone(),
@@ -259,8 +309,20 @@ pub fn contract(head: &Head, country: &str, postal: &PostalTable) -> StoreResult
         revision_id: RevisionId(head.revision_id),
         terms,
         filter,
+        own,
         prices,
     })
+}
+
+fn own(terms: &ContractTerms, held: &BuyerSettings, filter: Option<Arc<CompiledFilter>>) -> Own {
+    let is_new = |cap: &&Cap| terms.caps.iter().all(|agreed| agreed.period != cap.period);
+    Own {
+        caps: held.caps.clone(),
+        further: held.caps.iter().filter(is_new).copied().collect(),
+        filter,
+        schedule: held.schedule.clone(),
+        paused: held.paused,
+    }
 }
 
 pub(crate) fn campaign(head: &Head) -> StoreResult<Campaign> {

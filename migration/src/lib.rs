@@ -10,6 +10,7 @@ mod m20261121_000003_waiting;
 mod m20261121_000004_workers;
 mod m20261121_000005_pings;
 mod m20261121_000006_quotes;
+mod m20261121_000007_stages;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_workers::Migration),
             Box::new(m20261121_000005_pings::Migration),
             Box::new(m20261121_000006_quotes::Migration),
+            Box::new(m20261121_000007_stages::Migration),
         ]
     }
 }

@@ -10,9 +10,9 @@ use leadyard_types::terms::{
     UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
-    AuctionTerms, BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractId,
-    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Margin, Method,
-    Money, PingLimits, Required, SaleMode, SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
+    AuctionTerms, BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason,
+    ContractId, ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Margin,
+    Method, Money, PingLimits, Required, SaleMode, SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
 };
 use serde_json::{Value, json};
 
@@ -92,6 +92,8 @@ pub fn terms(price_minor: i64) -> ContractTerms {
         destinations: Vec::new(),
         credit_frees_cap: false,
         unknown_window_minutes: 60,
+        buyer_bounds: None,
+        buyer_settings: BuyerSettings::default(),
     }
 }
 
@@ -158,6 +160,7 @@ impl TestApp {
             time_zone: chrono_tz::Tz::Europe__Berlin,
             sale_mode: selling.sale_mode,
             stages: vec![Stage { auction: selling.auction, ..Stage::new("main", selling.method) }],
+            split: None,
             floor_minor: 100,
             consent: ConsentPolicy { required: false, max_age_hours: None, purposes: Vec::new() },
             duplicates: DuplicatePolicy {
@@ -198,6 +201,14 @@ impl TestApp {
         let key = write.create_key(source.id, "test").await.unwrap();
         let _ = write.commit().await.unwrap();
         TestMarket { campaign_id, source_id: source.id, key, form_key: source.form_key }
+    }
+
+    /// Changes a campaign's terms.
+    pub async fn revise_campaign(&self, id: CampaignId, change: impl FnOnce(&mut CampaignTerms)) {
+        let row = self.store().read(OPERATE).by_id::<campaign::Entity>(id.0).await.unwrap().unwrap();
+        let mut terms = self.app.market.refresh().await.unwrap().campaigns[&id].terms.clone();
+        change(&mut terms);
+        self.setup().revise_campaign(id, row.version, terms).await.unwrap();
     }
 
     /// Makes a buyer with so much money and no credit.

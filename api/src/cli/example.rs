@@ -13,9 +13,9 @@ use leadyard_types::terms::{
     UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
-    BuyerTerms, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel, Currency, DestinationKind,
-    FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, PingLimits, PriceRule, Principal, Required,
-    SaleMode, SourceTerms, Stage, Status, SystemTask, Verdict,
+    BuyerSettings, BuyerTerms, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel, Currency,
+    DestinationKind, FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, PingLimits, PriceRule, Principal,
+    Required, SaleMode, SourceTerms, Stage, Status, SystemTask, Verdict,
 };
 use serde_json::json;
 
@@ -117,6 +117,8 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
             destinations: vec![destination],
             credit_frees_cap: false,
             unknown_window_minutes: 60,
+            buyer_bounds: None,
+            buyer_settings: BuyerSettings::default(),
         };
         setup.create_contract(NewContract { campaign_id, buyer_id, name: name.into(), terms }).await?;
     }
@@ -158,6 +160,7 @@ fn bank_terms() -> CampaignTerms {
         time_zone: chrono_tz::Tz::Europe__Lisbon,
         sale_mode: SaleMode::Exclusive,
         stages: vec![Stage::new("main", Method::Waterfall)],
+        split: None,
         floor_minor: 300,
         consent: ConsentPolicy { required: true, max_age_hours: None, purposes: vec!["contact_by_phone".into()] },
         duplicates: DuplicatePolicy {

@@ -94,6 +94,9 @@ fn print_decision(decision: &DecisionExplained) {
     if let Some(note) = &decision.note {
         println!("  {note}");
     }
+    if let Some(plan) = &decision.plan {
+        println!("  {plan}");
+    }
     if let Some(next) = &decision.runner_up {
         let buyers = next.contracts.len();
         println!(

@@ -13,9 +13,10 @@ use leadyard_types::terms::{
     UnsoldPolicy, VerticalTerms, Window,
 };
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel,
-    Currency, DestinationKind, FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, Percent, PingLimits,
-    PriceRule, Principal, Required, SaleMode, Schedule, SourceId, SourceTerms, Stage, Status, SystemTask, Verdict,
+    BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms,
+    CostModel, Currency, DestinationKind, FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, Percent,
+    PingLimits, PriceRule, Principal, Required, SaleMode, Schedule, SourceId, SourceTerms, Stage, Status, SystemTask,
+    Verdict,
 };
 use serde_json::json;
 
@@ -153,6 +154,7 @@ impl Maker<'_> {
             time_zone,
             sale_mode,
             stages: vec![Stage::new("main", method), Stage::new("rest", Method::Waterfall)],
+            split: None,
             floor_minor: 300,
             consent: ConsentPolicy {
                 required: true,
@@ -235,6 +237,8 @@ impl Maker<'_> {
             destinations: vec![made.id],
             credit_frees_cap: true,
             unknown_window_minutes: 24 * 60,
+            buyer_bounds: None,
+            buyer_settings: BuyerSettings::default(),
         };
         let name = format!("{} standard", wish.name);
         self.setup.create_contract(NewContract { campaign_id, buyer_id, name, terms }).await?;

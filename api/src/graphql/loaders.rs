@@ -14,7 +14,9 @@ use leadyard_entity::model::{
     ledger_account, ledger_transfer, revision, sale, source, supplier, user_account, vertical,
 };
 use leadyard_entity::read::{ByParent, LeadContents, NameOrder, Page, PageArgs, SaleOrder, TimeOrder};
+use leadyard_entity::reports::SplitAsked;
 use leadyard_market::Market;
+use leadyard_market::experiment::{SplitReport, split_reports};
 use leadyard_market::explain::DecisionExplained;
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{BuyerTerms, CampaignTerms, ContractTerms, RevisionId, SourceTerms};
@@ -177,6 +179,20 @@ impl Loader<ExplanationOf> for Loaders {
         let rows = self.read.by_ids::<decision::Entity>(&ids).await.map_err(store)?;
         let explained = self.market.explain_decisions(&self.read, rows.into_values().collect()).await.map_err(store)?;
         Ok(explained.into_iter().map(|(id, explained)| (ExplanationOf(id.0), Arc::new(explained))).collect())
+    }
+}
+
+/// What the plans of an experiment brought.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SplitReportOf(pub(crate) SplitAsked);
+
+impl Loader<SplitReportOf> for Loaders {
+    type Value = Arc<SplitReport>;
+    type Error = Error;
+    async fn load(&self, keys: &[SplitReportOf]) -> Loaded<SplitReportOf, Self::Value> {
+        let asked: Vec<SplitAsked> = keys.iter().map(|key| key.0.clone()).collect();
+        let reports = split_reports(&self.read, &asked).await.map_err(store)?;
+        Ok(keys.iter().cloned().zip(reports.into_iter().map(Arc::new)).collect())
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod profit_and_loss;
 pub(crate) mod sale;
 pub(crate) mod session;
 pub(crate) mod source;
+pub(crate) mod split_report;
 pub(crate) mod supplier;
 pub(crate) mod terms;
 pub(crate) mod vertical;

@@ -49,6 +49,14 @@ mirror! {
         Supplier,
     }
 
+    /// One of the two plans of stages between which an experiment divides leads.
+    Plan = "leadyard_types::Plan", leadyard_types::Plan {
+        /// The campaign's own stages.
+        A,
+        /// The experiment's stages.
+        B,
+    }
+
     /// Where a lead stands.
     LeadState = "leadyard_types::LeadState", leadyard_types::LeadState {
         /// Stored; a buyer's answer is still awaited.

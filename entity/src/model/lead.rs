@@ -32,6 +32,11 @@ pub struct Model {
     pub state_since: DateTimeUtc,
     pub retry_until: Option<DateTimeUtc>,
     pub decisions: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub split: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub plan: Option<String>,
+    pub offer_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use leadyard_types::lead::LeadEventKind;
-use leadyard_types::{AccountId, CampaignId, Fields, LeadId, LeadState, PersonId, QuoteId, Timestamp};
+use leadyard_types::{AccountId, CampaignId, Fields, LeadId, LeadState, PersonId, PlanSeen, QuoteId, Timestamp};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -39,6 +39,10 @@ pub struct LeadUpdate {
     pub reason: Option<String>,
     /// Until when it is offered again.
     pub retry_until: Option<Timestamp>,
+    /// When it is offered again next.
+    pub offer_at: Option<Timestamp>,
+    /// The plan it followed, where an experiment divides the campaign's leads.
+    pub plan: Option<PlanSeen>,
 }
 
 /// Everything a batch of placements writes.
@@ -138,15 +142,19 @@ impl Write {
                 update.state.as_str().into(),
                 update.reason.clone().into(),
                 update.retry_until.into(),
+                update.offer_at.into(),
+                update.plan.as_ref().map(|seen| seen.split.clone()).into(),
+                update.plan.as_ref().map(|seen| seen.plan.as_str()).into(),
                 now.into(),
             ]
         });
-        let sql = "WITH moved (id, state, reason, retry_until, at) AS ({})
+        let sql = "WITH moved (id, state, reason, retry_until, offer_at, split, plan, at) AS ({})
              UPDATE lead SET state = moved.state, reason = moved.reason, retry_until = moved.retry_until,
+             offer_at = moved.offer_at, split = COALESCE(moved.split, lead.split), plan = COALESCE(moved.plan, lead.plan),
              decisions = lead.decisions + 1,
              state_since = CASE WHEN lead.state = moved.state THEN lead.state_since ELSE moved.at END
              FROM moved WHERE lead.id = moved.id";
-        self.run_over(sql, 5, rows.collect()).await.map(|_| ())
+        self.run_over(sql, 8, rows.collect()).await.map(|_| ())
     }
 
     /// Stores rotations. The caller holds the campaigns.
@@ -240,6 +248,8 @@ pub struct UnsealedLead {
     pub consent: Option<leadyard_types::Consent>,
     /// Whether the person was erased.
     pub erased: bool,
+    /// By what the person is known, if at all.
+    pub identity: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for UnsealedLead {
@@ -270,7 +280,7 @@ impl UnsealedLead {
             Some(stored) => Some(open_consent(key.as_ref(), &stored)?),
             None => None,
         };
-        Ok(Self { row, fields, consent, erased: key.is_none() })
+        Ok(Self { row, fields, consent, erased: key.is_none(), identity: person.identity_hash.clone() })
     }
 }
 

@@ -11,7 +11,7 @@ use leadyard_entity::placement::{
 use leadyard_entity::{IndexHash, Keyring, StoreError, StoreResult, Write};
 use leadyard_types::terms::DuplicateScope;
 use leadyard_types::{
-    AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadId, Timestamp,
+    AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadId, Plan, Timestamp,
 };
 use uuid::Uuid;
 
@@ -40,6 +40,14 @@ pub(super) struct Again {
     pub(super) bids: HashMap<ContractId, BidSeen>,
     /// What its supplier was promised, where it pinged.
     pub(super) promise_minor: Option<i64>,
+}
+
+impl Again {
+    /// The plan that the lead followed before, and of which experiment.
+    pub(super) fn plan_before(&self) -> Option<(&str, Plan)> {
+        let row = &self.lead.row;
+        Some((row.split.as_deref()?, row.plan.as_deref()?.parse().ok()?))
+    }
 }
 
 /// Everything a batch's decisions depend on.
@@ -297,6 +305,7 @@ fn counter_keys(
     for (contract, buyer) in fits.iter().flatten().filter(|(contract, _)| seen.insert(contract.id)) {
         let zone = buyer.terms.time_zone;
         add(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone);
+        add(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone);
         add(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone);
     }
     keys

@@ -8,8 +8,8 @@ use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::{DuplicateMatch, DuplicatePolicy};
 use leadyard_types::{
-    BidSeen, BuyerId, CampaignId, Cap, Check, CostModel, Currency, FieldProblem, LeadAnswer, LeadId, LeadState, Money,
-    Refusal, SaleMode, SaleState, Timestamp,
+    BidSeen, BuyerId, CampaignId, Cap, Check, CostModel, Currency, FieldProblem, LeadAnswer, LeadId, LeadState, Method,
+    Money, Plan, Refusal, SaleMode, SaleState, Stage, Timestamp,
 };
 
 use super::Work;
@@ -27,6 +27,7 @@ use crate::rules::method::StageState;
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{Candidate, RoutingInput};
+use crate::rules::split::rotation_key;
 use crate::snapshot::{Buyer, Campaign, Contract, Fit};
 
 type Answer = Result<LeadAnswer, IntakeError>;
@@ -67,8 +68,12 @@ fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
         offered: lead.offered,
         promise_minor: match lead.offered {
             Offered::Post { promise_minor, .. } => Some(promise_minor),
-            Offered::Sent | Offered::Ping => None,
+            Offered::Sent | Offered::Ping { .. } => None,
         },
+        // A post gets the plan that its ping was priced by.
+        identity: lead.offered.quote().unwrap_or_else(|| lead.identity.as_ref().unwrap_or(&lead.key)),
+        plan_before: None,
+        drawn: None,
     }
 }
 
@@ -86,6 +91,9 @@ fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> 
         bids: &again.bids,
         offered: Offered::Sent,
         promise_minor: again.promise_minor.map(|promise| promise - got),
+        identity: again.lead.identity.as_deref().unwrap_or_else(|| again.lead.row.id.as_bytes()),
+        plan_before: again.plan_before(),
+        drawn: None,
     }
 }
 
@@ -238,6 +246,8 @@ impl Batch<'_> {
             stored.reason = outcome.reason.map(|check| check.as_str().to_owned());
             stored.retry_until = outcome.retry_until;
             stored.decisions = 1;
+            stored.split = placed.plan.as_ref().map(|seen| seen.split.clone());
+            stored.plan = placed.plan.as_ref().map(|seen| seen.plan.as_str().to_owned());
         }
         for hash in &lead.fingerprints {
             let hit =
@@ -293,6 +303,8 @@ impl Batch<'_> {
             state: outcome.state,
             reason: outcome.reason.map(|check| check.as_str().to_owned()),
             retry_until: outcome.retry_until,
+            offer_at: None,
+            plan: placed.plan,
         });
         Ok(Ok(answer(outcome.state, outcome.reason)))
     }
@@ -351,10 +363,11 @@ impl Moment<'_> {
     pub(crate) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
         let (campaign, now) = (subject.campaign, self.now);
         let known = self.leads_of_same_person(subject);
-        let candidates: Vec<Candidate> = fits.iter().map(|fit| self.candidate(subject, fit, &known)).collect();
-        let stages = campaign.terms.stages.clone();
+        let plan = subject.plan();
+        let stages = campaign.terms.stages_of(plan.as_ref().map_or(Plan::A, |seen| seen.plan)).to_vec();
+        let candidates: Vec<Candidate> = fits.iter().map(|fit| self.candidate(subject, fit, &stages, &known)).collect();
         let rotations = stages.iter().filter_map(|stage| {
-            let rotation = self.rotations.get(&(campaign.id, stage.key.clone()))?;
+            let rotation = self.rotations.get(&(campaign.id, rotation_key(plan.as_ref(), &stage.key)))?;
             let members = candidates.iter().filter(|candidate| candidate.stage == stage.key);
             Some((stage.key.clone(), rotation.among(members.map(|candidate| candidate.contract_id))))
         });
@@ -372,13 +385,21 @@ impl Moment<'_> {
             ),
             rotations: rotations.collect(),
             stages,
+            plan,
             candidates,
         }
     }
 
-    fn candidate(&self, subject: &Subject<'_>, (contract, buyer): &Fit, known: &BTreeSet<LeadId>) -> Candidate {
+    fn candidate(
+        &self,
+        subject: &Subject<'_>,
+        (contract, buyer): &Fit,
+        stages: &[Stage],
+        known: &BTreeSet<LeadId>,
+    ) -> Candidate {
         let (price_minor, rule) = contract.prices.price(subject.facts);
-        let asks = contract.terms.ping.is_some();
+        let auctioned = |stage: &Stage| stage.key == contract.terms.stage && stage.method == Method::Auction;
+        let asks = contract.terms.ping.is_some() && stages.iter().any(auctioned);
         let bid = subject.bids.get(&contract.id).filter(|_| asks).cloned();
         let offered = bid.as_ref().and_then(|bid| bid.price_minor);
         let price_minor = if asks { offered.unwrap_or(0) } else { price_minor };
@@ -405,6 +426,7 @@ impl Moment<'_> {
             already_sold: self.already_sold(subject, contract.id, buyer.group_id(), known),
             consent: self.consent_refusal(subject, contract, buyer),
             contract_caps: self.uses(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone),
+            own_caps: self.uses(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone),
             buyer_caps: self.uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone),
             available_minor: self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor),
             share: supplier_share(subject, contract),
@@ -413,7 +435,7 @@ impl Moment<'_> {
 
     /// Whether the consent does for a contract that asks to be named; in a ping nobody has to send one.
     fn consent_refusal(&self, subject: &Subject<'_>, contract: &Contract, buyer: &Buyer) -> Option<Refusal> {
-        if subject.offered == Offered::Ping && subject.facts.consent.is_none() {
+        if matches!(subject.offered, Offered::Ping { .. }) && subject.facts.consent.is_none() {
             return None;
         }
         eligibility::consent_refusal(contract, buyer, subject.facts)

@@ -14,7 +14,8 @@ use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{
     AccountId, AccountKind, BidSeen, Cap, Check, ContractId, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId,
-    LeadState, Method, Money, PersonId, SaleId, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
+    LeadState, Method, Money, PersonId, Plan, PlanSeen, SaleId, SaleState, TaskPayload, Timestamp, TransferKind,
+    Verdict,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -28,6 +29,7 @@ use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
 use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{Candidate, RULES_VERSION, Routing, RoutingInput, Winner, route};
+use crate::rules::split::{plan_at, plan_of};
 use crate::snapshot::{Campaign, Fit, Source};
 
 /// A lead that is routed.
@@ -45,6 +47,23 @@ pub(crate) struct Subject<'a> {
     pub(crate) offered: Offered,
     /// What its supplier was promised and has not got yet, minor units.
     pub(crate) promise_minor: Option<i64>,
+    /// Who the lead is about, as far as experiments care.
+    pub(crate) identity: &'a [u8],
+    /// The plan that it followed before, and of which experiment.
+    pub(crate) plan_before: Option<(&'a str, Plan)>,
+    /// The place that it drew in an experiment, where history has it.
+    pub(crate) drawn: Option<(&'a str, u8)>,
+}
+
+impl Subject<'_> {
+    /// The plan by which the lead is sold; `None` where the campaign does not divide its leads.
+    pub(crate) fn plan(&self) -> Option<PlanSeen> {
+        let split = self.campaign.terms.split.as_ref()?;
+        match self.drawn.filter(|(key, _)| *key == split.key) {
+            Some((_, place)) => Some(plan_at(split, place)),
+            None => Some(plan_of(split, self.identity, self.plan_before)),
+        }
+    }
 }
 
 /// What a routing run came to.
@@ -56,6 +75,8 @@ pub(super) struct Placed {
     pub(super) pending: usize,
     /// What the supplier earned by them, minor units.
     pub(super) payout_minor: i64,
+    /// The plan that was followed.
+    pub(super) plan: Option<PlanSeen>,
 }
 
 /// What a decision came to: `SOLD`, `OFFERED` to a buyer who answers, or `UNSOLD`.
@@ -126,6 +147,7 @@ impl Batch<'_> {
             self.write_sale(subject, &fits[winner.position], sale, writes);
         }
         self.turn_rotations(subject, &input, &routing);
+        placed.plan = input.plan;
         Ok(placed)
     }
 
@@ -216,8 +238,11 @@ impl Batch<'_> {
             wallet.available_minor -= sale.price_minor;
         }
         let (now, campaign) = (self.now, subject.campaign);
-        let owners: [(CapOwner, &[Cap], chrono_tz::Tz); 3] = [
+        // A bucket that operator and buyer both cap is one counter, and counts once.
+        let further = contract.own.as_ref().map_or(&[][..], |own| &own.further);
+        let owners: [(CapOwner, &[Cap], chrono_tz::Tz); 4] = [
             (CapOwner::Contract(contract.id.0), &contract.terms.caps, buyer.terms.time_zone),
+            (CapOwner::Contract(contract.id.0), further, buyer.terms.time_zone),
             (CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, buyer.terms.time_zone),
             (CapOwner::Campaign(campaign.id.0), &campaign.terms.caps, campaign.terms.time_zone),
         ];
@@ -391,7 +416,7 @@ impl Batch<'_> {
             if candidate.verdict == Verdict::Sync || stage.method == Method::Waterfall {
                 continue;
             }
-            let key = (subject.campaign.id, candidate.stage.clone());
+            let key = (subject.campaign.id, input.rotation_key(&candidate.stage));
             let rotation = self.rotations.entry(key.clone()).or_default();
             input.turn(stage, &routing.verdicts, rotation, candidate.contract_id);
             self.turned.insert(key);
@@ -488,6 +513,9 @@ impl Batch<'_> {
             state_since: self.now,
             retry_until: None,
             decisions: 0,
+            split: None,
+            plan: None,
+            offer_at: None,
         });
         self.write_consent(lead, lead_id, &key, writes)?;
         let detail = json!({ "door": door_word(lead.draft.door), "source_id": lead.source.id });

@@ -50,6 +50,12 @@ impl CompiledFilter {
         }
     }
 
+    /// The leads that pass both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self { root: Node::All(vec![self.root.clone(), other.root.clone()]) }
+    }
+
     /// Whether the lead passes.
     #[must_use]
     pub fn matches(&self, facts: &LeadFacts) -> bool {

@@ -5,7 +5,9 @@
 
 pub mod auction;
 pub mod best;
+pub mod bounds;
 pub mod cap;
+pub mod chance;
 pub mod complaint;
 pub mod consent;
 pub mod distance;
@@ -25,6 +27,7 @@ pub mod quote;
 pub mod region;
 pub mod routing;
 pub mod schedule;
+pub mod split;
 pub mod value;
 pub mod vertical;
 pub mod weighted;
@@ -33,4 +36,4 @@ pub mod weighted;
 pub(crate) mod fixtures;
 mod leaf;
 mod text;
-mod zone;
+pub(crate) mod zone;

@@ -15,6 +15,8 @@ const NAME_CHARS_MAX: usize = 200;
 #[derive(Debug, Clone)]
 pub struct CompiledPrices {
     default_minor: i64,
+    /// What explanations call the price where no rule matches, if it has a name.
+    default_name: Option<&'static str>,
     rules: Vec<(String, CompiledFilter, i64)>,
 }
 
@@ -47,14 +49,24 @@ impl CompiledPrices {
                 })),
             }
         }
-        if problems.is_empty() { Ok(Self { default_minor, rules: compiled }) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Self { default_minor, default_name: None, rules: compiled })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The same prices; the one where no rule matches has a name.
+    #[must_use]
+    pub fn named(self, default_name: &'static str) -> Self {
+        Self { default_name: Some(default_name), ..self }
     }
 
     /// The price for a lead, minor units, and the name of the rule that set it.
     #[must_use]
     pub fn price(&self, facts: &LeadFacts) -> (i64, Option<&str>) {
         let last = self.rules.iter().rev().find(|(_, when, _)| when.matches(facts));
-        last.map_or((self.default_minor, None), |(name, _, price_minor)| (*price_minor, Some(name)))
+        last.map_or((self.default_minor, self.default_name), |(name, _, price_minor)| (*price_minor, Some(name)))
     }
 }
 

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leadyard_types::terms::{Exclusivity, Stage};
 use leadyard_types::{
-    BidSeen, BuyerId, Check, ContractId, ContractVerdict, Method, Money, OnSold, PingVerdict, Refusal, RevisionId,
-    SaleMode, Timestamp, Verdict,
+    BidSeen, BuyerId, Check, ContractId, ContractVerdict, Method, Money, OnSold, PingVerdict, PlanSeen, Refusal,
+    RevisionId, SaleMode, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::cap::{self, CapUse};
 use super::method::{self, Member, StageState};
 use super::promise::{SupplierShare, kept_together};
+use super::split::rotation_key;
 
 /// A contract whose terms fit the lead, with what was seen of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +70,9 @@ pub struct Candidate {
     /// The contract's caps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contract_caps: Vec<CapUse>,
+    /// The caps that its buyer set on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_caps: Vec<CapUse>,
     /// Its buyer's caps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buyer_caps: Vec<CapUse>,
@@ -93,8 +97,11 @@ pub struct RoutingInput {
     pub promise_minor: Option<i64>,
     /// The campaign's caps.
     pub campaign_caps: Vec<CapUse>,
-    /// The stages in order.
+    /// The stages in order: those of the plan, where an experiment divides the leads.
     pub stages: Vec<Stage>,
+    /// Which plan of an experiment this is, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanSeen>,
     /// The stages' rotations.
     pub rotations: BTreeMap<String, StageState>,
     /// The contracts whose terms fit, in id order.
@@ -171,7 +178,7 @@ pub fn add_counterfactuals(input: &RoutingInput, verdicts: &mut [ContractVerdict
         let Some(refusal) = &mut verdict.refusal else { continue };
         let eligible = match refusal.check {
             Check::Caps => {
-                let free = Candidate { contract_caps: Vec::new(), buyer_caps: Vec::new(), ..candidate.clone() };
+                let free = candidate.without_caps();
                 Run::new(&uncapped).refusal(&free).is_none()
             }
             Check::Balance => {
@@ -209,8 +216,7 @@ impl<'a> Run<'a> {
             .clone()
             .or_else(|| candidate.consent.clone())
             .or_else(|| bid_refusal(candidate))
-            .or_else(|| cap::refusal("contract", &candidate.contract_caps, price))
-            .or_else(|| cap::refusal("buyer", &candidate.buyer_caps, price))
+            .or_else(|| candidate.cap_refusal(price))
             .or_else(|| self.campaign_cap_refusal(price))
             .or_else(|| balance_refusal(candidate))
             .or_else(|| self.floor_refusal(candidate))
@@ -255,8 +261,12 @@ impl<'a> Run<'a> {
 
     fn stage_refusal(&self, candidate: &Candidate) -> Option<Refusal> {
         if !self.input.stages.iter().any(|stage| stage.key == candidate.stage) {
-            let refusal = Refusal::new(Check::Stage, "the campaign has no such stage");
-            return Some(refusal.seeing("stage", candidate.stage.clone()));
+            let Some(plan) = &self.input.plan else {
+                let refusal = Refusal::new(Check::Stage, "the campaign has no such stage");
+                return Some(refusal.seeing("stage", candidate.stage.clone()));
+            };
+            let refusal = Refusal::new(Check::Stage, "the lead's plan has no such stage");
+            return Some(refusal.seeing("stage", candidate.stage.clone()).seeing("plan", plan.plan.as_str()));
         }
         let shared = matches!(self.input.sale_mode, SaleMode::Shared { max } if max > 1);
         match (self.input.sale_mode, candidate.exclusivity) {
@@ -365,6 +375,22 @@ impl Candidate {
     pub fn member(&self, rotation: &StageState) -> Member {
         rotation.member(self.contract_id, self.priority, self.weight, self.created_at)
     }
+
+    /// Check 8, caps: the contract's, those its buyer set on it, and the buyer's over all its contracts.
+    fn cap_refusal(&self, price_minor: i64) -> Option<Refusal> {
+        let own = || {
+            let refusal = cap::refusal("contract", &self.own_caps, price_minor)?;
+            Some(Refusal { message: "the buyer's own cap on the contract is reached".to_owned(), ..refusal })
+        };
+        cap::refusal("contract", &self.contract_caps, price_minor)
+            .or_else(own)
+            .or_else(|| cap::refusal("buyer", &self.buyer_caps, price_minor))
+    }
+
+    /// The candidate as if nobody had capped it.
+    fn without_caps(&self) -> Self {
+        Self { contract_caps: Vec::new(), own_caps: Vec::new(), buyer_caps: Vec::new(), ..self.clone() }
+    }
 }
 
 impl RoutingInput {
@@ -401,6 +427,12 @@ impl RoutingInput {
             }
             candidate.bid = Some(bid.clone());
         }
+    }
+
+    /// Under which name the rotation of one of its stages is kept.
+    #[must_use]
+    pub fn rotation_key(&self, stage: &str) -> String {
+        rotation_key(self.plan.as_ref(), stage)
     }
 
     /// How many buyers the lead may still be sold to.

@@ -27,6 +27,7 @@ fn candidate(number: u128, group: u128, weight: u32) -> Candidate {
         already_sold: None,
         consent: None,
         contract_caps: Vec::new(),
+        own_caps: Vec::new(),
         buyer_caps: Vec::new(),
         available_minor: 1_000,
         share: None,
@@ -41,6 +42,7 @@ fn input(max: u8, method: Method, candidates: Vec<Candidate>) -> RoutingInput {
         promise_minor: None,
         campaign_caps: Vec::new(),
         stages: vec![Stage::new(STAGE, method)],
+        plan: None,
         rotations: BTreeMap::new(),
         candidates,
     }
@@ -279,4 +281,28 @@ proptest! {
             prop_assert!(!sales(&held).is_empty(), "promised {} and not kept", quoted.promise_minor());
         }
     }
+}
+
+/// A buyer's own cap holds beside the contract's, for every price, and is named as its own.
+#[test]
+fn a_buyers_own_cap_is_named() {
+    let at: Timestamp = "2026-07-06T12:00:00Z".parse().unwrap();
+    let used = |limit| CapUse {
+        cap: Cap { period: CapPeriod::Day, count: Some(limit), amount_minor: None },
+        bucket: bucket_of(CapPeriod::Day, at, chrono_tz::Tz::UTC),
+        count: 3,
+        amount_minor: 3_000,
+    };
+    let capped = |agreed, own| {
+        let one = Candidate { contract_caps: vec![used(agreed)], own_caps: vec![used(own)], ..candidate(1, 1, 1) };
+        let input = input(1, Method::Waterfall, vec![one]);
+        let mut verdicts = route(&input).verdicts;
+        add_counterfactuals(&input, &mut verdicts);
+        verdicts.remove(0).refusal.map(|refusal| (refusal.message, refusal.seen.len()))
+    };
+    assert_eq!(capped(4, 4), None);
+    assert_eq!(capped(4, 3), Some(("the buyer's own cap on the contract is reached".to_owned(), 2)));
+    assert_eq!(capped(3, 3), Some(("the contract's cap is reached".to_owned(), 2)));
+    let text = serde_json::to_string(&candidate(1, 1, 1)).unwrap();
+    assert!(!text.contains("own_caps"), "decisions without own caps are written as ever");
 }

@@ -92,7 +92,7 @@ async fn stages_in_use(
     before: &CampaignTerms,
     after: &CampaignTerms,
 ) -> SetupResult<Vec<FieldProblem>> {
-    let keys = |terms: &CampaignTerms| terms.stages.iter().map(|stage| stage.key.clone()).collect::<BTreeSet<_>>();
+    let keys = |terms: &CampaignTerms| terms.all_stages().map(|stage| stage.key.clone()).collect::<BTreeSet<_>>();
     let gone = &keys(before) - &keys(after);
     if gone.is_empty() {
         return Ok(Vec::new());

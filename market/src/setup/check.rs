@@ -7,10 +7,11 @@ use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{
     BuyerTerms, CampaignTerms, ContractTerms, FieldProblem, Filter, Margin, Method, OnSold, Percent, PriceRule,
-    Pricing, SaleMode, SourceTerms, Stage, Verdict,
+    Pricing, SaleMode, Schedule, SourceTerms, Stage, Verdict,
 };
 
 use super::CampaignFacts;
+use crate::rules::bounds::{check_bounds, check_settings};
 use crate::rules::cap::check_caps;
 use crate::rules::facts::NoPostalCentres;
 use crate::rules::filter::CompiledFilter;
@@ -75,7 +76,7 @@ pub(super) fn undefined<'a>(keys: &'a [String], vertical: &'a VerticalTerms) -> 
 }
 
 pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: &OutboundPolicy) -> Vec<FieldProblem> {
-    let mut problems = [check_caps(&terms.caps), stages(terms), redirects(terms, policy)].concat();
+    let mut problems = [check_caps(&terms.caps), all_stages(terms), redirects(terms, policy)].concat();
     if let SaleMode::Shared { max: 0 } = terms.sale_mode {
         problems.push(problem("sale_mode.max", "OUT_OF_RANGE", "at least 1 is expected"));
     }
@@ -104,19 +105,38 @@ pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: 
     problems
 }
 
-fn stages(terms: &CampaignTerms) -> Vec<FieldProblem> {
+/// The stages of both plans, and how leads are divided between them.
+fn all_stages(terms: &CampaignTerms) -> Vec<FieldProblem> {
+    let mut problems = stages(terms, &terms.stages);
+    let Some(split) = &terms.split else { return problems };
+    if !fits_key(&split.key) {
+        problems.push(problem("split.key", "LENGTH", "an experiment's name has 1 to 60 characters"));
+    }
+    if !(1..=99).contains(&split.percent) {
+        problems.push(problem("split.percent", "OUT_OF_RANGE", "1 to 99 percent are expected: the share of plan B"));
+    }
+    problems.extend(stages(terms, &split.stages).into_iter().map(|found| under("split", found)));
+    problems
+}
+
+/// Keys are read by people: not empty, not endless, nothing invisible.
+fn fits_key(key: &str) -> bool {
+    !key.trim().is_empty() && key.len() <= 60 && !key.chars().any(char::is_control)
+}
+
+fn stages(terms: &CampaignTerms, stages: &[Stage]) -> Vec<FieldProblem> {
     let mut problems = Vec::new();
-    if !(1..=STAGES_MAX).contains(&terms.stages.len()) {
+    if !(1..=STAGES_MAX).contains(&stages.len()) {
         problems.push(problem("stages", "REQUIRED", &format!("1 to {STAGES_MAX} stages are expected")));
     }
-    let keys: BTreeSet<&str> = terms.stages.iter().map(|stage| stage.key.as_str()).collect();
-    if keys.len() != terms.stages.len() {
-        problems.push(problem("stages", "DUPLICATE", "every stage needs a key of its own"));
+    let keys: BTreeSet<&str> = stages.iter().map(|stage| stage.key.as_str()).collect();
+    if keys.len() != stages.len() {
+        problems.push(problem("stages", "DUPLICATE", "every stage of a plan needs a key of its own"));
     }
-    if terms.stages.iter().any(|stage| stage.key.trim().is_empty() || stage.key.len() > 60) {
+    if !stages.iter().all(|stage| fits_key(&stage.key)) {
         problems.push(problem("stages", "LENGTH", "a stage's key has 1 to 60 characters"));
     }
-    problems.extend(terms.stages.iter().enumerate().flat_map(|(place, stage)| {
+    problems.extend(stages.iter().enumerate().flat_map(|(place, stage)| {
         auction(terms, stage).into_iter().map(move |found| under(&format!("stages.{place}"), found))
     }));
     problems
@@ -216,13 +236,13 @@ pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<F
     if let Some(schedule) = &terms.schedule {
         problems.extend(check_schedule(schedule).into_iter().map(|found| under("schedule", found)));
     }
-    if !campaign.terms.stages.iter().any(|stage| stage.key == terms.stage) {
+    let mut own_stages = campaign.terms.all_stages().filter(|stage| stage.key == terms.stage).peekable();
+    if own_stages.peek().is_none() {
         let message = format!("the campaign has no stage `{}`", terms.stage);
         problems.push(problem("stage", "UNKNOWN_STAGE", &message));
     }
     problems.extend(margin(terms.margin));
-    let asked = campaign.terms.stages.iter().any(|stage| stage.key == terms.stage && stage.method == Method::Auction);
-    if terms.ping.is_some() && !asked {
+    if terms.ping.is_some() && !own_stages.any(|stage| stage.method == Method::Auction) {
         problems.push(problem("ping", "NOT_ALLOWED", "only a stage whose method is AUCTION asks for bids"));
     }
     let share = |share: &&Percent| share.0 <= 0.into() || share.0 > 100.into();
@@ -233,6 +253,8 @@ pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<F
     if let Some(filter) = &terms.filter {
         problems.extend(filter_problems("filter", filter, campaign));
     }
+    problems.extend(bounds("buyer_bounds", terms, campaign));
+    problems.extend(settings(terms, campaign));
     if terms.price_minor > PRICE_MINOR_MAX || terms.price_rules.iter().any(|rule| rule.price_minor > PRICE_MINOR_MAX) {
         problems.push(problem("price_minor", "OUT_OF_RANGE", "at most 1,000,000,000 minor units are expected"));
     }
@@ -248,11 +270,30 @@ pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<F
     problems
 }
 
+/// What the operator lets the buyer set.
+pub(super) fn bounds(path: &str, terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+    let Some(bounds) = &terms.buyer_bounds else { return Vec::new() };
+    let found = check_bounds(bounds, campaign.terms.floor_minor, terms.ping.is_some(), &campaign.vertical);
+    found.into_iter().map(|found| under(path, found)).collect()
+}
+
+/// What the buyer set, in itself: outside its bounds it is no mistake, only not all of it holds.
+fn settings(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+    let settings = &terms.buyer_settings;
+    let found = check_settings(settings).into_iter().map(|found| under("buyer_settings", found));
+    let filter = settings.filter.iter().flat_map(|filter| filter_problems("filter", filter, campaign));
+    found.chain(filter.map(|found| under("buyer_settings", found))).collect()
+}
+
+pub(super) fn schedule_problems(path: &str, schedule: &Schedule) -> Vec<FieldProblem> {
+    check_schedule(schedule).into_iter().map(|found| under(path, found)).collect()
+}
+
 fn under(parent: &str, found: FieldProblem) -> FieldProblem {
     FieldProblem { field: format!("{parent}.{}", found.field), ..found }
 }
 
-fn filter_problems(path: &str, filter: &Filter, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+pub(super) fn filter_problems(path: &str, filter: &Filter, campaign: &CampaignFacts) -> Vec<FieldProblem> {
     match CompiledFilter::compile(filter, &campaign.country, &NoPostalCentres) {
         Ok(compiled) => unknown_fields(path, &compiled, campaign),
         Err(problems) => problems,

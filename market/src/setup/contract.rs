@@ -12,6 +12,7 @@ use leadyard_types::{
 use serde_json::json;
 use uuid::Uuid;
 
+use super::bounds::forget_counters_if_capped_otherwise;
 use super::{CampaignFacts, Setup, SetupError, SetupResult, check, expect_version, from_text, refuse, to_text};
 
 /// A contract to be made.
@@ -83,9 +84,7 @@ impl Setup {
         };
         refuse(References::load(&write, std::slice::from_ref(&new)).await?.problems(&new)?)?;
         write.lock_wallets(&[new.buyer_id].into()).await?;
-        if new.terms.caps != from_text::<ContractTerms>(&current)?.caps {
-            write.forget_counters(&[id.0]).await?;
-        }
+        forget_counters_if_capped_otherwise(&write, &current, &from_text(&current)?, &new.terms).await?;
         self.save(write, &current, Some(new.terms.status), &new.terms).await
     }
 

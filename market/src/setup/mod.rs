@@ -1,6 +1,7 @@
 //! Setting a market up and changing it. Whoever does it (GraphQL, the command line, the demo, an example) calls these
 //! use cases: validate everything at once, then one transaction with revision, head, configuration version and audit.
 
+mod bounds;
 mod buyer;
 mod campaign;
 mod check;
@@ -22,6 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
+pub use bounds::OwnChange;
 pub use buyer::NewBuyer;
 pub use campaign::NewCampaign;
 pub use contract::NewContract;

@@ -292,6 +292,12 @@ impl Run {
             lead.promise_minor = promise_minor;
         }
         self.remember_rates(&replayed.stored.input);
+        // Who drew a place keeps it; who kept a plan keeps the one that the simulation gave it.
+        let recorded = replayed.stored.input.plan.as_ref();
+        let drawn = recorded.and_then(|seen| Some((seen.split.as_str(), seen.drawn?.place)));
+        let kept = lead.plan.clone().or_else(|| recorded.cloned());
+        let unsealed = page.leads.get(&decision.lead_id);
+        let identity = unsealed.and_then(|lead| lead.identity.as_deref()).unwrap_or(decision.lead_id.as_bytes());
         for round in 0.. {
             let fits = self.standing.fitting(campaign.id, &replayed.facts, now);
             let mut own_sales: Vec<PriorSale> = lead.sales.iter().map(SimulatedSale::prior).collect();
@@ -307,8 +313,12 @@ impl Run {
                 bids: &bids,
                 offered: Offered::Sent,
                 promise_minor: if lead.diverged { lead.promise_left() } else { promise_minor },
+                identity,
+                plan_before: kept.as_ref().map(|seen| (seen.split.as_str(), seen.plan)),
+                drawn,
             };
             let input = self.input(&subject, &fits, now, page);
+            lead.plan.clone_from(&input.plan);
             let routing = route(&input);
             if round == 0 {
                 self.compare(decision, lead, &replayed, &input, &routing);
@@ -349,10 +359,9 @@ impl Run {
 
     /// Complaint rates are taken as decisions recorded them: they were counted every few minutes only.
     fn remember_rates(&mut self, input: &RoutingInput) {
-        if input.stages.iter().any(|stage| stage.method == Method::Auction) {
-            let rates = input.candidates.iter().map(|candidate| (candidate.buyer_id, candidate.complaint_ppm));
-            self.world.rates.extend(rates);
-        }
+        let auctions = input.stages.iter().any(|stage| stage.method == Method::Auction);
+        let rated = input.candidates.iter().filter(|candidate| auctions || candidate.complaint_ppm > 0);
+        self.world.rates.extend(rated.map(|candidate| (candidate.buyer_id, candidate.complaint_ppm)));
     }
 
     /// Looks at what differs from history, and why.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use leadyard_types::{BuyerId, Status, Timestamp};
+use leadyard_types::{BuyerId, Timestamp};
 
 use super::{Buyer, Contract};
 use crate::eligibility;
@@ -27,7 +27,7 @@ impl CampaignContracts {
     /// Puts a contract in, or its new terms in place of the old; one that does not run is taken out.
     pub fn put(&mut self, contract: impl Into<Arc<Contract>>) {
         let contract = contract.into();
-        if contract.terms.status != Status::Active {
+        if !contract.runs() {
             let place = self.index.remove(contract.id).and_then(|position| self.place_mut(position));
             let before = place.and_then(Option::take);
             self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
@@ -35,7 +35,7 @@ impl CampaignContracts {
         }
         let position = self.index.upsert(IndexEntry {
             contract: contract.id,
-            filter: contract.filter.clone(),
+            filter: contract.whole_filter(),
             sources_allowed: contract.terms.sources_allowed.clone(),
             sources_denied: contract.terms.sources_denied.clone(),
         });

@@ -1,20 +1,21 @@
 use std::collections::BTreeMap;
 
+use leadyard_entity::configuration::Head;
 use leadyard_types::terms::{Exclusivity, PriceRule, Stage, Window};
 use leadyard_types::{
-    BuyerTerms, CampaignId, Cap, CapPeriod, ContractId, ContractTerms, Currency, Filter, Method, Money, RevisionId,
-    SaleMode, Schedule, SourceId, Verdict,
+    BuyerBounds, BuyerSettings, BuyerTerms, Cap, CapPeriod, ContractId, ContractTerms, Currency, Filter, Method, Money,
+    SaleMode, Schedule, SourceId, Status, Verdict,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::super::contract as compiled;
 use super::*;
+use crate::rules::bounds::tests::{any_bounds, any_settings};
 use crate::rules::cap::{CapUse, bucket_of};
-use crate::rules::filter::CompiledFilter;
 use crate::rules::filter::tests::{any_facts, any_filter, any_world};
 use crate::rules::fixtures::facts;
 use crate::rules::method::StageState;
-use crate::rules::price::CompiledPrices;
 use crate::rules::routing::{Candidate, RoutingInput, route};
 
 const BUYERS: u128 = 4;
@@ -57,16 +58,19 @@ fn terms() -> ContractTerms {
         destinations: Vec::new(),
         credit_frees_cap: false,
         unknown_window_minutes: 60,
+        buyer_bounds: None,
+        buyer_settings: BuyerSettings::default(),
     }
 }
 
 fn any_terms() -> impl Strategy<Value = ContractTerms> {
     let sources = || prop::collection::vec((0u128..3).prop_map(|number| SourceId(Uuid::from_u128(number))), 0..2);
     let rules = prop::collection::vec((any_filter(), 0i64..50), 0..2);
+    let own = (prop::option::of(any_bounds()), any_settings(any_schedule()));
     let place = ("main|rest|gone", 1u32..4, 0u32..4, prop::bool::ANY, 0i64..40, 0u32..3);
-    let when = (any_status(), prop::option::weighted(0.3, any_schedule()), prop::bool::ANY);
+    let when = (any_status(), prop::option::weighted(0.3, any_schedule()), prop::bool::ANY, own);
     (prop::option::weighted(0.8, any_filter()), sources(), sources(), rules, place, when).prop_map(
-        |(filter, sources_allowed, sources_denied, rules, place, (status, schedule, consent_names_buyer))| {
+        |(filter, sources_allowed, sources_denied, rules, place, (status, schedule, consent_names_buyer, own))| {
             let (stage, priority, weight, exclusive, price_minor, cap) = place;
             let rule = |(when, price_minor)| PriceRule { name: "rule".into(), when, price_minor };
             ContractTerms {
@@ -83,26 +87,29 @@ fn any_terms() -> impl Strategy<Value = ContractTerms> {
                 caps: vec![Cap { period: CapPeriod::Day, count: Some(cap), amount_minor: None }],
                 schedule,
                 consent_names_buyer,
+                buyer_bounds: own.0,
+                buyer_settings: own.1,
                 ..terms()
             }
         },
     )
 }
 
-fn contract(number: u128, revision: u128, terms: ContractTerms) -> Contract {
-    let compile = |filter: &Filter| Arc::new(CompiledFilter::compile(filter, "DE", &any_world()).unwrap());
-    Contract {
-        id: ContractId(Uuid::from_u128(number)),
+fn contract(number: u128, revision: u128, terms: &ContractTerms) -> Contract {
+    let head = Head {
+        id: Uuid::from_u128(number),
         name: number.to_string(),
-        campaign_id: CampaignId(Uuid::nil()),
+        parent_id: Some(Uuid::nil()),
         // The last has no buyer that is known: it is never asked.
-        buyer_id: BuyerId(Uuid::from_u128(number % (BUYERS + 1))),
+        owner_id: Some(Uuid::from_u128(number % (BUYERS + 1))),
+        key: None,
+        currency: None,
         created_at: Timestamp::UNIX_EPOCH,
-        revision_id: RevisionId(Uuid::from_u128(revision)),
-        filter: terms.filter.as_ref().map(compile),
-        prices: CompiledPrices::compile(terms.price_minor, &terms.price_rules, "DE", &any_world()).unwrap(),
-        terms,
-    }
+        revision_id: Uuid::from_u128(revision),
+        no: 1,
+        terms: serde_json::to_string(terms).unwrap(),
+    };
+    compiled(&head, "DE", &any_world()).unwrap()
 }
 
 fn buyers(statuses: &[Status]) -> HashMap<BuyerId, Arc<Buyer>> {
@@ -157,6 +164,7 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
             already_sold: None,
             consent: eligibility::consent_refusal(contract, buyer, facts),
             contract_caps: contract.terms.caps.iter().map(used).collect(),
+            own_caps: contract.own_caps().iter().map(used).collect(),
             buyer_caps: Vec::new(),
             available_minor: 30,
             share: None,
@@ -171,6 +179,7 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
         promise_minor: None,
         campaign_caps: Vec::new(),
         stages: vec![stage("main", Method::Weighted), stage("rest", Method::RoundRobin)],
+        plan: None,
         rotations: BTreeMap::from([("main".to_owned(), StageState::default())]),
         candidates: fits.iter().map(candidate).collect(),
     };
@@ -197,8 +206,8 @@ proptest! {
         let mut indexed = CampaignContracts::default();
         let mut scratch = Scratch::default();
         for (revision, (number, terms)) in (1u128..).zip(puts) {
-            indexed.put(contract(number, revision, terms.clone()));
-            all.insert(ContractId(Uuid::from_u128(number)), Arc::new(contract(number, revision, terms)));
+            indexed.put(contract(number, revision, &terms));
+            all.insert(ContractId(Uuid::from_u128(number)), Arc::new(contract(number, revision, &terms)));
         }
         for lead in &leads {
             let found = indexed.fitting(&buyers, lead, now, &mut scratch);
@@ -208,6 +217,46 @@ proptest! {
             prop_assert_eq!(decision(&found, lead, now), decision(&asked, lead, now));
         }
     }
+}
+
+proptest! {
+    /// Whatever a buyer sets, within whatever bounds: its contract never fits a lead that the operator's own terms refuse.
+    #[test]
+    fn a_buyer_only_narrows(terms in any_terms(), leads in prop::collection::vec(any_facts(), 1..8)) {
+        let agreed = ContractTerms { buyer_bounds: None, ..terms.clone() };
+        let (set, agreed) = (contract(1, 2, &terms), contract(1, 1, &agreed));
+        let buyer = &buyers(&[Status::Active; 4])[&BuyerId(Uuid::from_u128(1))];
+        let now = facts(&[]).received_at;
+        for lead in &leads {
+            if eligibility::refusal(&agreed, buyer, lead, now).is_some() {
+                prop_assert!(eligibility::refusal(&set, buyer, lead, now).is_some());
+            }
+        }
+    }
+}
+
+/// An explanation says whose setting refused.
+#[test]
+fn an_explanation_says_whose_setting_refused() {
+    let filter: Filter = serde_json::from_str(r#"{"op":"exists","field":"x"}"#).unwrap();
+    let never = Schedule { time_zone: chrono_tz::Tz::UTC, windows: Vec::new() };
+    let open = BuyerBounds { filter_keys: vec!["x".into()], schedule: true, pause: true, ..BuyerBounds::default() };
+    let said = |buyer_settings, agreed: ContractTerms| {
+        let terms = ContractTerms { buyer_bounds: Some(open.clone()), buyer_settings, ..agreed };
+        let buyer = &buyers(&[Status::Active; 4])[&BuyerId(Uuid::from_u128(1))];
+        let lead = facts(&[]);
+        eligibility::refusal(&contract(1, 1, &terms), buyer, &lead, lead.received_at).unwrap().message
+    };
+    let own = BuyerSettings::default;
+    let filtered = || BuyerSettings { filter: Some(filter.clone()), ..own() };
+    assert_eq!(said(filtered(), terms()), "the buyer's own filter: x must be given");
+    assert_eq!(said(filtered(), ContractTerms { filter: Some(filter.clone()), ..terms() }), "x must be given");
+    let hours = BuyerSettings { schedule: Some(never), ..own() };
+    assert_eq!(said(hours, terms()), "outside the buyer's own hours");
+    let paused = || BuyerSettings { paused: true, ..own() };
+    assert_eq!(said(paused(), terms()), "the buyer paused the contract itself");
+    let both = ContractTerms { status: Status::Paused, ..terms() };
+    assert_eq!(said(paused(), both), "the contract does not buy at the moment");
 }
 
 /// An edit is visible at once and leaves the snapshot it was made from as it was; a contract that stops is gone.
@@ -226,14 +275,14 @@ fn an_edit_acts_at_once_and_only_in_its_own_snapshot() {
     let (takes, refuses) = (r#"{"op":"countries","countries":["DE"]}"#, r#"{"op":"exists","field":"x"}"#);
     let mut contracts = CampaignContracts::default();
     for number in [9, 3, 6] {
-        contracts.put(contract(number, 1, terms(takes, Status::Active)));
+        contracts.put(contract(number, 1, &terms(takes, Status::Active)));
     }
     assert_eq!(ids(&contracts), [3, 6]);
     let before = contracts.clone();
-    contracts.put(contract(3, 2, terms(refuses, Status::Active)));
-    contracts.put(contract(6, 2, terms(takes, Status::Paused)));
-    contracts.put(contract(1, 1, terms(takes, Status::Active)));
+    contracts.put(contract(3, 2, &terms(refuses, Status::Active)));
+    contracts.put(contract(6, 2, &terms(takes, Status::Paused)));
+    contracts.put(contract(1, 1, &terms(takes, Status::Active)));
     assert_eq!((ids(&contracts), ids(&before)), (vec![1], vec![3, 6]));
-    contracts.put(contract(6, 3, terms(takes, Status::Active)));
+    contracts.put(contract(6, 3, &terms(takes, Status::Active)));
     assert_eq!(ids(&contracts), [1, 6]);
 }

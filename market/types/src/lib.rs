@@ -4,6 +4,7 @@
 //! terms, a lead's fields or a delivery's outcome mean the same thing wherever they are read.
 
 pub mod auction;
+pub mod bounds;
 pub mod complaint;
 pub mod decision;
 pub mod delivery;
@@ -16,11 +17,13 @@ pub mod money;
 pub mod principal;
 pub mod quote;
 pub mod sale;
+pub mod split;
 pub mod task;
 pub mod terms;
 pub mod time;
 
 pub use auction::{AuctionTerms, BidSeen, DecidedBy, Margin, OnSold, PingVerdict, Pricing};
+pub use bounds::{BuyerBounds, BuyerSettings, PriceBounds};
 pub use complaint::{ComplaintReason, ComplaintState, ConversionKind};
 pub use decision::{Check, ContractVerdict, Refusal};
 pub use delivery::{DeliveryOutcome, DeliveryState, DestinationKind};
@@ -33,6 +36,7 @@ pub use money::{Currency, Money, Percent};
 pub use principal::{Principal, Role, SystemTask};
 pub use quote::{PingLimits, QuoteAnswer, QuoteState};
 pub use sale::{SaleState, Verdict};
+pub use split::{Plan, PlanDrawn, PlanSeen, StageSplit};
 pub use task::TaskPayload;
 pub use terms::{
     BuyerTerms, CampaignTerms, Cap, CapPeriod, ContractTerms, CostModel, Method, PriceRule, SaleMode, Schedule,

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::auction::{AuctionTerms, Margin, OnSold};
+use crate::bounds::{BuyerBounds, BuyerSettings};
 use crate::complaint::ComplaintReason;
 use crate::field::{FieldDefinition, UnknownFields};
 use crate::filter::Filter;
@@ -14,6 +15,7 @@ use crate::id::{BuyerGroupId, DestinationId, SourceId};
 use crate::money::Percent;
 use crate::quote::PingLimits;
 use crate::sale::Verdict;
+use crate::split::{Plan, StageSplit};
 use crate::{InvalidTransition, words};
 
 words! {
@@ -278,6 +280,9 @@ pub struct CampaignTerms {
     pub sale_mode: SaleMode,
     /// The stages, tried in order.
     pub stages: Vec<Stage>,
+    /// An experiment: a share of the leads is sold by other stages; absent = all by the campaign's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<StageSplit>,
     /// Nothing sells below, minor units.
     pub floor_minor: i64,
     /// Check 4.
@@ -300,6 +305,22 @@ pub struct CampaignTerms {
     /// Redirects of the web form and the lead door.
     #[serde(default)]
     pub redirects: Redirects,
+}
+
+impl CampaignTerms {
+    /// The stages of a plan; without an experiment both plans are the campaign's own.
+    #[must_use]
+    pub fn stages_of(&self, plan: Plan) -> &[Stage] {
+        match (plan, &self.split) {
+            (Plan::B, Some(split)) => &split.stages,
+            _ => &self.stages,
+        }
+    }
+
+    /// The stages of both plans, the campaign's own first.
+    pub fn all_stages(&self) -> impl Iterator<Item = &Stage> {
+        self.stages.iter().chain(self.split.iter().flat_map(|split| &split.stages))
+    }
 }
 
 /// What a supplier is paid.
@@ -387,7 +408,7 @@ words! {
 pub struct ContractTerms {
     /// Whether it buys.
     pub status: Status,
-    /// The key of the campaign's stage it takes part in.
+    /// The key of the campaign's stage it takes part in, in either plan of an experiment.
     pub stage: String,
     /// 1 comes first in a waterfall.
     pub priority: u32,
@@ -403,7 +424,8 @@ pub struct ContractTerms {
     /// What it pays of its price where a BEST sale has 2, 3 … buyers; the last holds for more. Empty = the full price.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_percents: Vec<Percent>,
-    /// Where its buyer is asked for a bid (a destination of kind PING); absent = its fixed price.
+    /// Where its buyer is asked for a bid (a destination of kind PING); absent = its fixed price. Only auctions ask: in a
+    /// stage of another method its fixed price holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ping: Option<DestinationId>,
     /// What the operator keeps of its price when a supplier is quoted; comes before the campaign's.
@@ -437,6 +459,12 @@ pub struct ContractTerms {
     /// How long an unclear answer keeps its hold, in minutes.
     #[serde(default = "default_unknown_window_minutes")]
     pub unknown_window_minutes: u32,
+    /// What its buyer may set by itself, and within which limits; absent = nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer_bounds: Option<BuyerBounds>,
+    /// What its buyer set; it holds as far as the bounds let it.
+    #[serde(default, skip_serializing_if = "BuyerSettings::is_empty")]
+    pub buyer_settings: BuyerSettings,
 }
 
 /// A day: long enough for a person at the buyer's to look, short enough not to freeze money for a weekend.

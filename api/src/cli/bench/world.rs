@@ -10,10 +10,10 @@ use leadyard_types::terms::{
     UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason, ContractTerms, CostModel,
-    Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue, Filter, LeadDraft, Method,
-    Percent, PingLimits, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms, Stage, Status, SystemClock,
-    SystemTask, Verdict,
+    BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason,
+    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue,
+    Filter, LeadDraft, Method, Percent, PingLimits, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms,
+    Stage, Status, SystemClock, SystemTask, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -74,6 +74,7 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
         time_zone: Tz::Europe__Berlin,
         sale_mode: SaleMode::Exclusive,
         stages: vec![Stage::new("main", Method::Waterfall)],
+        split: None,
         floor_minor: 300,
         consent: ConsentPolicy { required: true, max_age_hours: Some(72), purposes: vec!["contact_by_phone".into()] },
         duplicates: DuplicatePolicy {
@@ -153,6 +154,8 @@ fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) ->
         destinations: vec![destination],
         credit_frees_cap: false,
         unknown_window_minutes: 60,
+        buyer_bounds: None,
+        buyer_settings: BuyerSettings::default(),
     }
 }
 

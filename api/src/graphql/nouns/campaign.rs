@@ -5,18 +5,21 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::campaign;
 use leadyard_entity::read::{self, CampaignFilter as Filter, NameOrder as Order};
-use leadyard_types::{CampaignTerms, Currency, SaleMode, Timestamp};
+use leadyard_market::experiment::asked;
+use leadyard_types::{CampaignTerms, Currency, SaleMode, Stage as StageTerms, Timestamp};
 
 use super::super::connection::{Paging, connection};
 use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
-use super::super::loaders::{CampaignTermsOf, Inside};
+use super::super::loaders::{CampaignTermsOf, Inside, SplitReportOf};
 use super::super::order::NameOrder;
 use super::super::scalars::Money;
 use super::super::words::{ComplaintReason, Method, Status};
 use super::contract::ContractConnection;
+use super::profit_and_loss::DayRange;
 use super::source::SourceConnection;
+use super::split_report::{Split, SplitReport};
 use super::terms::Cap;
 use super::vertical::Vertical;
 use super::{int, money, of_row, one, queries, there, words};
@@ -33,6 +36,12 @@ pub(crate) struct Stage {
     key: String,
     /// How it chooses among its contracts.
     method: Method,
+}
+
+impl Stage {
+    pub(super) fn of(terms: &StageTerms) -> Self {
+        Self { key: terms.key.clone(), method: terms.method.into() }
+    }
 }
 
 /// When and why buyers may complain.
@@ -119,8 +128,29 @@ impl Campaign {
 
     /// The steps, in the order in which they are tried.
     async fn stages(&self, ctx: &Context<'_>) -> Result<Vec<Stage>> {
+        Ok(self.terms(ctx).await?.stages.iter().map(Stage::of).collect())
+    }
+
+    /// The experiment that divides its leads between these steps and others; absent without one.
+    async fn split(&self, ctx: &Context<'_>) -> Result<Option<Split>> {
+        Ok(self.terms(ctx).await?.split.as_ref().map(Split::from))
+    }
+
+    /// What each plan of an experiment brought, and whether the difference could be chance; absent where none is named
+    /// and none runs.
+    async fn split_report(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which leads: those received on these days of the campaign's time zone.")] range: DayRange,
+        #[graphql(desc = "The experiment's name; the one that runs, where none is given.")] split: Option<String>,
+    ) -> Result<Option<SplitReport>> {
+        let (since, until) = range.ordered()?;
         let terms = self.terms(ctx).await?;
-        Ok(terms.stages.iter().map(|stage| Stage { key: stage.key.clone(), method: stage.method.into() }).collect())
+        let running = || terms.split.as_ref().map(|split| split.key.clone());
+        let Some(split) = split.or_else(running) else { return Ok(None) };
+        let asked = asked((self.0.id.into(), &terms), split, Some(since), Some(until));
+        let report = there(loader(ctx)?.load_one(SplitReportOf(asked)).await?)?;
+        SplitReport::of(&report, &self.0.currency).map(Some)
     }
 
     /// The price below which nothing is sold.

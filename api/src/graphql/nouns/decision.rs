@@ -16,6 +16,7 @@ use super::super::words::{Check, DecidedBy, PingVerdict};
 use super::buyer::Buyer;
 use super::contract::Contract;
 use super::lead::Lead;
+use super::split_report::DecisionPlan;
 use super::{int, money, of_row, one, there};
 
 of_row! {
@@ -199,6 +200,11 @@ impl Decision {
         let verdict =
             |entry: &ContractExplained| ContractVerdict { explained: entry.clone(), currency: currency.clone() };
         Ok(explained.contracts.iter().map(verdict).collect())
+    }
+
+    /// The plan it followed, where an experiment divides the campaign's leads.
+    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<DecisionPlan>> {
+        Ok(self.explained(ctx).await?.plan.as_ref().map(DecisionPlan::from))
     }
 
     /// Why the contracts cannot be shown, where they cannot: the person was erased, or other rules decided.

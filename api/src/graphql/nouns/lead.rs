@@ -13,7 +13,7 @@ use super::super::errors::internal;
 use super::super::id::Kind;
 use super::super::loaders::{CampaignBy, ContentsOfLead, VerticalBy, VerticalTermsOf};
 use super::super::scalars::NamedValue;
-use super::super::words::{Check, Door, LeadEventKind, LeadState};
+use super::super::words::{Check, Door, LeadEventKind, LeadState, Plan};
 use super::campaign::Campaign;
 use super::decision::Decision;
 use super::sale::Sale;
@@ -254,6 +254,16 @@ impl Lead {
     /// Until when it is offered again, while it is queued.
     async fn retry_until(&self) -> Option<Timestamp> {
         self.0.retry_until
+    }
+
+    /// The experiment it took part in, if any.
+    async fn split(&self) -> Option<&str> {
+        self.0.split.as_deref()
+    }
+
+    /// The plan it got in that experiment.
+    async fn plan(&self) -> Result<Option<Plan>> {
+        self.0.plan.as_deref().map(Plan::read).transpose()
     }
 
     /// Everything that happened to it, oldest first.

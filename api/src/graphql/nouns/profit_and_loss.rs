@@ -1,6 +1,7 @@
 //! Profit and loss, from the ledger.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use chrono::NaiveDate;
 use leadyard_entity::reports::{ProfitBy as By, ProfitLine};
 
 use super::super::context::read;
@@ -32,6 +33,17 @@ pub(crate) struct DayRange {
     since: Date,
     /// The last day.
     until: Date,
+}
+
+impl DayRange {
+    /// The first and the last day.
+    pub(super) fn ordered(&self) -> Result<(NaiveDate, NaiveDate)> {
+        let (since, until) = (self.since.0, self.until.0);
+        if since > until {
+            return Err(fixed("RANGE_INVALID", "the first day of a range is not after its last"));
+        }
+        Ok((since, until))
+    }
 }
 
 /// One line of profit and loss, in one currency.
@@ -88,10 +100,7 @@ impl ProfitQueries {
         #[graphql(desc = "Which days.")] range: DayRange,
         #[graphql(desc = "By what the lines are grouped.")] by: ProfitBy,
     ) -> Result<Vec<ProfitAndLossLine>> {
-        let (since, until) = (range.since.0, range.until.0);
-        if since > until {
-            return Err(fixed("RANGE_INVALID", "the first day of a range is not after its last"));
-        }
+        let (since, until) = range.ordered()?;
         let lines =
             read(ctx)?.profit_and_loss(&since.to_string(), &until.to_string(), by.into()).await.map_err(store)?;
         lines.iter().map(|line| ProfitAndLossLine::of(line, by.into())).collect()

@@ -6,7 +6,6 @@ use leadyard_types::{Check, Pricing, Refusal, SaleMode};
 use super::{Candidate, Run, RunnerUp, Winner};
 use crate::rules::auction::{Bid, WHOLE_PPM, decided_by, rank, second_price, winning_price};
 use crate::rules::best::{Best, Sale, best_sale};
-use crate::rules::cap;
 use crate::rules::method::StageState;
 
 impl Run<'_> {
@@ -167,8 +166,7 @@ impl Run<'_> {
         let least = self.input.least_minor(candidate);
         let fits = price_minor >= least
             && price_minor <= candidate.available_minor
-            && cap::refusal("contract", &candidate.contract_caps, price_minor).is_none()
-            && cap::refusal("buyer", &candidate.buyer_caps, price_minor).is_none();
+            && candidate.cap_refusal(price_minor).is_none();
         fits.then_some(price_minor)
     }
 }
