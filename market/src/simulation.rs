@@ -96,6 +96,7 @@ impl Market {
         let last_no = read.last_decision_no().await?;
         let campaigns: Vec<CampaignId> = snapshot.campaigns.keys().copied().collect();
         let history = read.terms_history(&campaigns, last_no + 1).await?;
+        standing::check(&snapshot, &request.draft).map_err(SimulationError::Draft)?;
         let standing = Standing::new(snapshot, history, request.draft);
         let limits = read.credit_limits().await?;
         let mut changes = read.wallet_changes().await?;

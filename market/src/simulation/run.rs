@@ -244,7 +244,7 @@ impl Run {
         self.place(decision, lead, page, Replayed { stored, facts, about })?;
         if lead.diverged && lead.is_waiting() && decision.number >= unsealed.row.decisions {
             let (campaign, _) = self.standing.simulated(&about)?;
-            let waits = campaign.terms.unsold.retry_window_minutes > 0;
+            let waits = campaign.terms.unsold.retry_window_minutes > 0 && lead.promise_minor.is_none();
             self.not_replayed.waiting_without_history += u64::from(waits);
         }
         Ok(())

@@ -212,7 +212,15 @@ impl Standing {
     /// The campaign and source as the simulation has them.
     pub(super) fn simulated(&self, revisions: &Revisions) -> StoreResult<(Arc<Campaign>, Arc<Source>)> {
         let (campaign, source) = self.historic(revisions)?;
-        let campaign = self.drafted_campaigns.get(&campaign.id).cloned().unwrap_or(campaign);
+        let campaign = match self.drafted_campaigns.get(&campaign.id) {
+            // Who is a duplicate was found out by check 5 and stays so; the same rule says who was sold to before.
+            Some(drafted) if drafted.terms.duplicates != campaign.terms.duplicates => {
+                let duplicates = campaign.terms.duplicates.clone();
+                Arc::new(with_campaign_terms(drafted, CampaignTerms { duplicates, ..drafted.terms.clone() }))
+            }
+            Some(drafted) => Arc::clone(drafted),
+            None => campaign,
+        };
         Ok((campaign, self.drafted_sources.get(&source.id).cloned().unwrap_or(source)))
     }
 
@@ -243,6 +251,37 @@ impl Standing {
         let current = self.snapshot.buyers.get(&id).or_else(|| self.buyers.get(&id));
         current.map_or_else(|| id.to_string(), |buyer| buyer.name.clone())
     }
+}
+
+/// What stands in the way of simulating a draft, in words.
+pub(super) fn check(snapshot: &Snapshot, draft: &Draft) -> Result<(), String> {
+    for drafted in draft.contracts.values() {
+        let name = &drafted.name;
+        let Some(campaign) = snapshot.campaigns.get(&drafted.campaign_id) else {
+            return Err(format!("the contract {name} is of a campaign that history does not know"));
+        };
+        if !snapshot.buyers.contains_key(&drafted.buyer_id) && !draft.buyers.contains_key(&drafted.buyer_id) {
+            return Err(format!("the contract {name} is of a buyer that is neither known nor in the draft"));
+        }
+        let (parent, owner) = (Some(drafted.campaign_id.0), Some(drafted.buyer_id.0));
+        let head = head(Uuid::nil(), name.clone(), parent, owner, Timestamp::UNIX_EPOCH, &drafted.terms);
+        let compiled = head.and_then(|head| snapshot::contract(&head, &campaign.country, &snapshot.postal));
+        compiled.map_err(|error| format!("the contract {name}: {error}"))?;
+    }
+    for (id, terms) in &draft.sources {
+        let Some(source) = snapshot.sources.get(id) else { continue };
+        let country = snapshot.campaigns.get(&source.campaign_id).map(|campaign| campaign.country.as_str());
+        let payout = CompiledPayout::compile(
+            terms.cost,
+            &terms.payout_rules,
+            country.unwrap_or_default(),
+            snapshot.postal.as_ref(),
+        );
+        if let Some(problem) = payout.err().and_then(|problems| problems.into_iter().next()) {
+            return Err(format!("the source {}: {}: {}", source.name, problem.field, problem.message));
+        }
+    }
+    Ok(())
 }
 
 /// The revisions that a decision used.
