@@ -35,6 +35,7 @@ use nouns::buyer::BuyerQueries;
 use nouns::campaign::CampaignQueries;
 use nouns::complaint::{ComplaintMutations, ComplaintQueries};
 use nouns::contract::ContractQueries;
+use nouns::contract_bounds::ContractMutations;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
 use nouns::lead::LeadQueries;
 use nouns::lead_submit::LeadMutations;
@@ -43,6 +44,7 @@ use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
 use nouns::source::SourceQueries;
 use nouns::supplier::SupplierQueries;
+use nouns::territory::TerritoryQueries;
 use nouns::vertical::VerticalQueries;
 use nouns::viewer::Viewer;
 use nouns::wallet::WalletMutations;
@@ -85,6 +87,7 @@ pub(crate) struct Query(
     BuyerQueries,
     ContractQueries,
     ProfitQueries,
+    TerritoryQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.
@@ -95,6 +98,7 @@ pub(crate) struct Mutation(
     SaleMutations,
     DeliveryMutations,
     ComplaintMutations,
+    ContractMutations,
     WalletMutations,
 );
 

@@ -18,7 +18,6 @@ pub(crate) struct Api {
     /// The market.
     pub(crate) market: Arc<Market>,
     /// Which addresses destinations may have.
-    #[allow(dead_code, reason = "the mutations of setting up check destinations by it")]
     pub(crate) policy: OutboundPolicy,
 }
 

@@ -5,6 +5,7 @@ use async_graphql::{Error, ErrorExtensions, SimpleObject};
 use leadyard_entity::StoreError;
 use leadyard_market::complaints::ComplaintError;
 use leadyard_market::finance::FinanceError;
+use leadyard_market::setup::SetupError;
 use leadyard_types::FieldProblem;
 
 /// Something in the input that the caller can put right. Nothing was changed.
@@ -90,6 +91,23 @@ pub(crate) fn finance(error: FinanceError) -> Result<Vec<UserError>, Error> {
             "this key moved other money before; use a new key for another movement",
         )],
         FinanceError::Store(error) => return Err(store(error)),
+    })
+}
+
+/// What setting up says.
+pub(crate) fn setup(error: SetupError) -> Result<Vec<UserError>, Error> {
+    Ok(match error {
+        SetupError::Problems(problems) => problems.into_iter().map(UserError::from).collect(),
+        SetupError::NotFound(noun) => vec![UserError::not_found(&camel(&format!("{noun}_id")), noun)],
+        SetupError::NotAllowed => vec![UserError::general("NOT_ALLOWED", "this is not for your role")],
+        SetupError::StaleVersion { current } => {
+            let message = format!("it was changed meanwhile: read version {current} and decide again");
+            vec![UserError::of("version", "STALE_VERSION", message)]
+        }
+        SetupError::InvalidTransition(error) => {
+            vec![UserError::general("INVALID_TRANSITION", error.to_string())]
+        }
+        SetupError::Store(error) => return Err(store(error)),
     })
 }
 

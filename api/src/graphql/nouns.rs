@@ -3,7 +3,9 @@
 pub(crate) mod buyer;
 pub(crate) mod campaign;
 pub(crate) mod complaint;
+pub(crate) mod condition;
 pub(crate) mod contract;
+pub(crate) mod contract_bounds;
 pub(crate) mod decision;
 pub(crate) mod delivery;
 pub(crate) mod destination;
@@ -16,6 +18,7 @@ pub(crate) mod source;
 pub(crate) mod split_report;
 pub(crate) mod supplier;
 pub(crate) mod terms;
+pub(crate) mod territory;
 pub(crate) mod vertical;
 pub(crate) mod viewer;
 pub(crate) mod wallet;

@@ -73,7 +73,7 @@ fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
         // A post gets the plan that its ping was priced by.
         identity: lead.offered.quote().unwrap_or_else(|| lead.identity.as_ref().unwrap_or(&lead.key)),
         plan_before: None,
-        drawn: None,
+        plan_seen: None,
     }
 }
 
@@ -93,7 +93,7 @@ fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> 
         promise_minor: again.promise_minor.map(|promise| promise - got),
         identity: again.lead.identity.as_deref().unwrap_or_else(|| again.lead.row.id.as_bytes()),
         plan_before: again.plan_before(),
-        drawn: None,
+        plan_seen: None,
     }
 }
 

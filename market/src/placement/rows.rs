@@ -29,7 +29,7 @@ use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
 use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{Candidate, RULES_VERSION, Routing, RoutingInput, Winner, route};
-use crate::rules::split::{plan_at, plan_of};
+use crate::rules::split::{plan_again, plan_of};
 use crate::snapshot::{Campaign, Fit, Source};
 
 /// A lead that is routed.
@@ -51,18 +51,16 @@ pub(crate) struct Subject<'a> {
     pub(crate) identity: &'a [u8],
     /// The plan that it followed before, and of which experiment.
     pub(crate) plan_before: Option<(&'a str, Plan)>,
-    /// The place that it drew in an experiment, where history has it.
-    pub(crate) drawn: Option<(&'a str, u8)>,
+    /// What a decision that is made again saw of its plan.
+    pub(crate) plan_seen: Option<&'a PlanSeen>,
 }
 
 impl Subject<'_> {
     /// The plan by which the lead is sold; `None` where the campaign does not divide its leads.
     pub(crate) fn plan(&self) -> Option<PlanSeen> {
         let split = self.campaign.terms.split.as_ref()?;
-        match self.drawn.filter(|(key, _)| *key == split.key) {
-            Some((_, place)) => Some(plan_at(split, place)),
-            None => Some(plan_of(split, self.identity, self.plan_before)),
-        }
+        let again = self.plan_seen.and_then(|seen| plan_again(split, seen));
+        Some(again.unwrap_or_else(|| plan_of(split, self.identity, self.plan_before)))
     }
 }
 

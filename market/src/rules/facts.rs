@@ -118,7 +118,7 @@ pub fn derive(
 }
 
 /// The state of a place: by its code, else by its name.
-fn state_of(country: &str, place: &PostalPlace) -> Option<String> {
+pub(super) fn state_of(country: &str, place: &PostalPlace) -> Option<String> {
     let written = [&place.state_code, &place.state].into_iter().find(|written| !written.trim().is_empty())?;
     let known = [&place.state_code, &place.state].into_iter().find_map(|written| region::code(country, written));
     Some(known.map_or_else(|| region::canonical(country, written), str::to_owned))

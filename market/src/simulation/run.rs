@@ -7,7 +7,8 @@ use leadyard_entity::placement::{FingerprintHit, PriorSale, UnsealedLead};
 use leadyard_entity::replay::{SaleEvent, SaleTurn, WalletChange};
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::{
-    BidSeen, BuyerId, ContractId, CostModel, Currency, LeadId, Method, SaleState, SourceId, Timestamp, Verdict,
+    BidSeen, BuyerId, ContractId, CostModel, Currency, LeadId, Method, PlanSeen, SaleState, SourceId, Timestamp,
+    Verdict,
 };
 use uuid::Uuid;
 
@@ -235,13 +236,14 @@ impl Run {
         let stored: Stored = serde_json::from_str(&decision.data).map_err(StoreError::corrupt)?;
         let facts = facts_then(&self.standing.snapshot, unsealed, &stored)?;
         self.accept_again(&about, decision, lead, &facts)?;
+        let identity = unsealed.identity.clone().unwrap_or_else(|| unsealed.row.id.as_bytes().to_vec());
         // Sold in the simulation, so it would not have been offered again.
         if lead.diverged && lead.is_sold() && !lead.offered_again {
             self.not_replayed.decisions_fallen_away += 1;
             return Ok(());
         }
         lead.offered_again = false;
-        self.place(decision, lead, page, Replayed { stored, facts, about })?;
+        self.place(decision, lead, page, Replayed { stored, facts, about, identity })?;
         if lead.diverged && lead.is_waiting() && decision.number >= unsealed.row.decisions {
             let (campaign, _) = self.standing.simulated(&about)?;
             let waits = campaign.terms.unsold.retry_window_minutes > 0 && lead.promise_minor.is_none();
@@ -292,12 +294,12 @@ impl Run {
             lead.promise_minor = promise_minor;
         }
         self.remember_rates(&replayed.stored.input);
-        // Who drew a place keeps it; who kept a plan keeps the one that the simulation gave it.
+        // The place that a lead drew is a fact; who keeps a plan keeps the one that the simulation gave it.
+        let before = lead.plan.clone();
+        let kept = before.as_ref().map(|plan| PlanSeen::kept(plan.split.clone(), plan.plan));
         let recorded = replayed.stored.input.plan.as_ref();
-        let drawn = recorded.and_then(|seen| Some((seen.split.as_str(), seen.drawn?.place)));
-        let kept = lead.plan.clone().or_else(|| recorded.cloned());
-        let unsealed = page.leads.get(&decision.lead_id);
-        let identity = unsealed.and_then(|lead| lead.identity.as_deref()).unwrap_or(decision.lead_id.as_bytes());
+        let keeps = recorded.is_some_and(|seen| seen.drawn.is_none());
+        let seen = kept.filter(|_| keeps).or_else(|| recorded.cloned());
         for round in 0.. {
             let fits = self.standing.fitting(campaign.id, &replayed.facts, now);
             let mut own_sales: Vec<PriorSale> = lead.sales.iter().map(SimulatedSale::prior).collect();
@@ -313,9 +315,9 @@ impl Run {
                 bids: &bids,
                 offered: Offered::Sent,
                 promise_minor: if lead.diverged { lead.promise_left() } else { promise_minor },
-                identity,
-                plan_before: kept.as_ref().map(|seen| (seen.split.as_str(), seen.plan)),
-                drawn,
+                identity: &replayed.identity,
+                plan_before: before.as_ref().map(|seen| (seen.split.as_str(), seen.plan)),
+                plan_seen: seen.as_ref(),
             };
             let input = self.input(&subject, &fits, now, page);
             lead.plan.clone_from(&input.plan);
@@ -481,6 +483,8 @@ struct Replayed {
     stored: Stored,
     facts: LeadFacts,
     about: Revisions,
+    /// Who the lead is about, as far as experiments care.
+    identity: Vec<u8>,
 }
 
 /// The revisions that a decision used.

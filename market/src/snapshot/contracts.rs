@@ -45,6 +45,11 @@ impl CampaignContracts {
         self.asking += usize::from(asks);
     }
 
+    /// The contracts, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Contract>> {
+        self.places.iter().flatten()
+    }
+
     /// Whether any of them asks its buyer for bids.
     #[must_use]
     pub fn ask(&self) -> bool {

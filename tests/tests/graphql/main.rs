@@ -1,6 +1,7 @@
 //! GraphQL as front-end teams meet it: over HTTP, on both databases, for every kind of caller.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod bidding;
 mod complaints;
 mod experiments;
 mod people;

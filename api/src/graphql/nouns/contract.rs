@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use leadyard_entity::model::contract;
 use leadyard_entity::read::{self, ContractFilter as Filter, SaleOrder as Sales};
+use leadyard_market::rules::bounds::effective;
 use leadyard_types::{ContractTerms, Currency, Timestamp};
 
 use super::super::connection::{Paging, connection};
@@ -17,6 +18,7 @@ use super::super::scalars::Money;
 use super::super::words::{Exclusivity, Status, Verdict};
 use super::buyer::Buyer;
 use super::campaign::Campaign;
+use super::contract_bounds::{ContractBounds, ContractSettings};
 use super::destination::Destination;
 use super::sale::SaleConnection;
 use super::terms::{Cap, PriceRule, Schedule};
@@ -128,6 +130,25 @@ impl Contract {
     /// When it buys; absent means always.
     async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Schedule>> {
         Ok(self.terms(ctx).await?.schedule.as_ref().map(Schedule::from))
+    }
+
+    /// What its buyer may set by itself, and within which limits; absent means nothing.
+    async fn bounds(&self, ctx: &Context<'_>) -> Result<Option<ContractBounds>> {
+        let currency = self.currency(ctx).await?;
+        Ok(self.terms(ctx).await?.buyer_bounds.as_ref().map(|bounds| ContractBounds::of(bounds, currency)))
+    }
+
+    /// What its buyer set.
+    async fn own_settings(&self, ctx: &Context<'_>) -> Result<ContractSettings> {
+        let currency = self.currency(ctx).await?;
+        Ok(ContractSettings::of(&self.terms(ctx).await?.buyer_settings, currency))
+    }
+
+    /// What of its buyer's settings holds within the bounds as they are now, and the price that is paid where no price
+    /// rule matches.
+    async fn effective(&self, ctx: &Context<'_>) -> Result<ContractSettings> {
+        let currency = self.currency(ctx).await?;
+        Ok(ContractSettings::held(&effective(&*self.terms(ctx).await?), currency))
     }
 
     /// Whether the buyer answers when a lead is posted.

@@ -1,9 +1,13 @@
 //! What terms of several nouns have in common: caps, schedules, price rules.
 
-use async_graphql::{Enum, SimpleObject};
-use leadyard_types::{Cap as CapTerms, Currency, Money as Amount, PriceRule as RuleTerms, Schedule as ScheduleTerms};
+use async_graphql::{Enum, InputObject, SimpleObject};
+use leadyard_types::terms::Window as WindowTerms;
+use leadyard_types::{
+    Cap as CapTerms, Currency, FieldProblem, Money as Amount, PriceRule as RuleTerms, Schedule as ScheduleTerms,
+};
+use serde_json::json;
 
-use super::super::scalars::Money;
+use super::super::scalars::{MinorUnits, Money};
 use super::super::words::CapPeriod;
 use super::int;
 
@@ -29,6 +33,30 @@ impl Cap {
 
     pub(super) fn all(caps: &[CapTerms], currency: Currency) -> Vec<Self> {
         caps.iter().map(|cap| Self::of(cap, currency)).collect()
+    }
+}
+
+/// A limit per period. One of count and amount, or both.
+#[derive(Debug, InputObject)]
+pub(crate) struct CapInput {
+    /// The period, in the buyer's time zone.
+    period: CapPeriod,
+    /// The most sales in the period; `0` means closed.
+    count: Option<i32>,
+    /// The most money in the period, in minor units; `0` means closed.
+    amount_minor: Option<MinorUnits>,
+}
+
+impl CapInput {
+    /// The caps as the market knows them; a list at `path`.
+    pub(super) fn all(caps: Vec<Self>, path: &str) -> Result<Vec<CapTerms>, FieldProblem> {
+        let read = |(place, cap): (usize, Self)| {
+            let negative =
+                |_| FieldProblem::new(format!("{path}.{place}.count"), "OUT_OF_RANGE", "0 or more is expected");
+            let count = cap.count.map(u32::try_from).transpose().map_err(negative)?;
+            Ok(CapTerms { period: cap.period.into(), count, amount_minor: cap.amount_minor.map(|amount| amount.0) })
+        };
+        caps.into_iter().enumerate().map(read).collect()
     }
 }
 
@@ -71,6 +99,56 @@ pub(crate) struct Schedule {
     windows: Vec<Window>,
 }
 
+/// One weekly window of a schedule.
+#[derive(Debug, InputObject)]
+pub(crate) struct WindowInput {
+    /// The day of the week, local.
+    weekday: Weekday,
+    /// When it opens, local time: `09:00`.
+    from: String,
+    /// When it closes, local time; `24:00` reaches midnight.
+    to: String,
+}
+
+/// Weekly hours in a time zone of their own.
+#[derive(Debug, InputObject)]
+pub(crate) struct ScheduleInput {
+    /// The IANA time zone the windows are read in: `Europe/Berlin`.
+    time_zone: String,
+    /// The windows; several per day are fine.
+    windows: Vec<WindowInput>,
+}
+
+impl ScheduleInput {
+    /// The hours as the market knows them, or the first thing that no hours can be.
+    pub(super) fn read(self, path: &str) -> Result<ScheduleTerms, FieldProblem> {
+        let wrong = |field: String, message| FieldProblem::new(field, "FORMAT", message);
+        let zone = |_| wrong(format!("{path}.time_zone"), "a time zone such as Europe/Berlin is expected");
+        let window = |(place, window): (usize, WindowInput)| {
+            let minute = |name: &str, text: &str| {
+                let message = "a time from 00:00 to 24:00 is expected";
+                minute(text).ok_or_else(|| wrong(format!("{path}.windows.{place}.{name}"), message))
+            };
+            Ok(WindowTerms {
+                weekday: window.weekday.into(),
+                from_minute: minute("from", &window.from)?,
+                to_minute: minute("to", &window.to)?,
+            })
+        };
+        Ok(ScheduleTerms {
+            time_zone: self.time_zone.parse().map_err(zone)?,
+            windows: self.windows.into_iter().enumerate().map(window).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// `09:30` as minutes after midnight.
+fn minute(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
+    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (minutes < 60 && hours * 60 + minutes <= 24 * 60).then_some(hours * 60 + minutes)
+}
+
 fn clock(minute: u16) -> String {
     format!("{:02}:{:02}", minute / 60, minute % 60)
 }
@@ -93,6 +171,31 @@ impl From<&ScheduleTerms> for Schedule {
             to: clock(window.to_minute),
         });
         Self { time_zone: terms.time_zone.to_string(), windows: windows.collect() }
+    }
+}
+
+impl From<Weekday> for chrono::Weekday {
+    fn from(day: Weekday) -> Self {
+        match day {
+            Weekday::Monday => Self::Mon,
+            Weekday::Tuesday => Self::Tue,
+            Weekday::Wednesday => Self::Wed,
+            Weekday::Thursday => Self::Thu,
+            Weekday::Friday => Self::Fri,
+            Weekday::Saturday => Self::Sat,
+            Weekday::Sunday => Self::Sun,
+        }
+    }
+}
+
+impl Schedule {
+    /// As [`ScheduleInput`] is sent.
+    pub(super) fn written(&self) -> serde_json::Value {
+        let window = |window: &Window| {
+            let weekday = format!("{:?}", window.weekday).to_uppercase();
+            json!({ "weekday": weekday, "from": window.from, "to": window.to })
+        };
+        json!({ "timeZone": self.time_zone, "windows": self.windows.iter().map(window).collect::<Vec<_>>() })
     }
 }
 
