@@ -42,6 +42,7 @@ use nouns::lead_submit::LeadMutations;
 use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
+use nouns::simulation::SimulationMutations;
 use nouns::source::SourceQueries;
 use nouns::supplier::SupplierQueries;
 use nouns::territory::TerritoryQueries;
@@ -100,6 +101,7 @@ pub(crate) struct Mutation(
     ComplaintMutations,
     ContractMutations,
     WalletMutations,
+    SimulationMutations,
 );
 
 /// The schema.

@@ -14,7 +14,7 @@ use crate::draft::Draft;
 use crate::rules::facts::LeadFacts;
 use crate::rules::index::Scratch;
 use crate::rules::payout::CompiledPayout;
-use crate::snapshot::{self, Buyer, Campaign, CampaignContracts, Contract, Fit, Snapshot, Source};
+use crate::snapshot::{self, Buyer, Campaign, CampaignContracts, Contract, Fit, Snapshot, Source, Vertical};
 
 /// A revision that has not come yet.
 enum Coming {
@@ -239,6 +239,12 @@ impl Standing {
     pub(super) fn contract(&self, id: ContractId) -> Option<(&Contract, &Buyer)> {
         let contract = self.known.get(&id)?;
         Some((contract.as_ref(), self.buyers.get(&contract.buyer_id)?.as_ref()))
+    }
+
+    /// The vertical of a campaign.
+    pub(super) fn vertical(&self, campaign: CampaignId) -> Option<&Vertical> {
+        let campaign = self.snapshot.campaigns.get(&campaign)?;
+        self.snapshot.verticals.get(&campaign.vertical_id).map(AsRef::as_ref)
     }
 
     /// What people call a contract.

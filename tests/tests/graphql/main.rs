@@ -5,6 +5,7 @@ mod bidding;
 mod complaints;
 mod experiments;
 mod people;
+mod simulation;
 
 use leadyard_tests::market::{Selling, lead, terms};
 use leadyard_tests::{TestApp, TestDatabase};

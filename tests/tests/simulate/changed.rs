@@ -8,8 +8,8 @@ use leadyard_market::simulation::{ChangedLead, SaleShown, Simulation, Simulation
 use leadyard_tests::market::{Selling, TestMarket, daily, terms};
 use leadyard_tests::{OPERATE, TestApp, on_both};
 use leadyard_types::{
-    AuctionTerms, BuyerId, BuyerTerms, ComplaintReason, ContractId, ContractTerms, Method, SaleId, SaleMode, Status,
-    Timestamp, Verdict,
+    AuctionTerms, BuyerId, BuyerTerms, ComplaintReason, ContractId, ContractTerms, FieldValue, Filter, Method, SaleId,
+    SaleMode, Status, Timestamp, Verdict,
 };
 use uuid::Uuid;
 
@@ -131,6 +131,26 @@ async fn a_price_is_priced() {
         let found = under(&app, drafted([a.with(&market, |terms| terms.price_minor = 1_200)]), None).await;
         assert_eq!((found.revenue_delta_minor, found.profit_delta_minor), (Some(200 + 150), Some(350)));
         assert_eq!((found.changed_leads, found.repriced_leads, found.inputs_differing), (0, 2, 2));
+        app.finish().await;
+    })
+    .await;
+}
+
+/// A filter's reason names what it saw of the lead, but never what says who the person is.
+#[tokio::test(flavor = "multi_thread")]
+async fn reasons_name_no_person() {
+    on_both(async |database| {
+        let app = start(database).await;
+        let market = app.market(Selling::default()).await;
+        let a = contract(&app, &market, "A", 100_000, terms(1_000)).await;
+        send(&app, &market, 0).await;
+        for (field, shown) in [("email", "email: •••"), ("postal_code", "postal_code: 10115")] {
+            let value = FieldValue::text("other");
+            let filter = Filter::Equals { field: field.into(), value };
+            let found = under(&app, drafted([a.with(&market, |terms| terms.filter = Some(filter))]), None).await;
+            let reason = &found.changes[0].reason;
+            assert!(reason.contains(shown) && !reason.contains("person0"), "{reason}");
+        }
         app.finish().await;
     })
     .await;
