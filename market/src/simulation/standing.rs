@@ -134,13 +134,11 @@ impl Standing {
     /// When a contract was made, if history knows it already or will.
     fn created_at(&self, id: ContractId) -> Option<Timestamp> {
         let known = self.known.get(&id).map(|contract| contract.created_at);
-        known.or_else(|| {
-            let coming = self.coming.iter().find_map(|coming| match coming {
-                Coming::Contract(head) if head.id == id.0 => Some(head.created_at),
-                _ => None,
-            });
-            coming
-        })
+        let head = |coming: &Coming| match coming {
+            Coming::Contract(head) if head.id == id.0 => Some(head.created_at),
+            _ => None,
+        };
+        known.or_else(|| self.coming.iter().find_map(head))
     }
 
     /// A drafted contract may belong to a buyer that comes later in history.
