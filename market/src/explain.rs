@@ -83,6 +83,9 @@ pub struct Step {
 pub struct Explanation {
     /// The lead.
     pub lead_id: LeadId,
+    /// Whether it is a test.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     /// Where it stands.
     pub state: LeadState,
     /// The check that rejected it, or why it is unsold.
@@ -108,6 +111,7 @@ impl Market {
         });
         Ok(Some(Explanation {
             lead_id: id,
+            test: lead.row.test,
             state: lead.row.state.parse().map_err(StoreError::corrupt)?,
             reason: lead.row.reason.clone(),
             steps: steps.collect::<StoreResult<_>>()?,
@@ -224,6 +228,7 @@ pub(crate) fn facts_then(snapshot: &Snapshot, lead: &UnsealedLead, stored: &Stor
         source_id: SourceId(lead.row.source_id),
         subid: lead.row.subid.clone(),
         received_at: lead.row.received_at,
+        test: lead.row.test,
     };
     let mut facts = derive(lead.fields.clone(), &vertical.terms, &stored.country, snapshot.postal.as_ref(), origin);
     facts.state.clone_from(&stored.state);

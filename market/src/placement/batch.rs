@@ -161,6 +161,7 @@ async fn load_again(
             source_id,
             subid: lead.row.subid.clone(),
             received_at: lead.row.received_at,
+            test: lead.row.test,
         };
         let keyring = transaction.store().keyring();
         let fingerprints = crate::rules::duplicate::fingerprint_fields(&campaign.terms.duplicates, &lead.fields)

@@ -28,6 +28,7 @@ use crate::rules::payout::payout_for_accepted;
 use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{Candidate, RoutingInput};
 use crate::rules::split::rotation_key;
+use crate::rules::trial::{TestAnswer, test_answer, test_price_minor};
 use crate::snapshot::{Buyer, Campaign, Contract, Fit};
 
 type Answer = Result<LeadAnswer, IntakeError>;
@@ -122,9 +123,10 @@ impl Batch<'_> {
         }
         let lead_id = LeadId(self.ids.uuid());
         let answer = match self.rejection(lead) {
+            None if lead.facts.test => self.accept_test(index, lead, lead_id, writes)?,
             Some(rejection) => {
                 self.write_lead(lead, lead_id, LeadState::Rejected, Some(&rejection), writes)?;
-                rejected(lead_id, rejection, &lead.campaign)
+                rejected(lead_id, rejection, &lead.campaign, lead.facts.test)
             }
             None => self.accept(index, lead, lead_id, writes)?,
         };
@@ -192,7 +194,8 @@ impl Batch<'_> {
 
     /// Checks 1 to 5 in the published order; the first that fails names itself. (6 and 7 are not configured.)
     fn rejection(&self, lead: &Prepared) -> Option<Rejection> {
-        if let Some(refusal) = lead.source_refusal.clone().or_else(|| self.source_cap_refusal(lead)) {
+        let capped = || if lead.facts.test { None } else { self.source_cap_refusal(lead) };
+        if let Some(refusal) = lead.source_refusal.clone().or_else(capped) {
             return Some(refusal.into());
         }
         if !lead.problems.is_empty() {
@@ -207,6 +210,9 @@ impl Batch<'_> {
         }
         if let Some(refusal) = lead.consent_refusal.clone() {
             return Some(refusal.into());
+        }
+        if lead.facts.test && !matches!(lead.offered, Offered::Ping { .. }) {
+            return test_rejection(lead);
         }
         let hits: Vec<Hit> = self.moment().hits_of(&lead.fingerprints).map(as_hit).collect();
         let policy = &lead.campaign.terms.duplicates;
@@ -263,6 +269,51 @@ impl Batch<'_> {
             problems: Vec::new(),
             payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
             redirect_url: redirect(&lead.campaign, outcome.state == LeadState::Sold),
+            test: false,
+            repeated: false,
+        })
+    }
+
+    /// A test that passed its checks: answered by its postal code, and delivered to contracts in test mode.
+    fn accept_test(
+        &mut self,
+        index: usize,
+        lead: &Prepared,
+        lead_id: LeadId,
+        writes: &mut PlacementWrites,
+    ) -> StoreResult<LeadAnswer> {
+        let code = lead.facts.postal_code.as_deref();
+        let promised = matches!(lead.offered, Offered::Post { .. });
+        let reason = match test_answer(code) {
+            TestAnswer::NoBuyer => Some(Check::NoBuyer),
+            TestAnswer::Lapses if promised => Some(Check::PromiseLapsed),
+            _ => None,
+        };
+        let state = if reason.is_some() { LeadState::Unsold } else { LeadState::Sold };
+        let row = writes.leads.len();
+        self.write_lead(lead, lead_id, state, None, writes)?;
+        if reason.is_none() {
+            let subject = new_subject(lead, lead_id);
+            let fits = std::mem::take(&mut self.fits[index]);
+            self.place(&subject, &fits, writes)?;
+            if let Some(stored) = writes.leads.get_mut(row) {
+                stored.decisions = 1;
+            }
+        }
+        if let (Some(reason), Some(stored)) = (reason, writes.leads.get_mut(row)) {
+            stored.reason = Some(reason.as_str().to_owned());
+            Self::event(writes, lead_id, LeadEventKind::Unsold, serde_json::json!({ "check": reason }));
+        }
+        let payout_minor = if reason.is_some() { 0 } else { test_payout_minor(lead) };
+        Ok(LeadAnswer {
+            lead_id,
+            state,
+            check: reason,
+            message: reason.map(|reason| unsold_message(reason).to_owned()),
+            problems: Vec::new(),
+            payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
+            redirect_url: redirect(&lead.campaign, reason.is_none()),
+            test: true,
             repeated: false,
         })
     }
@@ -288,6 +339,7 @@ impl Batch<'_> {
             problems: Vec::new(),
             payout: None,
             redirect_url: None,
+            test: again.lead.row.test,
             repeated: false,
         };
         if matches!(state, LeadState::Rejected | LeadState::Quarantined) {
@@ -362,11 +414,12 @@ impl Moment<'_> {
     /// The routing's input: every contract whose terms fit, with what is seen of it now.
     pub(crate) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
         let (campaign, now) = (subject.campaign, self.now);
+        let caps: &[Cap] = if subject.facts.test { &[] } else { &campaign.terms.caps };
         let known = self.leads_of_same_person(subject);
         let plan = subject.plan();
         let stages = campaign.terms.stages_of(plan.as_ref().map_or(Plan::A, |seen| seen.plan)).to_vec();
         let candidates: Vec<Candidate> = fits.iter().map(|fit| self.candidate(subject, fit, &stages, &known)).collect();
-        let rotations = stages.iter().filter_map(|stage| {
+        let rotations = stages.iter().filter(|_| !subject.facts.test).filter_map(|stage| {
             let rotation = self.rotations.get(&(campaign.id, rotation_key(plan.as_ref(), &stage.key)))?;
             let members = candidates.iter().filter(|candidate| candidate.stage == stage.key);
             Some((stage.key.clone(), rotation.among(members.map(|candidate| candidate.contract_id))))
@@ -377,12 +430,7 @@ impl Moment<'_> {
             legs_taken: legs_taken(taken),
             floor_minor: campaign.terms.floor_minor,
             promise_minor: subject.promise_minor,
-            campaign_caps: self.uses(
-                CapOwner::Campaign(campaign.id.0),
-                &campaign.terms.caps,
-                now,
-                campaign.terms.time_zone,
-            ),
+            campaign_caps: self.uses(CapOwner::Campaign(campaign.id.0), caps, now, campaign.terms.time_zone),
             rotations: rotations.collect(),
             stages,
             plan,
@@ -405,7 +453,10 @@ impl Moment<'_> {
         let price_minor = if asks { offered.unwrap_or(0) } else { price_minor };
         let price_rule = rule.filter(|_| !asks).map(str::to_owned);
         let shared_minor = shared_prices(subject.campaign, contract, price_minor, bid.as_ref());
-        let (now, zone, currency) = (self.now, buyer.terms.time_zone, subject.campaign.currency);
+        let (zone, currency, test) = (buyer.terms.time_zone, subject.campaign.currency, subject.facts.test);
+        // A test is neither capped nor billed.
+        let uses = |owner, caps: &[Cap]| if test { Vec::new() } else { self.uses(owner, caps, self.now, zone) };
+        let available = || self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor);
         Candidate {
             contract_id: contract.id,
             buyer_id: buyer.id,
@@ -425,10 +476,10 @@ impl Moment<'_> {
             complaint_ppm: self.complaint_ppm(subject.campaign, buyer.id),
             already_sold: self.already_sold(subject, contract.id, buyer.group_id(), known),
             consent: self.consent_refusal(subject, contract, buyer),
-            contract_caps: self.uses(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone),
-            own_caps: self.uses(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone),
-            buyer_caps: self.uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone),
-            available_minor: self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor),
+            contract_caps: uses(CapOwner::Contract(contract.id.0), &contract.terms.caps),
+            own_caps: uses(CapOwner::Contract(contract.id.0), contract.own_caps()),
+            buyer_caps: uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps),
+            available_minor: if test { i64::MAX } else { available() },
             share: supplier_share(subject, contract),
         }
     }
@@ -513,6 +564,17 @@ fn supplier_share(subject: &Subject<'_>, contract: &Contract) -> Option<Supplier
     })
 }
 
+/// What a test is said to bring its supplier, minor units: by its postal code, and never booked.
+pub(crate) fn test_payout_minor(lead: &Prepared) -> i64 {
+    let price_minor = test_price_minor(lead.facts.postal_code.as_deref(), lead.campaign.terms.floor_minor);
+    let per_lead = matches!(lead.source.terms.cost, CostModel::PerLead { .. });
+    let margin = lead.source.terms.margin.or(lead.campaign.terms.margin);
+    let margin = margin.filter(|_| !per_lead && lead.offered != Offered::Sent);
+    margin
+        .map_or_else(|| lead.source.payout.share(&lead.facts), |margin| SupplierShare::LessMargin { margin })
+        .of(price_minor)
+}
+
 /// Whether a sale takes one of the lead's places.
 pub(crate) fn takes_a_place(sale: &PriorSale) -> bool {
     sale.state.occupies() || sale.state == SaleState::UnknownExpired
@@ -522,6 +584,14 @@ pub(crate) fn takes_a_place(sale: &PriorSale) -> bool {
 fn legs_taken<'a>(sales: impl Iterator<Item = &'a PriorSale>) -> u8 {
     let (count, exclusive) = sales.fold((0_usize, false), |(count, any), sale| (count + 1, any || sale.exclusive));
     if exclusive { u8::MAX } else { u8::try_from(count).unwrap_or(u8::MAX) }
+}
+
+/// A test is refused by its postal code.
+fn test_rejection(lead: &Prepared) -> Option<Rejection> {
+    match test_answer(lead.facts.postal_code.as_deref()) {
+        TestAnswer::Rejected(check) => Some(Refusal::new(check, "a test: its postal code asks for this answer").into()),
+        TestAnswer::Sold | TestAnswer::NoBuyer | TestAnswer::Lapses => None,
+    }
 }
 
 fn unsold_message(reason: Check) -> &'static str {
@@ -537,7 +607,7 @@ pub(super) fn redirect(campaign: &Campaign, sold: bool) -> Option<String> {
     if sold { redirects.sold_url.clone().or_else(|| redirects.other_url.clone()) } else { redirects.other_url.clone() }
 }
 
-fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign) -> LeadAnswer {
+fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign, test: bool) -> LeadAnswer {
     LeadAnswer {
         lead_id,
         state: LeadState::Rejected,
@@ -546,6 +616,7 @@ fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign) -> LeadA
         problems: rejection.problems,
         payout: None,
         redirect_url: redirect(campaign, false),
+        test,
         repeated: false,
     }
 }

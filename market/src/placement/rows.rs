@@ -185,11 +185,13 @@ impl Batch<'_> {
         (contract, buyer): &Fit,
     ) -> sale::Model {
         let candidate = &input.candidates[winner.position];
-        let price = Money::new(winner.price_minor, candidate.price.currency);
+        // A test is not billed.
+        let test = subject.facts.test;
+        let price = Money::new(if test { 0 } else { winner.price_minor }, candidate.price.currency);
         let earlier = subject.own_sales.len();
         // A fixed amount per sold lead is earned once: with the first leg that stands.
         let paid = leg > 0 || subject.own_sales.iter().any(|sale| sale.state.occupies());
-        let payout_minor = payout_of(subject, candidate, price.amount_minor, paid);
+        let payout_minor = if test { 0 } else { payout_of(subject, candidate, price.amount_minor, paid) };
         let state = if candidate.verdict == Verdict::Sync { SaleState::Pending } else { SaleState::Sold };
         sale::Model {
             id: self.ids.uuid(),
@@ -207,7 +209,7 @@ impl Batch<'_> {
             exclusive: winner.exclusive,
             verdict: candidate.verdict.as_str().to_owned(),
             state: state.as_str().to_owned(),
-            counted: true,
+            counted: !subject.facts.test,
             currency: price.currency.as_str().to_owned(),
             price_minor: price.amount_minor,
             payout_minor,
@@ -216,6 +218,7 @@ impl Batch<'_> {
             state_since: self.now,
             reference: None,
             reason: None,
+            test: subject.facts.test,
         }
     }
 
@@ -232,6 +235,9 @@ impl Batch<'_> {
         sale: &sale::Model,
         writes: &mut PlacementWrites,
     ) {
+        if sale.test {
+            return;
+        }
         if let Some(wallet) = self.wallets.get_mut(&(buyer.id, subject.campaign.currency)) {
             wallet.available_minor -= sale.price_minor;
         }
@@ -286,7 +292,7 @@ impl Batch<'_> {
         let pending = sale.state == SaleState::Pending.as_str();
         let wallet = self.wallets.get(&(buyer.id, subject.campaign.currency)).map(|wallet| wallet.account);
         if pending {
-            if let Some(account) = wallet {
+            if let Some(account) = wallet.filter(|_| !sale.test) {
                 writes.holds.push(hold::Model {
                     id: self.ids.uuid(),
                     sale_id: sale.id,
@@ -407,6 +413,9 @@ impl Batch<'_> {
 
     /// Only a sale turns a stage's rotation; a sale whose verdict is awaited turns it when it is accepted.
     fn turn_rotations(&mut self, subject: &Subject<'_>, input: &RoutingInput, routing: &Routing) {
+        if subject.facts.test {
+            return;
+        }
         for winner in &routing.winners {
             let candidate = &input.candidates[winner.position];
             let Some(stage) = input.stages.iter().find(|stage| stage.key == candidate.stage) else { continue };
@@ -500,7 +509,8 @@ impl Batch<'_> {
             sealed_fields,
             subid: lead.draft.subid.clone(),
             external_id: lead.draft.external_id.clone(),
-            accepted: rejection.is_none(),
+            accepted: rejection.is_none() && !lead.facts.test,
+            test: lead.facts.test,
             score: lead.facts.score,
             enquired_at: lead
                 .draft

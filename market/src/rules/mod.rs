@@ -29,6 +29,7 @@ pub mod routing;
 pub mod schedule;
 pub mod split;
 pub mod territory;
+pub mod trial;
 pub mod value;
 pub mod vertical;
 pub mod weighted;

@@ -124,6 +124,10 @@ impl Run {
         for decision in std::mem::take(&mut page.decisions) {
             self.pass(decision.no, decision.decided_at);
             self.standing.advance(decision.no)?;
+            // Tests moved nothing, so they change nothing.
+            if page.leads.get(&decision.lead_id).is_some_and(|lead| lead.row.test) {
+                continue;
+            }
             let id = LeadId(decision.lead_id);
             let mut lead = self.leads.remove(&id).unwrap_or_default();
             let done = if self.span.has_begun(decision.decided_at) && !self.span.has_ended(decision.decided_at) {

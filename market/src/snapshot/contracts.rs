@@ -21,13 +21,20 @@ pub struct CampaignContracts {
     places: Vec<Option<Arc<Contract>>>,
     /// How many of them ask their buyers for bids.
     asking: usize,
+    /// Those in test mode: few, and asked for tests only.
+    tests: Vec<Arc<Contract>>,
 }
 
 impl CampaignContracts {
     /// Puts a contract in, or its new terms in place of the old; one that does not run is taken out.
     pub fn put(&mut self, contract: impl Into<Arc<Contract>>) {
         let contract = contract.into();
-        if !contract.runs() {
+        self.tests.retain(|known| known.id != contract.id);
+        let tests = contract.terms.test && contract.runs();
+        if tests {
+            self.tests.push(Arc::clone(&contract));
+        }
+        if tests || !contract.runs() {
             let place = self.index.remove(contract.id).and_then(|position| self.place_mut(position));
             let before = place.and_then(Option::take);
             self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
@@ -50,10 +57,10 @@ impl CampaignContracts {
         self.places.iter().flatten()
     }
 
-    /// Whether any of them asks its buyer for bids.
+    /// Whether any of them asks its buyer for bids: about tests, or about leads.
     #[must_use]
-    pub fn ask(&self) -> bool {
-        self.asking > 0
+    pub fn ask(&self, test: bool) -> bool {
+        if test { self.tests.iter().any(|contract| contract.terms.ping.is_some()) } else { self.asking > 0 }
     }
 
     /// The place of a position, made if it is the next.
@@ -75,6 +82,9 @@ impl CampaignContracts {
         now: Timestamp,
         scratch: &mut Scratch,
     ) -> Vec<Fit> {
+        if facts.test {
+            return self.fitting_tests(buyers, facts, now);
+        }
         let found = self.index.candidates_into(facts, scratch).iter();
         let contracts = found.filter_map(|position| self.places.get(usize::try_from(*position).ok()?)?.as_ref());
         let fits = contracts.filter_map(|contract| {
@@ -83,6 +93,18 @@ impl CampaignContracts {
         });
         let mut fits: Vec<Fit> = fits.collect();
         // Positions are in the order in which contracts came and went.
+        fits.sort_unstable_by_key(|(contract, _)| contract.id);
+        fits
+    }
+
+    /// The contracts in test mode whose terms fit, in id order.
+    fn fitting_tests(&self, buyers: &HashMap<BuyerId, Arc<Buyer>>, facts: &LeadFacts, now: Timestamp) -> Vec<Fit> {
+        let fits = self.tests.iter().filter_map(|contract| {
+            let buyer = buyers.get(&contract.buyer_id)?;
+            let fits = eligibility::refusal(contract, buyer, facts, now).is_none();
+            fits.then(|| (Arc::clone(contract), Arc::clone(buyer)))
+        });
+        let mut fits: Vec<Fit> = fits.collect();
         fits.sort_unstable_by_key(|(contract, _)| contract.id);
         fits
     }
