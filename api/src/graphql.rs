@@ -44,6 +44,7 @@ use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
 use nouns::simulation::SimulationMutations;
 use nouns::source::SourceQueries;
+use nouns::standing::StandingQueries;
 use nouns::supplier::SupplierQueries;
 use nouns::territory::TerritoryQueries;
 use nouns::vertical::VerticalQueries;
@@ -89,6 +90,7 @@ pub(crate) struct Query(
     ContractQueries,
     ProfitQueries,
     TerritoryQueries,
+    StandingQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.

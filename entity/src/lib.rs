@@ -28,6 +28,7 @@ pub mod settlement;
 pub mod setup;
 mod signals;
 mod sql;
+mod standing;
 pub mod store;
 pub mod suppression;
 pub mod tasks;

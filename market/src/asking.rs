@@ -218,6 +218,10 @@ impl Subject<'_> {
     }
 }
 
+/// How long after a question's deadline the net behind it closes: the connector's own answer comes first, within a tick of
+/// the clock.
+const NET: Duration = Duration::from_millis(2);
+
 /// One question. The connector keeps the deadline; this is the net behind it.
 async fn question(
     connectors: &Connectors,
@@ -229,7 +233,7 @@ async fn question(
         return PingAnswered::without_bid(PingVerdict::Failed, "the buyer's destination for bids is set aside");
     };
     let asked = connectors.ping(&bidder.config, &bidder.secrets, &package, deadline);
-    match tokio::time::timeout(deadline, asked).await {
+    match tokio::time::timeout(deadline + NET, asked).await {
         Ok(answered) => answered,
         Err(_) => {
             let late = PingAnswered::without_bid(PingVerdict::Late, "no answer within the stage's deadline");

@@ -47,16 +47,16 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
     source_refusal(contract, facts)
 }
 
-/// What of the static checks the index of running contracts does not answer, since it changes without the contract:
-/// whether the buyer buys, and the hours.
+/// Whether a contract's hours are open.
 #[must_use]
-pub fn buys_now(contract: &Contract, buyer: &Buyer, now: Timestamp) -> bool {
+pub fn is_open(contract: &Contract, now: Timestamp) -> bool {
     let own = contract.own.as_ref().and_then(|own| own.schedule.as_ref());
     let mut hours = contract.terms.schedule.iter().chain(own);
-    buyer.terms.status == Status::Active && hours.all(|hours| schedule::is_open(hours, now))
+    hours.all(|hours| schedule::is_open(hours, now))
 }
 
-fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
+/// Whether a contract takes leads of the source.
+pub(crate) fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
     let terms = &contract.terms;
     let source = facts.source_id.to_string();
     if terms.sources_denied.contains(&facts.source_id) {

@@ -27,6 +27,7 @@ pub mod settlement;
 pub mod setup;
 pub mod simulation;
 pub mod snapshot;
+pub mod standing;
 pub mod territory;
 pub mod verify;
 

@@ -1,28 +1,78 @@
 //! The running contracts of one campaign, behind their index.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use leadyard_types::{BuyerId, Timestamp};
+use leadyard_types::{BuyerId, Status, Timestamp};
 
 use super::{Buyer, Contract};
 use crate::eligibility;
+use crate::rules::chunks::Chunks;
 use crate::rules::facts::LeadFacts;
-use crate::rules::index::{ContractIndex, IndexEntry, Scratch};
+use crate::rules::index::{ContractIndex, IndexEntry, Positions, Scratch};
 
 /// A contract whose terms fit a lead, and its buyer.
 pub type Fit = (Arc<Contract>, Arc<Buyer>);
+
+/// Seconds for which hours stand: windows begin and end at whole minutes.
+const MINUTE_SECONDS: i64 = 60;
+
+/// The contracts whose hours are shut, as of one minute. Worked out by the first lead of a minute; copies share it.
+#[derive(Default)]
+struct Shut(Mutex<Option<(i64, Arc<Positions>)>>);
+
+impl Clone for Shut {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.known().clone()))
+    }
+}
+
+impl Shut {
+    fn known(&self) -> MutexGuard<'_, Option<(i64, Arc<Positions>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The set of a moment's minute.
+    fn at(&self, now: Timestamp, places: &Chunks<Option<Arc<Contract>>>) -> Arc<Positions> {
+        let minute = now.timestamp().div_euclid(MINUTE_SECONDS);
+        let mut known = self.known();
+        if let Some((_, shut)) = known.as_ref().filter(|(of, _)| *of == minute) {
+            return Arc::clone(shut);
+        }
+        let mut shut = Positions::default();
+        for (position, contract) in (0..).zip(places.iter()) {
+            if contract.as_ref().is_some_and(|contract| !eligibility::is_open(contract, now)) {
+                shut.set(position, true);
+            }
+        }
+        let shut = Arc::new(shut);
+        *known = Some((minute, Arc::clone(&shut)));
+        shut
+    }
+
+    /// A contract's hours changed.
+    fn change(&mut self, position: u32, contract: &Contract) {
+        if let Some((minute, shut)) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            let is_open = Timestamp::from_timestamp(*minute * MINUTE_SECONDS, 0)
+                .is_some_and(|moment| eligibility::is_open(contract, moment));
+            if shut.contains(position) == is_open {
+                Arc::make_mut(shut).set(position, !is_open);
+            }
+        }
+    }
+}
 
 /// The running contracts of one campaign. Those that do not run are in the database only: explanations read them there.
 #[derive(Clone, Default)]
 pub struct CampaignContracts {
     index: ContractIndex,
     /// The contracts at the index's positions.
-    places: Vec<Option<Arc<Contract>>>,
+    places: Chunks<Option<Arc<Contract>>>,
     /// How many of them ask their buyers for bids.
     asking: usize,
     /// Those in test mode: few, and asked for tests only.
     tests: Vec<Arc<Contract>>,
+    shut: Shut,
 }
 
 impl CampaignContracts {
@@ -46,6 +96,7 @@ impl CampaignContracts {
             sources_allowed: contract.terms.sources_allowed.clone(),
             sources_denied: contract.terms.sources_denied.clone(),
         });
+        self.shut.change(position, &contract);
         let asks = contract.terms.ping.is_some();
         let before = self.place_mut(position).and_then(|place| place.replace(contract));
         self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
@@ -66,8 +117,8 @@ impl CampaignContracts {
     /// The place of a position, made if it is the next.
     fn place_mut(&mut self, position: u32) -> Option<&mut Option<Arc<Contract>>> {
         let at = usize::try_from(position).ok()?;
-        if at >= self.places.len() {
-            self.places.resize(at + 1, None);
+        while at >= self.places.len() {
+            self.places.push(None);
         }
         self.places.get_mut(at)
     }
@@ -85,11 +136,12 @@ impl CampaignContracts {
         if facts.test {
             return self.fitting_tests(buyers, facts, now);
         }
-        let found = self.index.candidates_into(facts, scratch).iter();
+        let shut = self.shut.at(now, &self.places);
+        let found = self.index.candidates_without(facts, &[&shut], scratch).iter();
         let contracts = found.filter_map(|position| self.places.get(usize::try_from(*position).ok()?)?.as_ref());
         let fits = contracts.filter_map(|contract| {
             let buyer = buyers.get(&contract.buyer_id)?;
-            eligibility::buys_now(contract, buyer, now).then(|| (Arc::clone(contract), Arc::clone(buyer)))
+            (buyer.terms.status == Status::Active).then(|| (Arc::clone(contract), Arc::clone(buyer)))
         });
         let mut fits: Vec<Fit> = fits.collect();
         // Positions are in the order in which contracts came and went.

@@ -209,8 +209,14 @@ proptest! {
         for (revision, (number, terms)) in (1u128..).zip(puts) {
             indexed.put(contract(number, revision, &terms));
             all.insert(ContractId(Uuid::from_u128(number)), Arc::new(contract(number, revision, &terms)));
+            // Leads come between the edits, and edits are made in copies.
+            if revision % 3 == 0 {
+                let _ = indexed.fitting(&buyers, &leads[0], now, &mut scratch);
+                indexed = indexed.clone();
+            }
         }
-        for lead in &leads {
+        for (lead, later) in leads.iter().zip([0, 0, 1, 30, 0].into_iter().cycle()) {
+            let now = now + chrono::TimeDelta::minutes(later);
             let found = indexed.fitting(&buyers, lead, now, &mut scratch);
             let asked = plain_loop(&all, &buyers, lead, now);
             let named = |fits: &[Fit]| fits.iter().map(|(contract, buyer)| (contract.id, contract.revision_id, buyer.id)).collect::<Vec<_>>();
