@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks on the terminal")]
 
 mod bench;
+mod config;
 mod demo;
 mod doctor;
 mod example;
@@ -55,6 +56,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Bring in files: leads, postal codes, conversions.
     Import(import::ImportArgs),
+    /// The configuration of the market as a text file: write it, see what a file would change, change it.
+    Config(config::ConfigArgs),
     /// Make the market of an example in an empty database.
     Example(example::ExampleArgs),
     /// Users of the operator, of buyers and of suppliers.
@@ -105,6 +108,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Import(args) => import::run(&config, &args).await,
+        Command::Config(args) => config::run(&config, &args).await,
         Command::Example(args) => example::run(&config, &args).await,
         Command::User(args) => people::user(&config, &args).await,
         Command::Key(args) => people::key(&config, &args).await,

@@ -34,6 +34,7 @@ use context::Api;
 use nouns::buyer::BuyerQueries;
 use nouns::campaign::CampaignQueries;
 use nouns::complaint::{ComplaintMutations, ComplaintQueries};
+use nouns::configuration::ConfigurationQueries;
 use nouns::contract::ContractQueries;
 use nouns::contract_bounds::ContractMutations;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
@@ -91,6 +92,7 @@ pub(crate) struct Query(
     ProfitQueries,
     TerritoryQueries,
     StandingQueries,
+    ConfigurationQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.

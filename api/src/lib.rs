@@ -7,3 +7,4 @@ pub mod config;
 pub mod demo;
 pub mod graphql;
 pub mod http;
+pub mod market_file;

@@ -18,6 +18,7 @@ pub mod redact;
 pub mod schedule;
 pub mod template;
 pub mod webhook;
+mod withheld;
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub use package::{DeliveryPackage, Named, PingMark};
 pub use ping::{PingAnswered, PingConfig, PingPackage};
 pub use schedule::next_attempt;
 pub use webhook::WebhookConfig;
+pub use withheld::secret_places;
 
 /// Every remote system behind one door. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! The configuration of the market as the router needs it: heads with their current revisions, and what changed since.
 
+mod whole;
+
 use leadyard_types::{CampaignId, Principal, Status};
 use sea_orm::{EntityTrait, FromQueryResult, Value};
 use uuid::Uuid;
@@ -8,6 +10,9 @@ use crate::error::StoreResult;
 use crate::model::postal_code;
 use crate::sql::statement;
 use crate::store::{Engine, Read, Write};
+
+use whole::Rows;
+pub use whole::WholeConfiguration;
 
 /// Versions that tell whether a snapshot is current.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,6 +76,46 @@ fn version_of(counters: &[Counter]) -> ConfigVersion {
 
 const VERSIONS: &str = "SELECT name, value FROM market_state WHERE name IN ('config_version', 'postal_version')";
 
+/// The heads whose revision is newer than `after`, with their terms.
+async fn heads(of: &impl Rows, after: i64) -> StoreResult<Configuration> {
+    let head = |columns: &str, table: &str| {
+        format!(
+            "SELECT h.id, h.name, {columns}, h.created_at, h.revision_id, r.no, r.terms
+             FROM {table} h JOIN revision r ON r.id = h.revision_id WHERE r.no > ? ORDER BY r.no"
+        )
+    };
+    let id = if of.engine() == Engine::Postgres { "CAST(NULL AS UUID)" } else { "NULL" };
+    let nothing = "CAST(NULL AS TEXT)";
+    let load = |columns: String, table: &'static str| {
+        let sql = head(&columns, table);
+        async move { of.rows::<Head>(&sql, vec![after.into()]).await }
+    };
+    Ok(Configuration {
+        verticals: load(
+            format!("{id} AS parent_id, {id} AS owner_id, h.key AS key, {nothing} AS currency"),
+            "vertical",
+        )
+        .await?,
+        campaigns: load(
+            format!("h.vertical_id AS parent_id, {id} AS owner_id, h.country AS key, h.currency AS currency"),
+            "campaign",
+        )
+        .await?,
+        sources: load(
+            format!("h.campaign_id AS parent_id, h.supplier_id AS owner_id, h.form_key AS key, {nothing} AS currency"),
+            "source",
+        )
+        .await?,
+        buyers: load(format!("{id} AS parent_id, {id} AS owner_id, {nothing} AS key, {nothing} AS currency"), "buyer")
+            .await?,
+        contracts: load(
+            format!("h.campaign_id AS parent_id, h.buyer_id AS owner_id, {nothing} AS key, {nothing} AS currency"),
+            "contract",
+        )
+        .await?,
+    })
+}
+
 impl Write {
     /// The version of the configuration. It cannot change before this transaction ends.
     pub async fn config_version(&self) -> StoreResult<ConfigVersion> {
@@ -93,47 +138,7 @@ impl Read {
     /// The heads whose revision is newer than `after`, with their terms. Only for the system itself.
     pub async fn configuration(&self, after: i64) -> StoreResult<Configuration> {
         debug_assert!(matches!(self.principal(), Principal::System(_)), "configuration is read by the system");
-        let head = |columns: &str, table: &str| {
-            format!(
-                "SELECT h.id, h.name, {columns}, h.created_at, h.revision_id, r.no, r.terms
-                 FROM {table} h JOIN revision r ON r.id = h.revision_id WHERE r.no > ? ORDER BY r.no"
-            )
-        };
-        let id = if self.store().engine() == Engine::Postgres { "CAST(NULL AS UUID)" } else { "NULL" };
-        let nothing = "CAST(NULL AS TEXT)";
-        let load = |columns: String, table: &'static str| {
-            let sql = head(&columns, table);
-            async move { self.rows::<Head>(&sql, vec![after.into()]).await }
-        };
-        Ok(Configuration {
-            verticals: load(
-                format!("{id} AS parent_id, {id} AS owner_id, h.key AS key, {nothing} AS currency"),
-                "vertical",
-            )
-            .await?,
-            campaigns: load(
-                format!("h.vertical_id AS parent_id, {id} AS owner_id, h.country AS key, h.currency AS currency"),
-                "campaign",
-            )
-            .await?,
-            sources: load(
-                format!(
-                    "h.campaign_id AS parent_id, h.supplier_id AS owner_id, h.form_key AS key, {nothing} AS currency"
-                ),
-                "source",
-            )
-            .await?,
-            buyers: load(
-                format!("{id} AS parent_id, {id} AS owner_id, {nothing} AS key, {nothing} AS currency"),
-                "buyer",
-            )
-            .await?,
-            contracts: load(
-                format!("h.campaign_id AS parent_id, h.buyer_id AS owner_id, {nothing} AS key, {nothing} AS currency"),
-                "contract",
-            )
-            .await?,
-        })
+        heads(self, after).await
     }
 
     /// The contracts of campaigns and all buyers, once for every revision of their terms that is older than a decision

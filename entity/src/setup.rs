@@ -133,6 +133,35 @@ impl Write {
         self.store.keyring().seal_secret(destination_secret(destination), secrets.join("\n").as_bytes())
     }
 
+    /// Gives things of a noun other names (a vertical: another key), all at once: two may change theirs with each other.
+    pub async fn rename(&self, noun: Noun, names: &[(Uuid, String)]) -> StoreResult<()> {
+        let column = if noun == Noun::Vertical { "key" } else { "name" };
+        let sql = format!("UPDATE {} SET {column} = ? WHERE id = ?", noun.as_str());
+        // Nothing is called by its id, so none of the names in between is taken.
+        let apart = names.iter().map(|(id, _)| (id, id.to_string()));
+        for (id, name) in apart.chain(names.iter().map(|(id, name)| (id, name.clone()))) {
+            self.run(&sql, vec![name.into(), (*id).into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// What people call a vertical, beside its key.
+    pub async fn set_vertical_name(&self, id: Uuid, name: &str) -> StoreResult<()> {
+        self.run("UPDATE vertical SET name = ? WHERE id = ?", vec![name.into(), id.into()]).await.map(|_| ())
+    }
+
+    /// Where a buyer or a supplier is told things.
+    pub async fn set_email(&self, noun: Noun, id: Uuid, email: Option<&str>) -> StoreResult<()> {
+        let sql = format!("UPDATE {} SET email = ? WHERE id = ?", noun.as_str());
+        self.run(&sql, vec![email.map(str::to_owned).into(), id.into()]).await.map(|_| ())
+    }
+
+    /// Whether a supplier takes part.
+    pub async fn set_supplier_status(&self, id: Uuid, status: Status) -> StoreResult<()> {
+        let sql = "UPDATE supplier SET status = ? WHERE id = ?";
+        self.run(sql, vec![status.as_str().into(), id.into()]).await.map(|_| ())
+    }
+
     /// Saves a changed destination.
     pub async fn save_destination(&self, row: &destination::Model) -> StoreResult<()> {
         let sql = "UPDATE destination SET name = ?, status = ?, config = ?, sealed_secret = ?, failing_since = ?,

@@ -8,6 +8,7 @@
 mod asking;
 mod batcher;
 pub mod complaints;
+pub mod configuration;
 pub mod delivery;
 pub mod doctor;
 pub mod draft;

@@ -187,7 +187,7 @@ async fn a_plan_may_auction_what_the_other_sells_at_fixed_prices() {
         let market = app.market(Selling { sale_mode: SaleMode::Exclusive, ..Selling::default() }).await;
         app.revise_campaign(market.campaign_id, |terms| {
             // A busy machine is no slow bidder.
-            let auction = Some(AuctionTerms { deadline_ms: 30_000, ..AuctionTerms::default() });
+            let auction = Some(AuctionTerms { deadline_ms: 29_000, ..AuctionTerms::default() });
             terms.split = half("auction", vec![Stage { auction, ..Stage::new("main", Method::Auction) }]);
         })
         .await;

@@ -4,6 +4,7 @@ pub(crate) mod buyer;
 pub(crate) mod campaign;
 pub(crate) mod complaint;
 pub(crate) mod condition;
+pub(crate) mod configuration;
 pub(crate) mod contract;
 pub(crate) mod contract_bounds;
 pub(crate) mod decision;

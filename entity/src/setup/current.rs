@@ -26,6 +26,8 @@ pub enum Noun {
     BuyerGroup,
     /// Buyers.
     Buyer,
+    /// Contracts.
+    Contract,
 }
 
 impl Noun {
@@ -39,6 +41,7 @@ impl Noun {
             Self::Source => "source",
             Self::BuyerGroup => "buyer_group",
             Self::Buyer => "buyer",
+            Self::Contract => "contract",
         }
     }
 }

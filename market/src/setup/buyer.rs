@@ -4,6 +4,7 @@ use leadyard_entity::Write;
 use leadyard_entity::model::{buyer, buyer_group};
 use leadyard_entity::setup::{Noun, Revised};
 use leadyard_types::{AccountKind, BuyerGroupId, BuyerId, BuyerTerms, Currency, FieldProblem, Status};
+use uuid::Uuid;
 
 use super::{Setup, SetupError, SetupResult, check, expect_version, first_revision, from_text, refuse, unused};
 
@@ -27,11 +28,16 @@ impl Setup {
         let mut problems = check::name("name", name);
         problems.extend(unused(&write, Noun::BuyerGroup, name, None).await?);
         refuse(problems)?;
-        let id = self.store.ids().uuid();
-        let row = buyer_group::Model { id, name: name.to_owned(), created_at: self.store.clock().now() };
-        write.add_buyer_groups(vec![row]).await?;
+        let id = self.new_id();
+        self.add_buyer_group(&write, id, name).await?;
         self.finish(write, "create", "buyer_group", id).await?;
         Ok(BuyerGroupId(id))
+    }
+
+    /// Writes a group that was checked.
+    pub(super) async fn add_buyer_group(&self, write: &Write, id: Uuid, name: &str) -> SetupResult<()> {
+        let row = buyer_group::Model { id, name: name.to_owned(), created_at: self.store.clock().now() };
+        Ok(write.add_buyer_groups(vec![row]).await?)
     }
 
     /// Makes a buyer with its wallets.
@@ -48,8 +54,15 @@ impl Setup {
         problems.extend(group_problems(&write, &new.terms).await?);
         problems.extend(unused(&write, Noun::Buyer, &new.name, None).await?);
         refuse(problems)?;
-        let id = self.store.ids().uuid();
-        let revision = first_revision(&write, Revised::Buyer, id, &new.terms).await?;
+        let id = self.new_id();
+        self.add_buyer(&write, id, new).await?;
+        self.finish(write, "create", "buyer", id).await?;
+        Ok(BuyerId(id))
+    }
+
+    /// Writes a buyer that was checked.
+    pub(super) async fn add_buyer(&self, write: &Write, id: Uuid, new: NewBuyer) -> SetupResult<()> {
+        let revision = first_revision(write, Revised::Buyer, id, &new.terms).await?;
         let row = buyer::Model {
             id,
             name: new.name,
@@ -64,8 +77,7 @@ impl Setup {
             let wallet = write.ensure_account(AccountKind::BuyerWallet, id, currency).await?;
             write.set_credit_limit(wallet.id, limit_minor).await?;
         }
-        self.finish(write, "create", "buyer", id).await?;
-        Ok(BuyerId(id))
+        Ok(())
     }
 
     /// Changes a buyer's terms; acts with the next placement. Answers the new version.
@@ -75,15 +87,7 @@ impl Setup {
         expect_version(current.version, expected)?;
         refuse([check::buyer(&terms), group_problems(&write, &terms).await?].concat())?;
         write.lock_wallets(&[id].into()).await?;
-        let known: BuyerTerms = from_text(&current)?;
-        if terms.time_zone != known.time_zone {
-            // Its contracts' caps are read in its time zone, so their buckets move too.
-            let mut owners = write.contracts_of_buyer(id.0).await?;
-            owners.push(id.0);
-            write.forget_counters(&owners).await?;
-        } else if terms.caps != known.caps {
-            write.forget_counters(&[id.0]).await?;
-        }
+        recount(&write, id, &from_text(&current)?, &terms).await?;
         self.save(write, &current, Some(terms.status), &terms).await
     }
 
@@ -95,6 +99,19 @@ impl Setup {
         let terms = BuyerTerms { status, ..from_text(&current)? };
         self.save(write, &current, Some(status), &terms).await
     }
+}
+
+/// Counters that a change makes wrong are counted anew.
+pub(super) async fn recount(write: &Write, id: BuyerId, before: &BuyerTerms, after: &BuyerTerms) -> SetupResult<()> {
+    if after.time_zone != before.time_zone {
+        // Its contracts' caps are read in its time zone, so their buckets move too.
+        let mut owners = write.contracts_of_buyer(id.0).await?;
+        owners.push(id.0);
+        write.forget_counters(&owners).await?;
+    } else if after.caps != before.caps {
+        write.forget_counters(&[id.0]).await?;
+    }
+    Ok(())
 }
 
 async fn group_problems(write: &Write, terms: &BuyerTerms) -> SetupResult<Vec<FieldProblem>> {

@@ -34,8 +34,15 @@ impl Setup {
         let mut problems = [check::name("name", &new.name), check::country(&new.country), terms].concat();
         problems.extend(unused(&write, Noun::Campaign, &new.name, None).await?);
         refuse(problems)?;
-        let id = self.store.ids().uuid();
-        let revision = first_revision(&write, Revised::Campaign, id, &new.terms).await?;
+        let id = self.new_id();
+        self.add_campaign(&write, id, new).await?;
+        self.finish(write, "create", "campaign", id).await?;
+        Ok(CampaignId(id))
+    }
+
+    /// Writes a campaign that was checked.
+    pub(super) async fn add_campaign(&self, write: &Write, id: Uuid, new: NewCampaign) -> SetupResult<()> {
+        let revision = first_revision(write, Revised::Campaign, id, &new.terms).await?;
         let row = campaign::Model {
             id,
             vertical_id: new.vertical_id.0,
@@ -47,9 +54,7 @@ impl Setup {
             version: 1,
             created_at: self.store.clock().now(),
         };
-        write.add_campaigns(vec![row]).await?;
-        self.finish(write, "create", "campaign", id).await?;
-        Ok(CampaignId(id))
+        Ok(write.add_campaigns(vec![row]).await?)
     }
 
     /// Changes a campaign's terms; acts with the next placement. Answers the new version.
@@ -62,15 +67,7 @@ impl Setup {
         problems.extend(stages_in_use(&write, id, &known.terms, &terms).await?);
         refuse(problems)?;
         write.lock_campaigns(&[id].into()).await?;
-        if terms.caps != known.terms.caps || terms.time_zone != known.terms.time_zone {
-            let mut owners = vec![id.0];
-            if terms.time_zone != known.terms.time_zone {
-                // Its sources' caps are read in its time zone.
-                let sources = write.current_below(Revised::Source, id.0).await?;
-                owners.extend(sources.iter().map(|source| source.id));
-            }
-            write.forget_counters(&owners).await?;
-        }
+        recount(&write, id, &known.terms, &terms).await?;
         self.save(write, &current, Some(terms.status), &terms).await
     }
 
@@ -83,6 +80,25 @@ impl Setup {
         write.lock_campaigns(&[id].into()).await?;
         self.save(write, &current, Some(status), &terms).await
     }
+}
+
+/// Counters that a change makes wrong are counted anew.
+pub(super) async fn recount(
+    write: &Write,
+    id: CampaignId,
+    before: &CampaignTerms,
+    after: &CampaignTerms,
+) -> SetupResult<()> {
+    if after.caps == before.caps && after.time_zone == before.time_zone {
+        return Ok(());
+    }
+    let mut owners = vec![id.0];
+    if after.time_zone != before.time_zone {
+        // Its sources' caps are read in its time zone.
+        let sources = write.current_below(Revised::Source, id.0).await?;
+        owners.extend(sources.iter().map(|source| source.id));
+    }
+    Ok(write.forget_counters(&owners).await?)
 }
 
 /// A stage that contracts take part in cannot go, or they would silently buy no more.

@@ -23,8 +23,9 @@ use crate::rules::schedule::check_schedule;
 const STAGES_MAX: usize = 50;
 /// Less than this no buyer on another continent can answer.
 const DEADLINE_MS_MIN: u32 = 50;
-/// More than this no visitor waits.
-const DEADLINE_MS_MAX: u32 = 30_000;
+/// How long the auctions of a plan's stages may take together, in milliseconds, where none of them sells: the lead door
+/// gives a request up after thirty seconds, and the lead is still to be placed then.
+pub const AUCTIONS_MS_MAX: u32 = 29_000;
 /// For how long suppliers are promised a price.
 const QUOTE_HOLDS_SECONDS: std::ops::RangeInclusive<u32> = 10..=86_400;
 /// More buyers than this never share a lead.
@@ -39,7 +40,7 @@ fn problem(field: &str, code: &str, message: &str) -> FieldProblem {
 }
 
 /// A name people read: not empty, not endless.
-pub(super) fn name(field: &str, name: &str) -> Vec<FieldProblem> {
+pub(crate) fn name(field: &str, name: &str) -> Vec<FieldProblem> {
     if (1..=200).contains(&name.trim().chars().count()) {
         return Vec::new();
     }
@@ -47,7 +48,7 @@ pub(super) fn name(field: &str, name: &str) -> Vec<FieldProblem> {
 }
 
 /// A vertical's key: it stands in addresses and files.
-pub(super) fn key(key: &str) -> Vec<FieldProblem> {
+pub(crate) fn key(key: &str) -> Vec<FieldProblem> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
     if (1..=60).contains(&key.len()) && key.bytes().all(fits) {
         return Vec::new();
@@ -55,7 +56,7 @@ pub(super) fn key(key: &str) -> Vec<FieldProblem> {
     vec![problem("key", "FORMAT", "1 to 60 lower-case letters, digits, hyphens or underscores are expected")]
 }
 
-pub(super) fn country(country: &str) -> Vec<FieldProblem> {
+pub(crate) fn country(country: &str) -> Vec<FieldProblem> {
     if country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Vec::new();
     }
@@ -63,7 +64,7 @@ pub(super) fn country(country: &str) -> Vec<FieldProblem> {
 }
 
 /// An address people are told things at.
-pub(super) fn email(email: Option<&str>) -> Vec<FieldProblem> {
+pub(crate) fn email(email: Option<&str>) -> Vec<FieldProblem> {
     if email.is_none_or(email_address::EmailAddress::is_valid) {
         return Vec::new();
     }
@@ -71,11 +72,11 @@ pub(super) fn email(email: Option<&str>) -> Vec<FieldProblem> {
 }
 
 /// The keys that a vertical does not define.
-pub(super) fn undefined<'a>(keys: &'a [String], vertical: &'a VerticalTerms) -> impl Iterator<Item = &'a String> {
+pub(crate) fn undefined<'a>(keys: &'a [String], vertical: &'a VerticalTerms) -> impl Iterator<Item = &'a String> {
     keys.iter().filter(|key| vertical.fields.iter().all(|field| field.key != **key))
 }
 
-pub(super) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: &OutboundPolicy) -> Vec<FieldProblem> {
+pub(crate) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: &OutboundPolicy) -> Vec<FieldProblem> {
     let mut problems = [check_caps(&terms.caps), all_stages(terms), redirects(terms, policy)].concat();
     if let SaleMode::Shared { max: 0 } = terms.sale_mode {
         problems.push(problem("sale_mode.max", "OUT_OF_RANGE", "at least 1 is expected"));
@@ -139,7 +140,24 @@ fn stages(terms: &CampaignTerms, stages: &[Stage]) -> Vec<FieldProblem> {
     problems.extend(stages.iter().enumerate().flat_map(|(place, stage)| {
         auction(terms, stage).into_iter().map(move |found| under(&format!("stages.{place}"), found))
     }));
+    problems.extend(asked_too_long(stages));
     problems
+}
+
+/// Stages are asked one after the other while the supplier's request waits: together they must leave time to answer it.
+fn asked_too_long(stages: &[Stage]) -> Option<FieldProblem> {
+    let auctions = stages.iter().filter(|stage| stage.method == Method::Auction);
+    let deadlines: Vec<u32> = auctions.map(|stage| stage.auction.unwrap_or_default().deadline_ms).collect();
+    let together: u64 = deadlines.iter().map(|deadline| u64::from(*deadline)).sum();
+    // One that is too long by itself was told.
+    let each_fits = deadlines.iter().all(|deadline| *deadline <= AUCTIONS_MS_MAX);
+    (each_fits && together > AUCTIONS_MS_MAX.into()).then(|| {
+        let message = format!(
+            "the auctions of the stages may take {together} milliseconds together; at most {AUCTIONS_MS_MAX} are \
+             expected, because a supplier's request is given up after 30 seconds: shorten `auction.deadline_ms`"
+        );
+        problem("stages", "DEADLINES_TOO_LONG", &message)
+    })
 }
 
 /// What a stage says of its auction.
@@ -172,15 +190,15 @@ fn auction(terms: &CampaignTerms, stage: &Stage) -> Vec<FieldProblem> {
             problems.push(problem(&format!("auction.{field}"), "OUT_OF_RANGE", "0 or more minor units are expected"));
         }
     }
-    if !(DEADLINE_MS_MIN..=DEADLINE_MS_MAX).contains(&auction.deadline_ms) {
-        let message = format!("{DEADLINE_MS_MIN} to {DEADLINE_MS_MAX} milliseconds are expected");
+    if !(DEADLINE_MS_MIN..=AUCTIONS_MS_MAX).contains(&auction.deadline_ms) {
+        let message = format!("{DEADLINE_MS_MIN} to {AUCTIONS_MS_MAX} milliseconds are expected");
         problems.push(problem("auction.deadline_ms", "OUT_OF_RANGE", &message));
     }
     problems
 }
 
 /// A margin keeps a part of a price, never all of it.
-pub(super) fn margin(margin: Option<Margin>) -> Vec<FieldProblem> {
+pub(crate) fn margin(margin: Option<Margin>) -> Vec<FieldProblem> {
     let fits = match margin {
         None => true,
         Some(Margin::Percent { percent }) => percent.0 >= 0.into() && percent.0 < 100.into(),
@@ -209,7 +227,7 @@ fn redirects(terms: &CampaignTerms, policy: &OutboundPolicy) -> Vec<FieldProblem
         .collect()
 }
 
-pub(super) fn source(terms: &SourceTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+pub(crate) fn source(terms: &SourceTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
     let mut problems = check_caps(&terms.caps);
     if terms.caps.iter().any(|cap| cap.amount_minor.is_some()) {
         problems.push(problem("caps", "NOT_ALLOWED", "a source's caps count accepted leads, not money"));
@@ -227,11 +245,11 @@ pub(super) fn source(terms: &SourceTerms, campaign: &CampaignFacts) -> Vec<Field
     problems
 }
 
-pub(super) fn buyer(terms: &BuyerTerms) -> Vec<FieldProblem> {
+pub(crate) fn buyer(terms: &BuyerTerms) -> Vec<FieldProblem> {
     check_caps(&terms.caps)
 }
 
-pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+pub(crate) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
     let mut problems = check_caps(&terms.caps);
     if let Some(schedule) = &terms.schedule {
         problems.extend(check_schedule(schedule).into_iter().map(|found| under("schedule", found)));
@@ -271,7 +289,7 @@ pub(super) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<F
 }
 
 /// What the operator lets the buyer set.
-pub(super) fn bounds(path: &str, terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+pub(crate) fn bounds(path: &str, terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem> {
     let Some(bounds) = &terms.buyer_bounds else { return Vec::new() };
     let found = check_bounds(bounds, campaign.terms.floor_minor, terms.ping.is_some(), &campaign.vertical);
     found.into_iter().map(|found| under(path, found)).collect()
@@ -285,7 +303,7 @@ fn settings(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<FieldProblem
     found.chain(filter.map(|found| under("buyer_settings", found))).collect()
 }
 
-pub(super) fn schedule_problems(path: &str, schedule: &Schedule) -> Vec<FieldProblem> {
+pub(crate) fn schedule_problems(path: &str, schedule: &Schedule) -> Vec<FieldProblem> {
     check_schedule(schedule).into_iter().map(|found| under(path, found)).collect()
 }
 
@@ -293,7 +311,7 @@ fn under(parent: &str, found: FieldProblem) -> FieldProblem {
     FieldProblem { field: format!("{parent}.{}", found.field), ..found }
 }
 
-pub(super) fn filter_problems(path: &str, filter: &Filter, campaign: &CampaignFacts) -> Vec<FieldProblem> {
+pub(crate) fn filter_problems(path: &str, filter: &Filter, campaign: &CampaignFacts) -> Vec<FieldProblem> {
     match CompiledFilter::compile(filter, &campaign.country, &NoPostalCentres) {
         Ok(compiled) => unknown_fields(path, &compiled, campaign),
         Err(problems) => problems,
@@ -320,4 +338,53 @@ fn unknown_fields(path: &str, filter: &CompiledFilter, campaign: &CampaignFacts)
         .into_iter()
         .map(|key| problem(path, "UNKNOWN_FIELD", &format!("the vertical has no field `{key}`")))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use leadyard_types::AuctionTerms;
+    use leadyard_types::split::StageSplit;
+
+    use super::*;
+
+    fn stages_of(deadlines: &[u32]) -> Vec<Stage> {
+        let stage = |(place, deadline): (usize, &u32)| {
+            let auction = Some(AuctionTerms { deadline_ms: *deadline, ..AuctionTerms::default() });
+            Stage { auction, ..Stage::new(&format!("s{place}"), Method::Auction) }
+        };
+        let mut stages: Vec<Stage> = deadlines.iter().enumerate().map(stage).collect();
+        // What does not ask takes no time.
+        stages.push(Stage::new("rest", Method::Waterfall));
+        stages
+    }
+
+    fn told(main: &[u32], split: Option<&[u32]>) -> Vec<(String, String)> {
+        let terms = serde_json::json!({
+            "status": "ACTIVE", "time_zone": "UTC", "sale_mode": { "mode": "EXCLUSIVE" }, "stages": [], "floor_minor": 0,
+            "consent": { "required": false },
+            "duplicates": { "fields": [], "matching": "ANY", "window_days": 0, "scope": "CAMPAIGN" },
+            "unsold": { "retry_window_minutes": 0, "retry_every_minutes": 0 },
+            "complaints": { "window_days": 0, "reasons": [], "clawback": false },
+        });
+        let mut terms: CampaignTerms = serde_json::from_value(terms).unwrap();
+        terms.stages = stages_of(main);
+        terms.split = split.map(|stages| StageSplit { key: "x".into(), percent: 50, stages: stages_of(stages) });
+        all_stages(&terms).into_iter().map(|found| (found.field, found.code)).collect()
+    }
+
+    /// The stages of a plan are asked one after the other within a supplier's request: their deadlines together are
+    /// bounded, those of the two plans of an experiment each by themselves.
+    #[test]
+    fn auctions_leave_time_to_answer_the_supplier() {
+        let too_long = |field: &str| vec![(field.to_owned(), "DEADLINES_TOO_LONG".to_owned())];
+        assert!(told(&[29_000], None).is_empty());
+        assert!(told(&[9_000, 20_000], Some(&[14_500, 14_500])).is_empty());
+        assert_eq!(told(&[9_000, 20_001], None), too_long("stages"));
+        assert_eq!(told(&[3_000; 10], None), too_long("stages"));
+        assert_eq!(told(&[3_000], Some(&[20_000, 9_001])), too_long("split.stages"));
+        assert_eq!(
+            told(&[29_001, 5_000], None),
+            [("stages.0.auction.deadline_ms".to_owned(), "OUT_OF_RANGE".to_owned())]
+        );
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use leadyard_entity::model::{contract, destination};
+use leadyard_entity::ledger::AccountKey;
+use leadyard_entity::model::contract;
 use leadyard_entity::setup::{Noun, Revised};
 use leadyard_entity::{StoreError, Write};
 use leadyard_types::{
@@ -43,13 +44,26 @@ impl Setup {
         }
         refuse(problems)?;
         let wallets = references.wallets(&new);
-        let ids: Vec<Uuid> = new.iter().map(|_| self.store.ids().uuid()).collect();
+        let ids: Vec<Uuid> = new.iter().map(|_| self.new_id()).collect();
+        self.add_contracts(&write, &ids, new, &wallets).await?;
+        let _ = write.commit().await?;
+        Ok(ids.into_iter().map(ContractId).collect())
+    }
+
+    /// Writes contracts that were checked, with their line in the audit.
+    pub(super) async fn add_contracts(
+        &self,
+        write: &Write,
+        ids: &[Uuid],
+        new: Vec<NewContract>,
+        wallets: &BTreeSet<AccountKey>,
+    ) -> SetupResult<()> {
         let terms =
             ids.iter().zip(&new).map(|(id, new)| Ok((*id, to_text(&new.terms)?))).collect::<SetupResult<Vec<_>>>()?;
-        write.ensure_accounts(&wallets).await?;
+        write.ensure_accounts(wallets).await?;
         let revisions = write.add_revisions(Revised::Contract, terms).await?;
         let now = self.store.clock().now();
-        let rows = new.into_iter().zip(&ids).zip(revisions).map(|((new, id), revision)| contract::Model {
+        let rows = new.into_iter().zip(ids).zip(revisions).map(|((new, id), revision)| contract::Model {
             id: *id,
             campaign_id: new.campaign_id.0,
             buyer_id: new.buyer_id.0,
@@ -61,8 +75,7 @@ impl Setup {
         });
         write.add_contracts(rows.collect()).await?;
         write.audit("create", "contract", ids.first().copied(), &json!({ "contracts": ids.len() })).await?;
-        let _ = write.commit().await?;
-        Ok(ids.into_iter().map(ContractId).collect())
+        Ok(())
     }
 
     /// Makes one contract.
@@ -99,26 +112,37 @@ impl Setup {
 }
 
 /// What contracts refer to, loaded in a fixed number of statements.
-struct References {
-    campaigns: HashMap<Uuid, CampaignFacts>,
-    buyers: HashSet<Uuid>,
-    destinations: HashMap<DestinationId, destination::Model>,
+pub(crate) struct References {
+    pub(crate) campaigns: HashMap<Uuid, CampaignFacts>,
+    pub(crate) buyers: HashSet<Uuid>,
+    pub(crate) destinations: HashMap<DestinationId, Place>,
     /// The campaign of each source named.
-    sources: HashMap<Uuid, Option<Uuid>>,
+    pub(crate) sources: HashMap<Uuid, Option<Uuid>>,
     /// What contracts in test mode, and what others, name already.
-    named: HashMap<bool, HashSet<DestinationId>>,
+    pub(crate) named: HashMap<bool, HashSet<DestinationId>>,
+}
+
+/// What has to be known of a destination.
+pub(crate) struct Place {
+    /// Whose it is.
+    pub(crate) buyer_id: Uuid,
+    /// The word for its kind.
+    pub(crate) kind: String,
 }
 
 impl References {
     async fn load(write: &Write, new: &[NewContract], revised: Option<ContractId>) -> SetupResult<Self> {
         let sources = new.iter().flat_map(|new| new.terms.sources_allowed.iter().chain(&new.terms.sources_denied));
         let sources = write.current(Revised::Source, sources.map(|id| id.0)).await?;
+        let destinations = new.iter().flat_map(|new| new.terms.destinations.iter().chain(&new.terms.ping).copied());
+        let destinations = write.destinations(destinations).await?;
         Ok(Self {
             campaigns: CampaignFacts::load(write, new.iter().map(|new| new.campaign_id.0)).await?,
             buyers: write.existing(Noun::Buyer, new.iter().map(|new| new.buyer_id.0)).await?,
-            destinations: write
-                .destinations(new.iter().flat_map(|new| new.terms.destinations.iter().chain(&new.terms.ping).copied()))
-                .await?,
+            destinations: destinations
+                .into_iter()
+                .map(|(id, row)| (id, Place { buyer_id: row.buyer_id, kind: row.kind }))
+                .collect(),
             sources: sources.into_iter().map(|(id, head)| (id, head.parent_id)).collect(),
             named: Self::named(write, new, revised).await?,
         })
@@ -144,7 +168,7 @@ impl References {
         Ok(named)
     }
 
-    fn wallets(&self, new: &[NewContract]) -> BTreeSet<leadyard_entity::ledger::AccountKey> {
+    pub(crate) fn wallets(&self, new: &[NewContract]) -> BTreeSet<AccountKey> {
         let wallet = |new: &NewContract| {
             let currency = self.campaigns.get(&new.campaign_id.0)?.currency;
             Some((AccountKind::BuyerWallet, new.buyer_id.0, currency))
@@ -152,7 +176,7 @@ impl References {
         new.iter().filter_map(wallet).collect()
     }
 
-    fn problems(&self, new: &NewContract) -> SetupResult<Vec<FieldProblem>> {
+    pub(crate) fn problems(&self, new: &NewContract) -> SetupResult<Vec<FieldProblem>> {
         let campaign = self.campaigns.get(&new.campaign_id.0).ok_or(SetupError::NotFound("campaign"))?;
         if !self.buyers.contains(&new.buyer_id.0) {
             return Err(SetupError::NotFound("buyer"));

@@ -51,28 +51,37 @@ impl Setup {
         must_exist(&write, Noun::Buyer, new.buyer_id.0).await?;
         let config = to_text(&new.config)?;
         refuse([check::name("name", &new.name), self.config_problems(new.kind, &config)].concat())?;
-        let id = DestinationId(self.store.ids().uuid());
-        let secret = match new.kind {
-            DestinationKind::Webhook | DestinationKind::Ping => Some(webhook::new_secret(random_bytes()?)),
-            DestinationKind::Email | DestinationKind::Portal => None,
-        };
+        let id = DestinationId(self.new_id());
+        let secret = new_secret(new.kind)?;
+        self.add_destination(&write, id, new, Status::Active, secret.as_ref()).await?;
+        self.finish(write, "create", "destination", id.0).await?;
+        Ok(CreatedDestination { id, secret: secret.map(|secret| secret.expose_secret().to_owned()) })
+    }
+
+    /// Writes a destination that was checked.
+    pub(super) async fn add_destination(
+        &self,
+        write: &Write,
+        id: DestinationId,
+        new: NewDestination,
+        status: Status,
+        secret: Option<&SecretString>,
+    ) -> SetupResult<()> {
         let sealed = |secret: &SecretString| write.seal_destination_secrets(id, &[secret.expose_secret()]);
         let row = destination::Model {
             id: id.0,
             buyer_id: new.buyer_id.0,
             name: new.name,
             kind: new.kind.as_str().to_owned(),
-            status: Status::Active.as_str().to_owned(),
-            config,
-            sealed_secret: secret.as_ref().map(sealed).transpose()?,
+            status: status.as_str().to_owned(),
+            config: to_text(&new.config)?,
+            sealed_secret: secret.map(sealed).transpose()?,
             failing_since: None,
             notice: None,
             version: 1,
             created_at: self.store.clock().now(),
         };
-        write.add_destinations(vec![row]).await?;
-        self.finish(write, "create", "destination", id.0).await?;
-        Ok(CreatedDestination { id, secret: secret.map(|secret| secret.expose_secret().to_owned()) })
+        Ok(write.add_destinations(vec![row]).await?)
     }
 
     /// Changes a destination; acts with the next attempt. Answers the new version.
@@ -140,8 +149,16 @@ impl Setup {
     }
 }
 
+/// A signing secret for what is signed.
+pub(super) fn new_secret(kind: DestinationKind) -> SetupResult<Option<SecretString>> {
+    Ok(match kind {
+        DestinationKind::Webhook | DestinationKind::Ping => Some(webhook::new_secret(random_bytes()?)),
+        DestinationKind::Email | DestinationKind::Portal => None,
+    })
+}
+
 /// Saves a destination under its next version, and answers that.
-async fn save_destination(write: &Write, row: destination::Model) -> SetupResult<i64> {
+pub(super) async fn save_destination(write: &Write, row: destination::Model) -> SetupResult<i64> {
     let row = destination::Model { version: row.version + 1, ..row };
     write.save_destination(&row).await?;
     Ok(row.version)

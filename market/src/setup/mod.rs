@@ -1,10 +1,11 @@
 //! Setting a market up and changing it. Whoever does it (GraphQL, the command line, the demo, an example) calls these
 //! use cases: validate everything at once, then one transaction with revision, head, configuration version and audit.
 
+mod apply;
 mod bounds;
 mod buyer;
 mod campaign;
-mod check;
+pub(crate) mod check;
 mod contract;
 mod destination;
 mod key;
@@ -23,10 +24,13 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
+pub use apply::{Applied, ApplyError};
 pub use bounds::OwnChange;
 pub use buyer::NewBuyer;
 pub use campaign::NewCampaign;
+pub use check::AUCTIONS_MS_MAX;
 pub use contract::NewContract;
+pub(crate) use contract::{Place, References};
 pub use destination::{CreatedDestination, DestinationChange, NewDestination};
 pub use key::CreatedKey;
 pub use source::{CreatedSource, NewSource};
@@ -114,6 +118,11 @@ impl Setup {
         Ok(())
     }
 
+    /// An id for something new.
+    fn new_id(&self) -> Uuid {
+        self.store.ids().uuid()
+    }
+
     /// The head of something, if it exists.
     async fn head(&self, write: &Write, noun: Revised, id: Uuid) -> SetupResult<Current> {
         let mut found = write.current(noun, [id]).await?;
@@ -128,14 +137,20 @@ impl Setup {
         status: Option<Status>,
         terms: &T,
     ) -> SetupResult<i64> {
-        if let (Some(from), Some(to)) = (current.status, status) {
-            from.change(current.noun.as_str(), to)?;
-        }
-        let version = write.revise(current, status, to_text(terms)?).await?;
-        write.audit("revise", current.noun.as_str(), Some(current.id), &json!({ "version": version })).await?;
+        let version = revise(&write, current, status, terms).await?;
         let _ = write.commit().await?;
         Ok(version)
     }
+}
+
+/// Writes a new revision, with its line in the audit.
+async fn revise<T: Serialize>(write: &Write, current: &Current, status: Option<Status>, terms: &T) -> SetupResult<i64> {
+    if let (Some(from), Some(to)) = (current.status, status) {
+        from.change(current.noun.as_str(), to)?;
+    }
+    let version = write.revise(current, status, to_text(terms)?).await?;
+    write.audit("revise", current.noun.as_str(), Some(current.id), &json!({ "version": version })).await?;
+    Ok(version)
 }
 
 /// Somebody who read an older version must read again before changing anything.
@@ -176,11 +191,11 @@ async fn must_exist(write: &Write, noun: Noun, id: Uuid) -> SetupResult<()> {
 }
 
 /// What is read of a campaign before its sources and contracts are checked.
-struct CampaignFacts {
-    country: String,
-    currency: leadyard_types::Currency,
-    terms: leadyard_types::CampaignTerms,
-    vertical: leadyard_types::terms::VerticalTerms,
+pub(crate) struct CampaignFacts {
+    pub(crate) country: String,
+    pub(crate) currency: leadyard_types::Currency,
+    pub(crate) terms: leadyard_types::CampaignTerms,
+    pub(crate) vertical: leadyard_types::terms::VerticalTerms,
 }
 
 impl CampaignFacts {

@@ -1,8 +1,10 @@
 //! Sources: the channels of suppliers into campaigns.
 
+use leadyard_entity::Write;
 use leadyard_entity::model::source;
 use leadyard_entity::setup::{Noun, Revised};
 use leadyard_types::{CampaignId, SourceId, SourceTerms, Status, SupplierId};
+use uuid::Uuid;
 
 use super::{
     CampaignFacts, Setup, SetupResult, check, expect_version, first_revision, from_text, must_exist, refuse, unused,
@@ -39,8 +41,15 @@ impl Setup {
         let mut problems = [check::name("name", &new.name), check::source(&new.terms, &campaign)].concat();
         problems.extend(unused(&write, Noun::Source, &new.name, Some(new.campaign_id.0)).await?);
         refuse(problems)?;
-        let id = self.store.ids().uuid();
-        let revision = first_revision(&write, Revised::Source, id, &new.terms).await?;
+        let id = self.new_id();
+        let form_key = self.add_source(&write, id, new).await?;
+        self.finish(write, "create", "source", id).await?;
+        Ok(CreatedSource { id: SourceId(id), form_key })
+    }
+
+    /// Writes a source that was checked; answers the path of its form.
+    pub(super) async fn add_source(&self, write: &Write, id: Uuid, new: NewSource) -> SetupResult<String> {
+        let revision = first_revision(write, Revised::Source, id, &new.terms).await?;
         let random = leadyard_entity::keyring::random_bytes()?;
         let form_key: String = random.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
         let row = source::Model {
@@ -55,8 +64,7 @@ impl Setup {
             created_at: self.store.clock().now(),
         };
         write.add_sources(vec![row]).await?;
-        self.finish(write, "create", "source", id).await?;
-        Ok(CreatedSource { id: SourceId(id), form_key })
+        Ok(form_key)
     }
 
     /// Changes a source's terms; acts with the next lead. Answers the new version.
@@ -67,9 +75,7 @@ impl Setup {
         let campaign_id = current.parent_id.unwrap_or_default();
         refuse(check::source(&terms, &CampaignFacts::one(&write, campaign_id).await?))?;
         write.lock_campaigns(&[CampaignId(campaign_id)].into()).await?;
-        if terms.caps != from_text::<SourceTerms>(&current)?.caps {
-            write.forget_counters(&[id.0]).await?;
-        }
+        recount(&write, id, &from_text(&current)?, &terms).await?;
         self.save(write, &current, Some(terms.status), &terms).await
     }
 
@@ -81,4 +87,12 @@ impl Setup {
         let terms = SourceTerms { status, ..from_text(&current)? };
         self.save(write, &current, Some(status), &terms).await
     }
+}
+
+/// Counters that a change makes wrong are counted anew.
+pub(super) async fn recount(write: &Write, id: SourceId, before: &SourceTerms, after: &SourceTerms) -> SetupResult<()> {
+    if after.caps != before.caps {
+        write.forget_counters(&[id.0]).await?;
+    }
+    Ok(())
 }

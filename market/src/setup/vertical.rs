@@ -1,9 +1,11 @@
 //! Verticals: the field sets of industries.
 
+use leadyard_entity::Write;
 use leadyard_entity::model::vertical;
 use leadyard_entity::setup::{Noun, Revised};
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{CampaignTerms, FieldProblem, VerticalId};
+use uuid::Uuid;
 
 use super::{Setup, SetupResult, check, expect_version, first_revision, from_text, refuse, unused};
 use crate::rules::vertical::check_vertical;
@@ -26,8 +28,15 @@ impl Setup {
         let mut problems = [check::key(&new.key), check::name("name", &new.name), check_vertical(&new.terms)].concat();
         problems.extend(unused(&write, Noun::Vertical, &new.key, None).await?);
         refuse(problems)?;
-        let id = self.store.ids().uuid();
-        let revision = first_revision(&write, Revised::Vertical, id, &new.terms).await?;
+        let id = self.new_id();
+        self.add_vertical(&write, id, new).await?;
+        self.finish(write, "create", "vertical", id).await?;
+        Ok(VerticalId(id))
+    }
+
+    /// Writes a vertical that was checked.
+    pub(super) async fn add_vertical(&self, write: &Write, id: Uuid, new: NewVertical) -> SetupResult<()> {
+        let revision = first_revision(write, Revised::Vertical, id, &new.terms).await?;
         let row = vertical::Model {
             id,
             key: new.key,
@@ -36,9 +45,7 @@ impl Setup {
             version: 1,
             created_at: self.store.clock().now(),
         };
-        write.add_verticals(vec![row]).await?;
-        self.finish(write, "create", "vertical", id).await?;
-        Ok(VerticalId(id))
+        Ok(write.add_verticals(vec![row]).await?)
     }
 
     /// Changes a vertical's fields. Fields by which a campaign recognises duplicates cannot go.

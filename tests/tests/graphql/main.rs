@@ -3,6 +3,7 @@
 
 mod bidding;
 mod complaints;
+mod configuration;
 mod experiments;
 mod people;
 mod simulation;

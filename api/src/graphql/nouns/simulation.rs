@@ -1,6 +1,8 @@
 //! Simulation: what would have come of historic leads under other terms.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use leadyard_market::configuration::{Problem, Problems};
+use leadyard_market::draft::Draft;
 use leadyard_market::simulation::{
     ChangedLead, Compared, SaleShown, SalesOf, Simulation as Report, SimulationError, SimulationRequest,
 };
@@ -8,11 +10,12 @@ use leadyard_types::{Currency, Money as Amount, Timestamp};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::super::context::market;
+use super::super::context::Api;
 use super::super::errors::{UserError, store};
 use super::super::id::Kind;
 use super::super::scalars::Money;
 use super::int;
+use crate::market_file;
 
 /// The most decisions a simulation walks through here; the command line has no bound.
 const DECISIONS_MAX: u64 = 50_000;
@@ -29,6 +32,8 @@ pub(crate) struct SimulateInput {
     since: Option<Timestamp>,
     /// Leads decided before this moment; left out: to the end.
     until: Option<Timestamp>,
+    /// The terms that change: a configuration text (TOML) that may name only what it changes; left out: none.
+    change: Option<String>,
 }
 
 /// A sum of money in history and in the simulation.
@@ -252,6 +257,12 @@ impl SimulatePayload {
     fn refused(user_error: UserError) -> Self {
         Self { simulation: None, user_errors: vec![user_error] }
     }
+
+    /// Everything that is wrong with the text.
+    fn not_understood(Problems(problems): Problems) -> Self {
+        let error = |problem: &Problem| UserError::of("change", &problem.code, problem.to_string());
+        Self { simulation: None, user_errors: problems.iter().map(error).collect() }
+    }
 }
 
 /// Mutations that change nothing but take long.
@@ -271,13 +282,18 @@ impl SimulationMutations {
             let message = "another simulation is running; ask again when it is done";
             return Ok(SimulatePayload::refused(UserError::general("BUSY", message)));
         };
-        let request = SimulationRequest {
-            since: input.since,
-            until: input.until,
-            decisions_max: Some(DECISIONS_MAX),
-            ..SimulationRequest::default()
+        let api = ctx.data::<Api>()?;
+        let draft = match input.change.as_deref().map(market_file::parse) {
+            None => Draft::default(),
+            Some(Err(problems)) => return Ok(SimulatePayload::not_understood(problems)),
+            Some(Ok(document)) => match api.market.drafted(&document, &api.policy).await.map_err(store)? {
+                Ok(draft) => draft,
+                Err(problems) => return Ok(SimulatePayload::not_understood(problems)),
+            },
         };
-        match market(ctx)?.simulate(request, |_| {}).await {
+        let (since, until, decisions_max) = (input.since, input.until, Some(DECISIONS_MAX));
+        let request = SimulationRequest { since, until, draft, decisions_max };
+        match api.market.simulate(request, |_| {}).await {
             Ok(report) => Ok(SimulatePayload { simulation: Some(report.into()), user_errors: Vec::new() }),
             Err(error) => Ok(SimulatePayload::refused(refusal(error)?)),
         }

@@ -230,3 +230,11 @@ fn connections_leave_files_for_others() {
     assert_eq!(places(500, Some(1_024)), 500);
     assert_eq!(places(4_096, None), 4_096);
 }
+
+/// The longest auctions that may be agreed end before their supplier's request is given up, with time left to place the
+/// lead.
+#[test]
+fn auctions_end_before_the_request_does() {
+    let asked = Duration::from_millis(leadyard_market::setup::AUCTIONS_MS_MAX.into());
+    assert!(asked + Duration::from_secs(1) <= ServerLimits::default().request_timeout);
+}
