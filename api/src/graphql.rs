@@ -43,6 +43,7 @@ use nouns::lead_submit::LeadMutations;
 use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
+use nouns::simulation::SimulationMutations;
 use nouns::source::SourceQueries;
 use nouns::standing::StandingQueries;
 use nouns::supplier::SupplierQueries;
@@ -104,6 +105,7 @@ pub(crate) struct Mutation(
     ComplaintMutations,
     ContractMutations,
     WalletMutations,
+    SimulationMutations,
 );
 
 /// The schema.

@@ -116,9 +116,9 @@ impl Read {
         Ok(decision::Entity::find().count(self.connection()).await?)
     }
 
-    /// How many leads were received from one moment on until before another.
+    /// How many leads were received from one moment on until before another, tests left out.
     pub async fn count_received(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> StoreResult<u64> {
-        let mut find = lead::Entity::find();
+        let mut find = lead::Entity::find().filter(lead::Column::Test.eq(false));
         if let Some(since) = since {
             find = find.filter(lead::Column::ReceivedAt.gte(since));
         }

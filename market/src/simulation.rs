@@ -18,10 +18,12 @@ mod world;
 
 use std::collections::HashMap;
 
+use leadyard_connectors::OutboundPolicy;
 use leadyard_entity::{IndexHash, Read, StoreError, StoreResult};
 use leadyard_types::{CampaignId, Principal, SystemTask, Timestamp};
 use uuid::Uuid;
 
+use crate::configuration::{Document, Problems, Standing as Configured, draft};
 use crate::draft::Draft;
 use crate::market::Market;
 use crate::rules::duplicate::fingerprint_fields;
@@ -73,6 +75,15 @@ pub enum SimulationError {
 }
 
 impl Market {
+    /// The terms that a document would change, as a simulation takes them. Nothing is written.
+    ///
+    /// # Errors
+    /// The store's; within it everything that is wrong with the document.
+    pub async fn drafted(&self, document: &Document, policy: &OutboundPolicy) -> StoreResult<Result<Draft, Problems>> {
+        let standing = Configured::read(&self.store.read(Principal::System(SystemTask::Place))).await?;
+        Ok(draft(document, &standing, self.ids().as_ref(), policy))
+    }
+
     /// Replays history under a draft and compares. `progress` is told how many more decisions are done. The steps
     /// between reads run beside the workers. Writes nothing.
     pub async fn simulate(
@@ -96,6 +107,7 @@ impl Market {
         let last_no = read.last_decision_no().await?;
         let campaigns: Vec<CampaignId> = snapshot.campaigns.keys().copied().collect();
         let history = read.terms_history(&campaigns, last_no + 1).await?;
+        standing::check(&snapshot, &request.draft).map_err(SimulationError::Draft)?;
         let standing = Standing::new(snapshot, history, request.draft);
         let limits = read.credit_limits().await?;
         let mut changes = read.wallet_changes().await?;

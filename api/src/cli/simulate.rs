@@ -1,18 +1,23 @@
 //! `leadyard simulate`.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, bail};
 use chrono::{DateTime, NaiveDate, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
+use leadyard_connectors::OutboundPolicy;
+use leadyard_market::configuration::Problems;
+use leadyard_market::draft::Draft;
 use leadyard_market::simulation::{ChangedLead, Compared, SaleShown, SalesOf, Simulation, SimulationRequest};
 use leadyard_market::{Market, MarketSettings};
 use leadyard_types::{Currency, Money, Principal, SystemTask, Timestamp};
 
 use crate::app::open_store;
 use crate::config::Config;
+use crate::market_file;
 
 /// How many changed leads, buyers and contracts the terminal shows.
 const SHOWN: usize = 20;
@@ -26,6 +31,13 @@ pub(super) struct SimulateArgs {
     /// Until before this moment. Without it: to the end.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<Timestamp>,
+    /// The terms that change: a configuration file (TOML) that may name only what it changes, as `config plan` takes it.
+    /// Without it history is replayed as it was.
+    #[arg(long, value_name = "FILE")]
+    change: Option<PathBuf>,
+    /// Let destinations be at this exact loopback address and port, for tests and trials; may be repeated.
+    #[arg(long, value_name = "IP:PORT", hide = true)]
+    allow_destination: Vec<SocketAddr>,
     /// Write every lead that goes elsewhere into this CSV file.
     #[arg(long, value_name = "FILE")]
     leads: Option<PathBuf>,
@@ -47,7 +59,11 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 /// Simulates, and says what came of it.
 pub(super) async fn run(config: &Config, args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     let market = Market::start(open_store(config).await?, MarketSettings::default()).await?;
-    let request = SimulationRequest { since: args.since, until: args.until, ..SimulationRequest::default() };
+    let draft = match &args.change {
+        Some(path) => draft(config, args, &market, path).await?,
+        None => Draft::default(),
+    };
+    let request = SimulationRequest { since: args.since, until: args.until, draft, decisions_max: None };
     let bar = progress(args.json, market.store().read(Principal::System(SystemTask::Operate)).count_decisions().await?);
     let found = market.simulate(request, |count| bar.inc(count)).await?;
     bar.finish_and_clear();
@@ -60,6 +76,22 @@ pub(super) async fn run(config: &Config, args: &SimulateArgs) -> anyhow::Result<
         print(&found, args.leads.is_none());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The terms that a file changes; everything that is wrong with it is told with its line.
+async fn draft(config: &Config, args: &SimulateArgs, market: &Market, path: &Path) -> anyhow::Result<Draft> {
+    if config.production && !args.allow_destination.is_empty() {
+        bail!("--allow-destination is for trials on loopback, not for production");
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let refused = |problems: Problems| {
+        let lines: Vec<String> = problems.0.iter().map(|problem| format!("\n  {problem}")).collect();
+        anyhow!("{} cannot be simulated:{}", path.display(), lines.concat())
+    };
+    let document = market_file::parse(&text).map_err(refused)?;
+    let policy = OutboundPolicy::new(config.production);
+    let policy = args.allow_destination.iter().fold(policy, |policy, address| policy.allowing(*address));
+    market.drafted(&document, &policy).await?.map_err(refused)
 }
 
 fn progress(json: bool, decisions: u64) -> ProgressBar {

@@ -15,6 +15,7 @@ pub(crate) mod lead_submit;
 pub(crate) mod profit_and_loss;
 pub(crate) mod sale;
 pub(crate) mod session;
+pub(crate) mod simulation;
 pub(crate) mod source;
 pub(crate) mod split_report;
 pub(crate) mod standing;

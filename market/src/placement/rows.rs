@@ -67,7 +67,7 @@ impl Subject<'_> {
     }
 
     /// The plan by which the lead is sold; `None` where the campaign does not divide its leads.
-    pub(super) fn plan(&self) -> Option<PlanSeen> {
+    pub(crate) fn plan(&self) -> Option<PlanSeen> {
         let split = self.campaign.terms.split.as_ref()?;
         let again = self.plan_seen.and_then(|seen| plan_again(split, seen));
         Some(again.unwrap_or_else(|| plan_of(split, self.identity, self.plan_before)))

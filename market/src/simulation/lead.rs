@@ -3,7 +3,7 @@
 use leadyard_entity::model::sale;
 use leadyard_entity::replay::{SaleEvent, SaleTurn};
 use leadyard_entity::{StoreError, StoreResult};
-use leadyard_types::{BuyerId, ContractId, Currency, SaleId, SaleState, Timestamp, Verdict};
+use leadyard_types::{BuyerId, ContractId, Currency, PlanSeen, SaleId, SaleState, Timestamp, Verdict};
 use uuid::Uuid;
 
 use super::world::SimulatedSale;
@@ -102,6 +102,8 @@ pub(super) struct LeadRun {
     pub(super) credits: Vec<CreditGiven>,
     /// What its supplier was promised at the ping, minor units.
     pub(super) promise_minor: Option<i64>,
+    /// The plan that it follows in an experiment.
+    pub(super) plan: Option<PlanSeen>,
 }
 
 impl LeadRun {

@@ -6,8 +6,11 @@ use leadyard_types::{Check, ContractId, Method, Money, Refusal, Timestamp};
 
 use super::standing::Standing;
 use crate::eligibility;
+use crate::explain::MASK;
 use crate::rules::facts::LeadFacts;
+use crate::rules::normalise::is_personal;
 use crate::rules::routing::{Routing, RoutingInput};
+use crate::snapshot::Vertical;
 
 /// The longest reason told, in sentences: a shared lead may change all its buyers.
 const SENTENCES_MAX: usize = 4;
@@ -24,8 +27,12 @@ pub(super) fn reason(
         let why = match in_words(standing, after, *id, is) {
             Some(why) => why,
             None => match standing.contract(*id) {
-                Some((contract, buyer)) => eligibility::refusal(contract, buyer, facts, *now)
-                    .map_or_else(|| "it is not in the campaign".to_owned(), |refusal| told(&refusal)),
+                Some((contract, buyer)) => {
+                    let vertical = standing.vertical(contract.campaign_id);
+                    let refusal = eligibility::refusal(contract, buyer, facts, *now);
+                    let told = refusal.map(|refusal| told(&masked(refusal, facts, vertical)));
+                    told.unwrap_or_else(|| "it is not in the campaign".to_owned())
+                }
                 None => "it is not there".to_owned(),
             },
         };
@@ -89,4 +96,17 @@ fn price((input, routing): (&RoutingInput, &Routing), id: ContractId) -> String 
 fn told(refusal: &Refusal) -> String {
     let seen: Vec<String> = refusal.seen.iter().map(|seen| format!("{}: {}", seen.name, seen.value)).collect();
     if seen.is_empty() { refusal.message.clone() } else { format!("{} ({})", refusal.message, seen.join(", ")) }
+}
+
+/// A refusal without what filters saw of the person: a simulation shows that to nobody.
+fn masked(mut refusal: Refusal, facts: &LeadFacts, vertical: Option<&Vertical>) -> Refusal {
+    let personal = |name: &str| vertical.is_none_or(|vertical| is_personal(&vertical.terms, name));
+    if refusal.check == Check::Filters {
+        for seen in refusal.seen.iter_mut().filter(|seen| facts.fields.contains_key(&seen.name)) {
+            if personal(&seen.name) {
+                MASK.clone_into(&mut seen.value);
+            }
+        }
+    }
+    refusal
 }

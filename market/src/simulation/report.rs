@@ -237,7 +237,7 @@ pub(super) fn report(run: Run, leads: u64) -> Simulation {
             let reason = lead.reason.clone().unwrap_or_else(|| "its buyers answered otherwise".to_owned());
             let (before, after) = (shown(&figures.before), shown(&figures.after));
             report.changes.push(ChangedLead { lead_id: *id, currency, before, after, reason });
-        } else if figures.before != figures.after {
+        } else if sorted(&figures.before) != sorted(&figures.after) {
             report.repriced_leads += 1;
         }
     }
@@ -300,16 +300,14 @@ struct Figures {
 fn figures(lead: &LeadRun) -> Figures {
     let recorded = || lead.recorded.iter().filter(|sale| sale.in_span && sale.state == SaleState::Sold);
     let simulated = || lead.sales.iter().filter(|sale| sale.in_span && sale.state == SaleState::Sold);
-    let mut before: Vec<Sold> = recorded()
+    let before: Vec<Sold> = recorded()
         .map(|sale| Sold { contract: sale.contract_id, buyer: sale.buyer_id, price_minor: sale.price_minor })
         .collect();
-    let mut after: Vec<Sold> = simulated()
+    let after: Vec<Sold> = simulated()
         .map(|sale| Sold { contract: sale.contract_id, buyer: sale.buyer_id, price_minor: sale.price_minor })
         .collect();
-    before.sort_unstable();
-    after.sort_unstable();
     let earned_before: i64 = recorded().map(|sale| sale.payout_minor).sum();
-    let same = before == after && !lead.drafted_payout;
+    let same = sorted(&before) == sorted(&after) && !lead.drafted_payout;
     let earned_after = if same { earned_before } else { earned(lead) };
     let credited = |of: fn(&super::lead::CreditGiven) -> i64| lead.credits.iter().map(of).sum::<i64>();
     let credits = (credited(|credit| credit.credit_minor), credited(|credit| credit.simulated_minor));
@@ -327,6 +325,12 @@ fn earned(lead: &LeadRun) -> i64 {
     let once = once.filter(|sale| sale.in_span).and_then(|sale| sale.once_minor);
     let each = sold().filter(|sale| sale.once_minor.is_none() && sale.in_span).map(|sale| sale.payout_minor);
     once.into_iter().chain(each).sum()
+}
+
+fn sorted(sales: &[Sold]) -> Vec<Sold> {
+    let mut sales = sales.to_vec();
+    sales.sort_unstable();
+    sales
 }
 
 fn total(sales: &[Sold]) -> i64 {

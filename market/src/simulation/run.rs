@@ -7,7 +7,8 @@ use leadyard_entity::placement::{FingerprintHit, PriorSale, UnsealedLead};
 use leadyard_entity::replay::{SaleEvent, SaleTurn, WalletChange};
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::{
-    BidSeen, BuyerId, ContractId, CostModel, Currency, LeadId, Method, SaleState, SourceId, Timestamp, Verdict,
+    BidSeen, BuyerId, ContractId, CostModel, Currency, LeadId, Method, PlanSeen, SaleState, SourceId, Timestamp,
+    Verdict,
 };
 use uuid::Uuid;
 
@@ -146,7 +147,8 @@ impl Run {
     /// Takes in the sales of leads that come for the first time, and what becomes of them.
     fn learn(&mut self, page: &mut Page) -> StoreResult<()> {
         for (lead, rows) in std::mem::take(&mut page.sales) {
-            let recorded = rows.iter().map(|row| RecordedSale::read(row, &page.events));
+            // Tests took no room and no money.
+            let recorded = rows.iter().filter(|row| !row.test).map(|row| RecordedSale::read(row, &page.events));
             let lead = self.leads.entry(LeadId(lead)).or_default();
             lead.recorded = recorded.collect::<StoreResult<_>>()?;
         }
@@ -249,7 +251,7 @@ impl Run {
         self.place(decision, lead, page, Replayed { stored, facts, about, identity })?;
         if lead.diverged && lead.is_waiting() && decision.number >= unsealed.row.decisions {
             let (campaign, _) = self.standing.simulated(&about)?;
-            let waits = campaign.terms.unsold.retry_window_minutes > 0;
+            let waits = campaign.terms.unsold.retry_window_minutes > 0 && lead.promise_minor.is_none();
             self.not_replayed.waiting_without_history += u64::from(waits);
         }
         Ok(())
@@ -297,6 +299,12 @@ impl Run {
             lead.promise_minor = promise_minor;
         }
         self.remember_rates(&replayed.stored.input);
+        // The place that a lead drew is a fact; who keeps a plan keeps the one that the simulation gave it.
+        let before = lead.plan.clone();
+        let kept = before.as_ref().map(|plan| PlanSeen::kept(plan.split.clone(), plan.plan));
+        let recorded = replayed.stored.input.plan.as_ref();
+        let keeps = recorded.is_some_and(|seen| seen.drawn.is_none());
+        let seen = kept.filter(|_| keeps).or_else(|| recorded.cloned());
         for round in 0.. {
             let fits = self.standing.fitting(campaign.id, &replayed.facts, now);
             let mut own_sales: Vec<PriorSale> = lead.sales.iter().map(SimulatedSale::prior).collect();
@@ -313,12 +321,13 @@ impl Run {
                 offered: Offered::Sent,
                 promise_minor: if lead.diverged { lead.promise_left() } else { promise_minor },
                 identity: &replayed.identity,
-                plan_before: None,
-                plan_seen: replayed.stored.input.plan.as_ref(),
+                plan_before: before.as_ref().map(|seen| (seen.split.as_str(), seen.plan)),
+                plan_seen: seen.as_ref(),
                 until: replayed.stored.input.offered_until,
             };
             let opening = self.standing.opening(campaign.id, &replayed.facts, now);
             let input = self.input(&subject, (&fits, &opening), now, page);
+            lead.plan.clone_from(&input.plan);
             let routing = route(&input);
             if round == 0 {
                 self.compare(decision, lead, &replayed, &input, &routing);
@@ -366,10 +375,9 @@ impl Run {
 
     /// Complaint rates are taken as decisions recorded them: they were counted every few minutes only.
     fn remember_rates(&mut self, input: &RoutingInput) {
-        if input.stages.iter().any(|stage| stage.method == Method::Auction) {
-            let rates = input.candidates.iter().map(|candidate| (candidate.buyer_id, candidate.complaint_ppm));
-            self.world.rates.extend(rates);
-        }
+        let auctions = input.stages.iter().any(|stage| stage.method == Method::Auction);
+        let rated = input.candidates.iter().filter(|candidate| auctions || candidate.complaint_ppm > 0);
+        self.world.rates.extend(rated.map(|candidate| (candidate.buyer_id, candidate.complaint_ppm)));
     }
 
     /// Looks at what differs from history, and why.

@@ -14,7 +14,7 @@ use crate::draft::Draft;
 use crate::rules::facts::LeadFacts;
 use crate::rules::index::Scratch;
 use crate::rules::payout::CompiledPayout;
-use crate::snapshot::{self, Buyer, Campaign, CampaignContracts, Contract, Fit, Snapshot, Source};
+use crate::snapshot::{self, Buyer, Campaign, CampaignContracts, Contract, Fit, Snapshot, Source, Vertical};
 
 /// A revision that has not come yet.
 enum Coming {
@@ -134,13 +134,11 @@ impl Standing {
     /// When a contract was made, if history knows it already or will.
     fn created_at(&self, id: ContractId) -> Option<Timestamp> {
         let known = self.known.get(&id).map(|contract| contract.created_at);
-        known.or_else(|| {
-            let coming = self.coming.iter().find_map(|coming| match coming {
-                Coming::Contract(head) if head.id == id.0 => Some(head.created_at),
-                _ => None,
-            });
-            coming
-        })
+        let head = |coming: &Coming| match coming {
+            Coming::Contract(head) if head.id == id.0 => Some(head.created_at),
+            _ => None,
+        };
+        known.or_else(|| self.coming.iter().find_map(head))
     }
 
     /// A drafted contract may belong to a buyer that comes later in history.
@@ -212,7 +210,15 @@ impl Standing {
     /// The campaign and source as the simulation has them.
     pub(super) fn simulated(&self, revisions: &Revisions) -> StoreResult<(Arc<Campaign>, Arc<Source>)> {
         let (campaign, source) = self.historic(revisions)?;
-        let campaign = self.drafted_campaigns.get(&campaign.id).cloned().unwrap_or(campaign);
+        let campaign = match self.drafted_campaigns.get(&campaign.id) {
+            // Who is a duplicate was found out by check 5 and stays so; the same rule says who was sold to before.
+            Some(drafted) if drafted.terms.duplicates != campaign.terms.duplicates => {
+                let duplicates = campaign.terms.duplicates.clone();
+                Arc::new(with_campaign_terms(drafted, CampaignTerms { duplicates, ..drafted.terms.clone() }))
+            }
+            Some(drafted) => Arc::clone(drafted),
+            None => campaign,
+        };
         Ok((campaign, self.drafted_sources.get(&source.id).cloned().unwrap_or(source)))
     }
 
@@ -239,6 +245,12 @@ impl Standing {
         Some((contract.as_ref(), self.buyers.get(&contract.buyer_id)?.as_ref()))
     }
 
+    /// The vertical of a campaign.
+    pub(super) fn vertical(&self, campaign: CampaignId) -> Option<&Vertical> {
+        let campaign = self.snapshot.campaigns.get(&campaign)?;
+        self.snapshot.verticals.get(&campaign.vertical_id).map(AsRef::as_ref)
+    }
+
     /// What people call a contract.
     pub(super) fn contract_name(&self, id: ContractId) -> String {
         self.known.get(&id).map_or_else(|| id.to_string(), |contract| contract.name.clone())
@@ -249,6 +261,37 @@ impl Standing {
         let current = self.snapshot.buyers.get(&id).or_else(|| self.buyers.get(&id));
         current.map_or_else(|| id.to_string(), |buyer| buyer.name.clone())
     }
+}
+
+/// What stands in the way of simulating a draft, in words.
+pub(super) fn check(snapshot: &Snapshot, draft: &Draft) -> Result<(), String> {
+    for drafted in draft.contracts.values() {
+        let name = &drafted.name;
+        let Some(campaign) = snapshot.campaigns.get(&drafted.campaign_id) else {
+            return Err(format!("the contract {name} is of a campaign that history does not know"));
+        };
+        if !snapshot.buyers.contains_key(&drafted.buyer_id) && !draft.buyers.contains_key(&drafted.buyer_id) {
+            return Err(format!("the contract {name} is of a buyer that is neither known nor in the draft"));
+        }
+        let (parent, owner) = (Some(drafted.campaign_id.0), Some(drafted.buyer_id.0));
+        let head = head(Uuid::nil(), name.clone(), parent, owner, Timestamp::UNIX_EPOCH, &drafted.terms);
+        let compiled = head.and_then(|head| snapshot::contract(&head, &campaign.country, &snapshot.postal));
+        compiled.map_err(|error| format!("the contract {name}: {error}"))?;
+    }
+    for (id, terms) in &draft.sources {
+        let Some(source) = snapshot.sources.get(id) else { continue };
+        let country = snapshot.campaigns.get(&source.campaign_id).map(|campaign| campaign.country.as_str());
+        let payout = CompiledPayout::compile(
+            terms.cost,
+            &terms.payout_rules,
+            country.unwrap_or_default(),
+            snapshot.postal.as_ref(),
+        );
+        if let Some(problem) = payout.err().and_then(|problems| problems.into_iter().next()) {
+            return Err(format!("the source {}: {}: {}", source.name, problem.field, problem.message));
+        }
+    }
+    Ok(())
 }
 
 /// The revisions that a decision used.

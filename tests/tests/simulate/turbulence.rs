@@ -11,8 +11,9 @@ use leadyard_market::finance;
 use leadyard_tests::market::{Selling, TestMarket, daily, lead, terms};
 use leadyard_tests::{OPERATE, TestApp};
 use leadyard_types::{
-    AuctionTerms, BuyerId, Cap, CapPeriod, ComplaintReason, ContractId, ContractTerms, CostModel, Currency, Filter,
-    Method, Money, Percent, PriceRule, SaleId, SaleMode, SaleState, Status, Timestamp, Verdict,
+    AuctionTerms, BuyerBounds, BuyerId, BuyerSettings, Cap, CapPeriod, ComplaintReason, ContractId, ContractTerms,
+    CostModel, Currency, Filter, Method, Money, Percent, PriceRule, SaleId, SaleMode, SaleState, Stage, StageSplit,
+    Status, Timestamp, Verdict,
 };
 
 use crate::send;
@@ -65,6 +66,10 @@ impl<'a> Turbulence<'a> {
         for (name, selling) in [("Queued", queued), ("Turns", turns), ("Auction", auction)] {
             markets.push(app.campaign_beside(&first, name, selling).await);
         }
+        // Half of the leads go by another plan, whose turns are its own.
+        let stages = vec![Stage::new("main", Method::Weighted)];
+        let split = Some(StageSplit { key: "weighted or not".into(), percent: 50, stages });
+        app.revise_campaign(markets[2].campaign_id, |terms| terms.split = split).await;
         let mut buyers = Vec::new();
         for (number, money) in [12_000, 9_000, 40_000, 25_000, 300_000].into_iter().enumerate() {
             let caps = if number == 2 { vec![daily(9)] } else { Vec::new() };
@@ -122,8 +127,12 @@ impl<'a> Turbulence<'a> {
             match dice.below(20) {
                 0..=8 => {
                     let number = self.person(&mut dice);
-                    let market = &self.markets[dice.below(4)];
-                    send(self.app, market, number).await;
+                    let place = dice.below(4);
+                    if dice.below(3) == 0 {
+                        self.ping_and_post(place, number).await;
+                    } else {
+                        send(self.app, &self.markets[place], number).await;
+                    }
                 }
                 9..=11 => self.crowd(&mut dice).await,
                 12 => self.top_up(&mut dice).await,
@@ -158,6 +167,18 @@ impl<'a> Turbulence<'a> {
         self.next_person - 1
     }
 
+    /// A price is promised first, and holds or does not.
+    async fn ping_and_post(&self, place: usize, number: usize) {
+        let client = self.app.client(&self.markets[place].key);
+        let mut body = lead(number);
+        let known = serde_json::json!({ "postal_code": body["postal_code"] });
+        let (_, offered) = client.send_json("/v1/pings", &known, None).await.unwrap();
+        if offered["ping_id"].is_string() {
+            body["ping_id"] = offered["ping_id"].clone();
+            client.send_json("/v1/posts", &body, None).await.unwrap();
+        }
+    }
+
     /// Several leads at once: they share transactions.
     async fn crowd(&mut self, dice: &mut Dice) {
         let people: Vec<(usize, usize)> = (0..6).map(|_| (self.person(dice), dice.below(4))).collect();
@@ -188,13 +209,18 @@ impl<'a> Turbulence<'a> {
     async fn edit(&mut self, dice: &mut Dice) {
         let at = dice.below(self.contracts.len());
         let (id, version, agreed) = &mut self.contracts[at];
-        match dice.below(5) {
+        match dice.below(6) {
             0 => agreed.price_minor += 70,
             1 => agreed.caps = vec![Cap { period: CapPeriod::Week, count: Some(9), amount_minor: None }],
             2 => agreed.status = if agreed.status == Status::Active { Status::Paused } else { Status::Active },
             3 => {
                 let when = Filter::Exists { field: "phone".into() };
                 agreed.price_rules = vec![PriceRule { name: "phone".into(), when, price_minor: 1_330 }];
+            }
+            4 => {
+                let own = Cap { period: CapPeriod::Hour, count: Some(2), amount_minor: None };
+                agreed.buyer_bounds = Some(BuyerBounds { caps: vec![own], pause: true, ..BuyerBounds::default() });
+                agreed.buyer_settings = BuyerSettings { caps: vec![own], ..BuyerSettings::default() };
             }
             _ => agreed.weight += 2,
         }
