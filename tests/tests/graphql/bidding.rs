@@ -55,7 +55,7 @@ fn done(answer: &Value) -> &Value {
 fn everything() -> Value {
     json!({
         "price": { "minMinor": 500, "maxMinor": "3000", "stepMinor": 50 },
-        "caps": [{ "period": "DAY", "count": 20 }],
+        "caps": [{ "period": "DAY", "count": 20 }, { "period": "WEEK", "count": 100 }],
         "filterKeys": ["postal_code", "size"],
         "schedule": true,
         "pause": true,
@@ -222,6 +222,14 @@ async fn a_buyer_narrows_its_contract_and_widens_nothing() {
             "the buyer's own cap on the contract is reached"
         );
         assert_eq!(audited(&app, "set_caps", "\"count\":2").await, 1);
+        let weekly = json!({ "caps": [{ "period": "WEEK", "count": 3 }] });
+        done(&act(&user, "contractCapsSet", contract, weekly).await);
+        assert_eq!(refused(&app, send(&client, 10).await, "open").await, "", "two sold this week, a third fits");
+        assert_eq!(
+            refused(&app, send(&client, 11).await, "open").await,
+            "the buyer's own cap on the contract is reached",
+            "a period that only the buyer caps is counted too"
+        );
         done(&act(&user, "contractCapsSet", contract, json!({ "caps": [] })).await);
 
         let never = json!({ "schedule": { "timeZone": "Europe/Berlin", "windows": [] } });
