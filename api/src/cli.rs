@@ -11,6 +11,8 @@ mod names;
 mod people;
 mod report;
 mod serve;
+mod simulate;
+mod territory;
 
 use std::process::ExitCode;
 
@@ -42,6 +44,10 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Print a report: `report split CAMPAIGN`.
     Report(report::ReportArgs),
+    /// Show which postal codes are bought from by whom, where buyers meet, and where nobody buys.
+    Territory(territory::TerritoryArgs),
+    /// Replay historic leads under other terms, and say what would have changed. Writes nothing.
+    Simulate(simulate::SimulateArgs),
     /// Prove the books and say what is wrong and how to mend it.
     Doctor(doctor::DoctorArgs),
     /// Bring in files: leads, postal codes, conversions.
@@ -93,6 +99,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::run(&config, &args).await,
         Command::Explain(args) => explain::run(&config, &args).await,
         Command::Report(args) => report::run(&config, &args).await,
+        Command::Territory(args) => territory::run(&config, &args).await,
+        Command::Simulate(args) => simulate::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Import(args) => import::run(&config, &args).await,
         Command::Example(args) => example::run(&config, &args).await,

@@ -44,6 +44,7 @@ use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
 use nouns::source::SourceQueries;
 use nouns::supplier::SupplierQueries;
+use nouns::territory::TerritoryQueries;
 use nouns::vertical::VerticalQueries;
 use nouns::viewer::Viewer;
 use nouns::wallet::WalletMutations;
@@ -86,6 +87,7 @@ pub(crate) struct Query(
     BuyerQueries,
     ContractQueries,
     ProfitQueries,
+    TerritoryQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.

@@ -1,6 +1,6 @@
 //! The configuration of the market as the router needs it: heads with their current revisions, and what changed since.
 
-use leadyard_types::Principal;
+use leadyard_types::{CampaignId, Principal, Status};
 use sea_orm::{EntityTrait, FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -157,6 +157,22 @@ impl Read {
         let buyers = history("buyer", id, id, "1 = 1");
         let values = campaigns.iter().map(|campaign| campaign.0.into()).chain([before.into()]).collect();
         Ok((self.rows(&contracts, values).await?, self.rows(&buyers, vec![before.into()]).await?))
+    }
+
+    /// A campaign's contracts in a status, with their current terms, oldest first. Only for the system itself.
+    pub async fn contracts_of_campaign(&self, campaign: CampaignId, status: Status) -> StoreResult<Vec<Head>> {
+        let condition = "h.campaign_id = ? AND h.status = ?";
+        self.contract_heads(condition, vec![campaign.0.into(), status.as_str().into()]).await
+    }
+
+    async fn contract_heads(&self, condition: &str, values: Vec<Value>) -> StoreResult<Vec<Head>> {
+        debug_assert!(matches!(self.principal(), Principal::System(_)), "configuration is read by the system");
+        let sql = format!(
+            "SELECT h.id, h.name, h.campaign_id AS parent_id, h.buyer_id AS owner_id, CAST(NULL AS TEXT) AS key,
+             CAST(NULL AS TEXT) AS currency, h.created_at, h.revision_id, r.no, r.terms
+             FROM contract h JOIN revision r ON r.id = h.revision_id WHERE {condition} ORDER BY h.created_at, h.id"
+        );
+        self.rows(&sql, values).await
     }
 
     /// Every postal code known. Only for the system itself.

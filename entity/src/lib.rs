@@ -21,6 +21,7 @@ pub mod postal;
 pub mod quotes;
 pub mod read;
 pub mod reconcile;
+pub mod replay;
 pub mod reports;
 pub mod scope;
 pub mod settlement;

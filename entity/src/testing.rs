@@ -1,5 +1,6 @@
 //! Databases of their own for tests (feature `testing`).
 
+mod contents;
 mod schema;
 
 use std::collections::VecDeque;
@@ -174,6 +175,16 @@ impl Read {
         }
         let found = Row::find_by_statement(statement(self.backend(), sql, vec![])).one(self.connection()).await?;
         Ok(found.map_or(0, |row| row.figure))
+    }
+
+    /// The ids that a query answers, for tests; `sql` names them `id`.
+    pub async fn ids(&self, sql: &str) -> StoreResult<Vec<uuid::Uuid>> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            id: uuid::Uuid,
+        }
+        let found = Row::find_by_statement(statement(self.backend(), sql, vec![])).all(self.connection()).await?;
+        Ok(found.into_iter().map(|row| row.id).collect())
     }
 
     /// The rotation of the stages of this name, if there is one; of several campaigns', any.

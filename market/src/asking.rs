@@ -49,7 +49,11 @@ impl Market {
 
     /// Asks the buyers who bid for a lead that just arrived.
     pub(crate) async fn ask_about_new(&self, prepared: Box<Prepared>) -> StoreResult<(Box<Prepared>, Asked)> {
-        let asks = self.snapshot().contracts.get(&prepared.campaign.id).is_some_and(|contracts| contracts.ask());
+        let asks = self
+            .snapshot()
+            .contracts
+            .get(&prepared.campaign.id)
+            .is_some_and(|contracts| contracts.ask(prepared.source.terms.test));
         let hopeless = prepared.source_refusal.is_some() || !prepared.problems.is_empty();
         if !asks || hopeless || prepared.consent_refusal.is_some() || self.bidders.get().is_none() {
             return Ok((prepared, Asked::default()));
@@ -75,7 +79,9 @@ impl Market {
 
     /// Asks the buyers who bid for a stored lead, those left out whose bids still hold.
     pub(crate) async fn ask_about_stored(&self, lead: LeadId) -> StoreResult<Asked> {
-        if !self.snapshot().contracts.values().any(|contracts| contracts.ask()) || self.bidders.get().is_none() {
+        if !self.snapshot().contracts.values().any(|contracts| contracts.ask(false) || contracts.ask(true))
+            || self.bidders.get().is_none()
+        {
             return Ok(Asked::default());
         }
         let mut work = [Work::Again(lead, Asked::default())];
@@ -207,7 +213,7 @@ impl Subject<'_> {
             fields: open,
             contacts,
             places,
-            test: false,
+            test: self.facts.test,
         }
     }
 }

@@ -311,6 +311,7 @@ fn package(facts: &DeliveryFacts, number: i64) -> StoreResult<DeliveryPackage> {
         fields,
         consent: facts.lead.consent.clone(),
         ping: facts.ping.as_ref().map(|ping| PingMark { id: PingId(ping.id), reference: ping.reference.clone() }),
+        test: sale.test,
         attempt: u32::try_from(number).unwrap_or(u32::MAX),
     })
 }

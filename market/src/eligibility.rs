@@ -18,6 +18,10 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
     if contract.own.as_ref().is_some_and(|own| own.paused) {
         return Some(Refusal::new(Check::ContractActive, "the buyer paused the contract itself"));
     }
+    if contract.terms.test != facts.test {
+        let message = if facts.test { "a test goes to contracts in test mode" } else { "the contract gets tests only" };
+        return Some(Refusal::new(Check::TestMode, message));
+    }
     if buyer.terms.status != Status::Active {
         let refusal = Refusal::new(Check::BuyerActive, "the buyer does not buy at the moment");
         return Some(refusal.seeing("status", buyer.terms.status.as_str()));

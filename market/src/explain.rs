@@ -19,6 +19,7 @@ use crate::eligibility;
 use crate::market::Market;
 use crate::rules::facts::{Centre, LeadFacts, Origin, derive};
 use crate::rules::routing::{RULES_VERSION, RoutingInput, RunnerUp, add_counterfactuals, route};
+use crate::snapshot::Snapshot;
 pub(crate) use history::History;
 
 /// What a decision stored.
@@ -82,6 +83,9 @@ pub struct Step {
 pub struct Explanation {
     /// The lead.
     pub lead_id: LeadId,
+    /// Whether it is a test.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     /// Where it stands.
     pub state: LeadState,
     /// The check that rejected it, or why it is unsold.
@@ -107,6 +111,7 @@ impl Market {
         });
         Ok(Some(Explanation {
             lead_id: id,
+            test: lead.row.test,
             state: lead.row.state.parse().map_err(StoreError::corrupt)?,
             reason: lead.row.reason.clone(),
             steps: steps.collect::<StoreResult<_>>()?,
@@ -206,24 +211,29 @@ impl Market {
         Ok(explained)
     }
 
-    /// The facts as the decision saw them: places as stored, not as the postal codes stand today.
+    /// The facts as the decision saw them.
     pub(crate) fn facts_of(&self, lead: &UnsealedLead, stored: &Stored) -> StoreResult<LeadFacts> {
-        let snapshot = self.snapshot();
-        let campaign = snapshot.campaigns.get(&CampaignId(lead.row.campaign_id));
-        let vertical = campaign.and_then(|campaign| snapshot.verticals.get(&campaign.vertical_id));
-        let vertical = vertical.ok_or_else(|| StoreError::corrupt("the lead's vertical is unknown"))?;
-        let origin = Origin {
-            consent: lead.consent.clone(),
-            score: lead.row.score,
-            source_id: SourceId(lead.row.source_id),
-            subid: lead.row.subid.clone(),
-            received_at: lead.row.received_at,
-        };
-        let mut facts = derive(lead.fields.clone(), &vertical.terms, &stored.country, snapshot.postal.as_ref(), origin);
-        facts.state.clone_from(&stored.state);
-        facts.centre = stored.centre.map(|[latitude, longitude]| Centre { latitude, longitude });
-        Ok(facts)
+        facts_then(&self.snapshot(), lead, stored)
     }
+}
+
+/// The facts as a decision saw them: places as stored, not as the postal codes stand today.
+pub(crate) fn facts_then(snapshot: &Snapshot, lead: &UnsealedLead, stored: &Stored) -> StoreResult<LeadFacts> {
+    let campaign = snapshot.campaigns.get(&CampaignId(lead.row.campaign_id));
+    let vertical = campaign.and_then(|campaign| snapshot.verticals.get(&campaign.vertical_id));
+    let vertical = vertical.ok_or_else(|| StoreError::corrupt("the lead's vertical is unknown"))?;
+    let origin = Origin {
+        consent: lead.consent.clone(),
+        score: lead.row.score,
+        source_id: SourceId(lead.row.source_id),
+        subid: lead.row.subid.clone(),
+        received_at: lead.row.received_at,
+        test: lead.row.test,
+    };
+    let mut facts = derive(lead.fields.clone(), &vertical.terms, &stored.country, snapshot.postal.as_ref(), origin);
+    facts.state.clone_from(&stored.state);
+    facts.centre = stored.centre.map(|[latitude, longitude]| Centre { latitude, longitude });
+    Ok(facts)
 }
 
 /// Takes out of an explanation what filters saw of the person: for readers who do not see personal data.

@@ -191,11 +191,11 @@ async fn move_money(write: Write, movement: &Movement<'_>) -> Result<bool, Finan
         AccountKind::SupplierPayable => (movement.debit.1, "supplier"),
         _ => (movement.credit.1, "buyer"),
     };
+    // Movements take their place in the order of decisions, and the audit keeps it, so that history replays exactly.
+    let no = write.next_decision_nos(1).await?;
     let detail = json!({ "kind": movement.kind, "amount_minor": movement.money.amount_minor,
-        "currency": movement.money.currency });
+        "currency": movement.money.currency, "no": no });
     write.audit("move_money", noun, Some(owner), &detail).await?;
-    // Movements take their place in the order of decisions, so that history replays exactly.
-    write.next_decision_nos(1).await?;
     let _ = write.commit().await?;
     Ok(true)
 }
@@ -224,10 +224,10 @@ pub async fn set_credit_limit(
         return Err(FinanceError::Problems(vec![FieldProblem::new("credit_limit", "IN_USE", message)]));
     }
     write.set_credit_limit(wallet.id, limit.amount_minor).await?;
+    let no = write.next_decision_nos(1).await?;
     let detail = json!({ "before_minor": wallet.credit_limit_minor, "after_minor": limit.amount_minor,
-        "currency": limit.currency });
+        "currency": limit.currency, "no": no });
     write.audit("set_credit_limit", "buyer", Some(buyer.0), &detail).await?;
-    write.next_decision_nos(1).await?;
     let _ = write.commit().await?;
     Ok(())
 }

@@ -10,6 +10,7 @@ mod batcher;
 pub mod complaints;
 pub mod delivery;
 pub mod doctor;
+pub mod draft;
 pub mod eligibility;
 pub mod experiment;
 pub mod explain;
@@ -24,7 +25,9 @@ pub mod reconcile;
 pub mod rules;
 pub mod settlement;
 pub mod setup;
+pub mod simulation;
 pub mod snapshot;
+pub mod territory;
 pub mod verify;
 
 pub use delivery::{Courier, Failure, LaneHealth};

@@ -325,7 +325,7 @@ fn own(terms: &ContractTerms, held: &BuyerSettings, filter: Option<Arc<CompiledF
     }
 }
 
-fn campaign(head: &Head) -> StoreResult<Campaign> {
+pub(crate) fn campaign(head: &Head) -> StoreResult<Campaign> {
     Ok(Campaign {
         id: CampaignId(head.id),
         name: head.name.clone(),

@@ -127,7 +127,7 @@ impl Market {
         if kept.get("input") != serde_json::to_value(&stored.input).ok().as_ref() {
             return Ok(Some("what it stored says something else when it is read".to_owned()));
         }
-        if let Some(what) = outcome_differs(decision, &stored, sales) {
+        if let Some(what) = outcome_differs(decision, &stored, sales, lead.row.test) {
             return Ok(Some(what));
         }
         if lead.erased {
@@ -180,7 +180,12 @@ impl Market {
 }
 
 /// Whether another outcome or other sales follow from what was stored.
-fn outcome_differs(decision: &decision::Model, stored: &Stored, mut sales: Vec<sale::Model>) -> Option<String> {
+fn outcome_differs(
+    decision: &decision::Model,
+    stored: &Stored,
+    mut sales: Vec<sale::Model>,
+    test: bool,
+) -> Option<String> {
     let routing = route(&stored.input);
     let outcome = outcome_word(&stored.input, &routing);
     if outcome != decision.outcome {
@@ -194,7 +199,8 @@ fn outcome_differs(decision: &decision::Model, stored: &Stored, mut sales: Vec<s
         .iter()
         .filter_map(|winner| {
             let candidate = stored.input.candidates.get(winner.position)?;
-            Some((candidate.contract_id.0, winner.price_minor, winner.exclusive))
+            // A test is not billed.
+            Some((candidate.contract_id.0, if test { 0 } else { winner.price_minor }, winner.exclusive))
         })
         .collect();
     (made != again).then(|| format!("the sales are {again:?}, and were {made:?}"))

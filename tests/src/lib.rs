@@ -17,7 +17,7 @@ use leadyard_entity::{MasterKeys, Store, StoreOptions};
 use leadyard_jobs::{Jobs, JobsOptions};
 use leadyard_market::doctor::examine;
 use leadyard_market::{Market, MarketSettings};
-use leadyard_types::{ManualClock, Principal, RandomIds, SystemTask, Timestamp};
+use leadyard_types::{Clock, ManualClock, Principal, RandomIds, SystemTask, Timestamp};
 
 pub mod market;
 
@@ -203,6 +203,12 @@ impl TestApp {
     #[must_use]
     pub fn store(&self) -> &Store {
         self.app.market.store()
+    }
+
+    /// What the clock shows.
+    #[must_use]
+    pub fn clock_now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// A client of the server, with a source's key; without any where the key is empty.

@@ -82,6 +82,7 @@ pub fn terms(price_minor: i64) -> ContractTerms {
         shared_percents: Vec::new(),
         ping: None,
         margin: None,
+        test: false,
         filter: None,
         sources_allowed: Vec::new(),
         sources_denied: Vec::new(),
@@ -193,6 +194,7 @@ impl TestApp {
             schedule: None,
             margin: None,
             least_payout_minor: None,
+            test: false,
             ping_limits: PingLimits::default(),
         };
         let source =

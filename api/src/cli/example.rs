@@ -76,6 +76,7 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
         schedule: None,
         margin: None,
         least_payout_minor: None,
+        test: false,
         ping_limits: PingLimits::default(),
     };
     setup.create_source(NewSource { supplier_id, campaign_id, name: "bank".into(), terms }).await?;
@@ -103,6 +104,7 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
             shared_percents: Vec::new(),
             ping: None,
             margin: None,
+            test: false,
             price_rules: vec![PriceRule { name: "large balance".into(), when: rich, price_minor: price_minor * 2 }],
             filter,
             sources_allowed: Vec::new(),

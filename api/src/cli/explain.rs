@@ -82,7 +82,8 @@ fn verified(found: &Verified, json: bool) -> anyhow::Result<ExitCode> {
 
 fn print(explanation: &Explanation) {
     let reason = explanation.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    println!("Lead {}: {}{reason}", explanation.lead_id, explanation.state);
+    let test = if explanation.test { " (a test: not billed, capped or counted)" } else { "" };
+    println!("Lead {}: {}{reason}{test}", explanation.lead_id, explanation.state);
     for step in &explanation.steps {
         println!("  {}  {:<20} {}", step.at.format("%Y-%m-%d %H:%M:%S"), step.kind, step.detail);
     }

@@ -227,6 +227,7 @@ impl Maker<'_> {
             shared_percents: Vec::new(),
             ping: None,
             margin: None,
+            test: false,
             filter: wish.filter,
             sources_allowed: Vec::new(),
             sources_denied: Vec::new(),
@@ -262,6 +263,7 @@ impl Maker<'_> {
             schedule: None,
             margin: None,
             least_payout_minor: None,
+            test: false,
             ping_limits: PingLimits::default(),
         };
         let made = self.setup.create_source(NewSource { supplier_id, campaign_id, name: name.into(), terms }).await?;

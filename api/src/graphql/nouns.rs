@@ -18,6 +18,7 @@ pub(crate) mod source;
 pub(crate) mod split_report;
 pub(crate) mod supplier;
 pub(crate) mod terms;
+pub(crate) mod territory;
 pub(crate) mod vertical;
 pub(crate) mod viewer;
 pub(crate) mod wallet;

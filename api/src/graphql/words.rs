@@ -147,6 +147,8 @@ mirror! {
         ContractActive,
         /// 8: the buyer is active.
         BuyerActive,
+        /// 8: tests go to contracts in test mode, and to those only.
+        TestMode,
         /// 8: within the contract's hours.
         Hours,
         /// 8: the contract's filters match.

@@ -166,6 +166,10 @@ pub(super) struct LeadAnswered {
     /// In answer to a post, the ping's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     ping_id: Option<Uuid>,
+    /// Whether it was a test: nothing is billed, capped or counted. Left out where it was not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    test: bool,
 }
 
 impl LeadAnswered {
@@ -181,6 +185,7 @@ impl LeadAnswered {
             redirect_url: answer.redirect_url.clone(),
             repeated: answer.repeated,
             ping_id: None,
+            test: answer.test,
         }
     }
 
@@ -210,6 +215,10 @@ pub(super) struct PingAnswered {
     message: Option<String>,
     /// Every problem of the fields, where the check is `FIELDS`.
     problems: Vec<WrongField>,
+    /// Whether it was a test: nothing is billed, capped or counted. Left out where it was not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    test: bool,
 }
 
 impl PingAnswered {
@@ -224,6 +233,7 @@ impl PingAnswered {
             check: answer.check.map(Check::as_str),
             message: answer.message.clone(),
             problems: wrong(&answer.problems),
+            test: answer.test,
         }
     }
 }

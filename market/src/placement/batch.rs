@@ -25,9 +25,9 @@ use crate::snapshot::{Campaign, Fit, Snapshot, Source};
 
 /// A wallet as the batch sees it; it changes as the batch sells.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wallet {
-    pub(super) account: AccountId,
-    pub(super) available_minor: i64,
+pub(crate) struct Wallet {
+    pub(crate) account: AccountId,
+    pub(crate) available_minor: i64,
 }
 
 /// A stored lead that is offered again.
@@ -161,6 +161,7 @@ async fn load_again(
             source_id,
             subid: lead.row.subid.clone(),
             received_at: lead.row.received_at,
+            test: lead.row.test,
         };
         let keyring = transaction.store().keyring();
         let fingerprints = crate::rules::duplicate::fingerprint_fields(&campaign.terms.duplicates, &lead.fields)
@@ -312,7 +313,7 @@ fn counter_keys(
 }
 
 /// The counter of a bucket.
-pub(super) fn counter_key(owner: CapOwner, bucket: Bucket) -> CounterKey {
+pub(crate) fn counter_key(owner: CapOwner, bucket: Bucket) -> CounterKey {
     CounterKey { owner, period: bucket.period, starts_at: bucket.starts_at, ends_at: bucket.ends_at }
 }
 

@@ -1,31 +1,34 @@
 //! Deciding a batch, lead after lead, against what was loaded. Pure but for new ids and sealing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use leadyard_entity::placement::{CapOwner, FingerprintHit, NewEvent, PlacementWrites, PriorSale};
+use leadyard_entity::placement::{CapOwner, Counters, FingerprintHit, NewEvent, PlacementWrites, PriorSale};
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::{DuplicateMatch, DuplicatePolicy};
 use leadyard_types::{
-    BidSeen, BuyerId, Cap, Check, CostModel, FieldProblem, LeadAnswer, LeadId, LeadState, Method, Money, Plan, Refusal,
-    SaleMode, SaleState, Stage, Timestamp,
+    BidSeen, BuyerId, CampaignId, Cap, Check, CostModel, Currency, FieldProblem, LeadAnswer, LeadId, LeadState, Method,
+    Money, Plan, Refusal, SaleMode, SaleState, Stage, Timestamp,
 };
 
 use super::Work;
-use super::batch::{Again, Batch, counter_key};
+use super::batch::{Again, Batch, Wallet, counter_key};
 use super::rows::Subject;
 use crate::asking::Asked;
 use crate::eligibility;
 use crate::intake::{IntakeError, Offered, Prepared, SAME_BODY_SECONDS, body_scope};
+use crate::market::ComplaintRates;
 use crate::rules::auction::complaint_ppm;
-use crate::rules::cap::{self, CapUse};
+use crate::rules::cap::{self, Buckets, CapUse};
 use crate::rules::duplicate::{self, Hit};
 use crate::rules::facts::LeadFacts;
+use crate::rules::method::StageState;
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::promise::SupplierShare;
 use crate::rules::routing::{Candidate, RoutingInput};
 use crate::rules::split::rotation_key;
+use crate::rules::trial::{TestAnswer, test_answer, test_price_minor};
 use crate::snapshot::{Buyer, Campaign, Contract, Fit};
 
 type Answer = Result<LeadAnswer, IntakeError>;
@@ -71,6 +74,7 @@ fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
         // A post gets the plan that its ping was priced by.
         identity: lead.offered.quote().unwrap_or_else(|| lead.identity.as_ref().unwrap_or(&lead.key)),
         plan_before: None,
+        plan_seen: None,
     }
 }
 
@@ -90,6 +94,7 @@ fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> 
         promise_minor: again.promise_minor.map(|promise| promise - got),
         identity: again.lead.identity.as_deref().unwrap_or_else(|| again.lead.row.id.as_bytes()),
         plan_before: again.plan_before(),
+        plan_seen: None,
     }
 }
 
@@ -118,9 +123,10 @@ impl Batch<'_> {
         }
         let lead_id = LeadId(self.ids.uuid());
         let answer = match self.rejection(lead) {
+            None if lead.facts.test => self.accept_test(index, lead, lead_id, writes)?,
             Some(rejection) => {
                 self.write_lead(lead, lead_id, LeadState::Rejected, Some(&rejection), writes)?;
-                rejected(lead_id, rejection, &lead.campaign)
+                rejected(lead_id, rejection, &lead.campaign, lead.facts.test)
             }
             None => self.accept(index, lead, lead_id, writes)?,
         };
@@ -141,7 +147,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let lead_id = LeadId(uuid::Uuid::nil());
-                let input = self.routing_input(&new_subject(lead, lead_id), &fits);
+                let input = self.moment().routing_input(&new_subject(lead, lead_id), &fits);
                 Ok(Some(Screened { input, fits, again: None }))
             }
             Work::Again(id, _) => {
@@ -151,7 +157,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let own_sales = self.sales.get(id).cloned().unwrap_or_default();
-                let input = self.routing_input(&stored_subject(&again, *id, own_sales), &fits);
+                let input = self.moment().routing_input(&stored_subject(&again, *id, own_sales), &fits);
                 Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
             }
         }
@@ -165,7 +171,7 @@ impl Batch<'_> {
         if let Some(rejection) = self.rejection(lead) {
             return Ok(Err(rejection));
         }
-        let input = self.routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits);
+        let input = self.moment().routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits);
         Ok(Ok(Screened { input, fits, again: None }))
     }
 
@@ -188,7 +194,8 @@ impl Batch<'_> {
 
     /// Checks 1 to 5 in the published order; the first that fails names itself. (6 and 7 are not configured.)
     fn rejection(&self, lead: &Prepared) -> Option<Rejection> {
-        if let Some(refusal) = lead.source_refusal.clone().or_else(|| self.source_cap_refusal(lead)) {
+        let capped = || if lead.facts.test { None } else { self.source_cap_refusal(lead) };
+        if let Some(refusal) = lead.source_refusal.clone().or_else(capped) {
             return Some(refusal.into());
         }
         if !lead.problems.is_empty() {
@@ -204,7 +211,10 @@ impl Batch<'_> {
         if let Some(refusal) = lead.consent_refusal.clone() {
             return Some(refusal.into());
         }
-        let hits: Vec<Hit> = self.hits_of(&lead.fingerprints).map(as_hit).collect();
+        if lead.facts.test && !matches!(lead.offered, Offered::Ping { .. }) {
+            return test_rejection(lead);
+        }
+        let hits: Vec<Hit> = self.moment().hits_of(&lead.fingerprints).map(as_hit).collect();
         let policy = &lead.campaign.terms.duplicates;
         let earlier = duplicate::is_duplicate(policy, lead.campaign.id, &lead.fingerprints, &hits, lead.received_at)?;
         let refusal = Refusal::new(Check::Duplicate, "this enquiry was taken in before");
@@ -213,23 +223,8 @@ impl Batch<'_> {
 
     fn source_cap_refusal(&self, lead: &Prepared) -> Option<Refusal> {
         let owner = CapOwner::Source(lead.source.id.0);
-        let uses = self.uses(owner, &lead.source.terms.caps, lead.received_at, lead.campaign.terms.time_zone);
+        let uses = self.moment().uses(owner, &lead.source.terms.caps, lead.received_at, lead.campaign.terms.time_zone);
         cap::refusal("source", &uses, 0).map(|refusal| Refusal { check: Check::Source, ..refusal })
-    }
-
-    fn hits_of(&self, fingerprints: &[IndexHash]) -> impl Iterator<Item = &FingerprintHit> {
-        fingerprints.iter().filter_map(|hash| self.hits.get(hash)).flatten()
-    }
-
-    /// Caps with what is in their buckets.
-    pub(super) fn uses(&self, owner: CapOwner, caps: &[Cap], at: Timestamp, zone: chrono_tz::Tz) -> Vec<CapUse> {
-        caps.iter()
-            .map(|cap| {
-                let bucket = self.buckets.of(cap.period, at, zone);
-                let used = self.counters.get(&counter_key(owner, bucket)).copied().unwrap_or_default();
-                CapUse { cap: *cap, bucket, count: used.count, amount_minor: used.amount_minor }
-            })
-            .collect()
     }
 
     /// A lead that passed its checks: counted, paid for if the source is paid per lead, and routed.
@@ -274,6 +269,51 @@ impl Batch<'_> {
             problems: Vec::new(),
             payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
             redirect_url: redirect(&lead.campaign, outcome.state == LeadState::Sold),
+            test: false,
+            repeated: false,
+        })
+    }
+
+    /// A test that passed its checks: answered by its postal code, and delivered to contracts in test mode.
+    fn accept_test(
+        &mut self,
+        index: usize,
+        lead: &Prepared,
+        lead_id: LeadId,
+        writes: &mut PlacementWrites,
+    ) -> StoreResult<LeadAnswer> {
+        let code = lead.facts.postal_code.as_deref();
+        let promised = matches!(lead.offered, Offered::Post { .. });
+        let reason = match test_answer(code) {
+            TestAnswer::NoBuyer => Some(Check::NoBuyer),
+            TestAnswer::Lapses if promised => Some(Check::PromiseLapsed),
+            _ => None,
+        };
+        let state = if reason.is_some() { LeadState::Unsold } else { LeadState::Sold };
+        let row = writes.leads.len();
+        self.write_lead(lead, lead_id, state, None, writes)?;
+        if reason.is_none() {
+            let subject = new_subject(lead, lead_id);
+            let fits = std::mem::take(&mut self.fits[index]);
+            self.place(&subject, &fits, writes)?;
+            if let Some(stored) = writes.leads.get_mut(row) {
+                stored.decisions = 1;
+            }
+        }
+        if let (Some(reason), Some(stored)) = (reason, writes.leads.get_mut(row)) {
+            stored.reason = Some(reason.as_str().to_owned());
+            Self::event(writes, lead_id, LeadEventKind::Unsold, serde_json::json!({ "check": reason }));
+        }
+        let payout_minor = if reason.is_some() { 0 } else { test_payout_minor(lead) };
+        Ok(LeadAnswer {
+            lead_id,
+            state,
+            check: reason,
+            message: reason.map(|reason| unsold_message(reason).to_owned()),
+            problems: Vec::new(),
+            payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
+            redirect_url: redirect(&lead.campaign, reason.is_none()),
+            test: true,
             repeated: false,
         })
     }
@@ -299,6 +339,7 @@ impl Batch<'_> {
             problems: Vec::new(),
             payout: None,
             redirect_url: None,
+            test: again.lead.row.test,
             repeated: false,
         };
         if matches!(state, LeadState::Rejected | LeadState::Quarantined) {
@@ -320,14 +361,65 @@ impl Batch<'_> {
         Ok(Ok(answer(outcome.state, outcome.reason)))
     }
 
+    /// What this batch's next decision sees of the moment.
+    pub(super) fn moment(&self) -> Moment<'_> {
+        Moment {
+            now: self.now,
+            hits: &self.hits,
+            sales: &self.sales,
+            rotations: &self.rotations,
+            counters: &self.counters,
+            buckets: &self.buckets,
+            wallets: &self.wallets,
+            complaint_rates: &self.complaint_rates,
+        }
+    }
+
+    /// A step in a lead's timeline.
+    pub(super) fn event(writes: &mut PlacementWrites, lead_id: LeadId, kind: LeadEventKind, detail: serde_json::Value) {
+        writes.events.push(NewEvent { lead_id, kind, detail });
+    }
+}
+
+/// What a decision sees of the moment: of a batch that is placed, or of a moment of history that is lived through again.
+pub(crate) struct Moment<'a> {
+    pub(crate) now: Timestamp,
+    /// Earlier leads by fingerprint.
+    pub(crate) hits: &'a HashMap<IndexHash, Vec<FingerprintHit>>,
+    /// Sales by lead.
+    pub(crate) sales: &'a HashMap<LeadId, Vec<PriorSale>>,
+    pub(crate) rotations: &'a HashMap<(CampaignId, String), StageState>,
+    pub(crate) counters: &'a Counters,
+    pub(crate) buckets: &'a Buckets,
+    pub(crate) wallets: &'a HashMap<(BuyerId, Currency), Wallet>,
+    pub(crate) complaint_rates: &'a ComplaintRates,
+}
+
+impl Moment<'_> {
+    fn hits_of(&self, fingerprints: &[IndexHash]) -> impl Iterator<Item = &FingerprintHit> {
+        fingerprints.iter().filter_map(|hash| self.hits.get(hash)).flatten()
+    }
+
+    /// Caps with what is in their buckets.
+    pub(super) fn uses(&self, owner: CapOwner, caps: &[Cap], at: Timestamp, zone: chrono_tz::Tz) -> Vec<CapUse> {
+        caps.iter()
+            .map(|cap| {
+                let bucket = self.buckets.of(cap.period, at, zone);
+                let used = self.counters.get(&counter_key(owner, bucket)).copied().unwrap_or_default();
+                CapUse { cap: *cap, bucket, count: used.count, amount_minor: used.amount_minor }
+            })
+            .collect()
+    }
+
     /// The routing's input: every contract whose terms fit, with what is seen of it now.
-    pub(super) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
+    pub(crate) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
         let (campaign, now) = (subject.campaign, self.now);
+        let caps: &[Cap] = if subject.facts.test { &[] } else { &campaign.terms.caps };
         let known = self.leads_of_same_person(subject);
         let plan = subject.plan();
         let stages = campaign.terms.stages_of(plan.as_ref().map_or(Plan::A, |seen| seen.plan)).to_vec();
         let candidates: Vec<Candidate> = fits.iter().map(|fit| self.candidate(subject, fit, &stages, &known)).collect();
-        let rotations = stages.iter().filter_map(|stage| {
+        let rotations = stages.iter().filter(|_| !subject.facts.test).filter_map(|stage| {
             let rotation = self.rotations.get(&(campaign.id, rotation_key(plan.as_ref(), &stage.key)))?;
             let members = candidates.iter().filter(|candidate| candidate.stage == stage.key);
             Some((stage.key.clone(), rotation.among(members.map(|candidate| candidate.contract_id))))
@@ -338,12 +430,7 @@ impl Batch<'_> {
             legs_taken: legs_taken(taken),
             floor_minor: campaign.terms.floor_minor,
             promise_minor: subject.promise_minor,
-            campaign_caps: self.uses(
-                CapOwner::Campaign(campaign.id.0),
-                &campaign.terms.caps,
-                now,
-                campaign.terms.time_zone,
-            ),
+            campaign_caps: self.uses(CapOwner::Campaign(campaign.id.0), caps, now, campaign.terms.time_zone),
             rotations: rotations.collect(),
             stages,
             plan,
@@ -366,7 +453,10 @@ impl Batch<'_> {
         let price_minor = if asks { offered.unwrap_or(0) } else { price_minor };
         let price_rule = rule.filter(|_| !asks).map(str::to_owned);
         let shared_minor = shared_prices(subject.campaign, contract, price_minor, bid.as_ref());
-        let (now, zone, currency) = (self.now, buyer.terms.time_zone, subject.campaign.currency);
+        let (zone, currency, test) = (buyer.terms.time_zone, subject.campaign.currency, subject.facts.test);
+        // A test is neither capped nor billed.
+        let uses = |owner, caps: &[Cap]| if test { Vec::new() } else { self.uses(owner, caps, self.now, zone) };
+        let available = || self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor);
         Candidate {
             contract_id: contract.id,
             buyer_id: buyer.id,
@@ -386,10 +476,10 @@ impl Batch<'_> {
             complaint_ppm: self.complaint_ppm(subject.campaign, buyer.id),
             already_sold: self.already_sold(subject, contract.id, buyer.group_id(), known),
             consent: self.consent_refusal(subject, contract, buyer),
-            contract_caps: self.uses(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone),
-            own_caps: self.uses(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone),
-            buyer_caps: self.uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone),
-            available_minor: self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor),
+            contract_caps: uses(CapOwner::Contract(contract.id.0), &contract.terms.caps),
+            own_caps: uses(CapOwner::Contract(contract.id.0), contract.own_caps()),
+            buyer_caps: uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps),
+            available_minor: if test { i64::MAX } else { available() },
             share: supplier_share(subject, contract),
         }
     }
@@ -446,11 +536,6 @@ impl Batch<'_> {
         let refusal = Refusal::new(Check::AlreadySold, "this person was sold to this buyer or its group before");
         Some(refusal.seeing("earlier lead", earlier.to_string()))
     }
-
-    /// A step in a lead's timeline.
-    pub(super) fn event(writes: &mut PlacementWrites, lead_id: LeadId, kind: LeadEventKind, detail: serde_json::Value) {
-        writes.events.push(NewEvent { lead_id, kind, detail });
-    }
 }
 
 /// What a contract pays where a BEST sale has 2, 3 … buyers: what its buyer bid for that, or its shares of the price.
@@ -479,8 +564,19 @@ fn supplier_share(subject: &Subject<'_>, contract: &Contract) -> Option<Supplier
     })
 }
 
+/// What a test is said to bring its supplier, minor units: by its postal code, and never booked.
+pub(crate) fn test_payout_minor(lead: &Prepared) -> i64 {
+    let price_minor = test_price_minor(lead.facts.postal_code.as_deref(), lead.campaign.terms.floor_minor);
+    let per_lead = matches!(lead.source.terms.cost, CostModel::PerLead { .. });
+    let margin = lead.source.terms.margin.or(lead.campaign.terms.margin);
+    let margin = margin.filter(|_| !per_lead && lead.offered != Offered::Sent);
+    margin
+        .map_or_else(|| lead.source.payout.share(&lead.facts), |margin| SupplierShare::LessMargin { margin })
+        .of(price_minor)
+}
+
 /// Whether a sale takes one of the lead's places.
-fn takes_a_place(sale: &PriorSale) -> bool {
+pub(crate) fn takes_a_place(sale: &PriorSale) -> bool {
     sale.state.occupies() || sale.state == SaleState::UnknownExpired
 }
 
@@ -488,6 +584,14 @@ fn takes_a_place(sale: &PriorSale) -> bool {
 fn legs_taken<'a>(sales: impl Iterator<Item = &'a PriorSale>) -> u8 {
     let (count, exclusive) = sales.fold((0_usize, false), |(count, any), sale| (count + 1, any || sale.exclusive));
     if exclusive { u8::MAX } else { u8::try_from(count).unwrap_or(u8::MAX) }
+}
+
+/// A test is refused by its postal code.
+fn test_rejection(lead: &Prepared) -> Option<Rejection> {
+    match test_answer(lead.facts.postal_code.as_deref()) {
+        TestAnswer::Rejected(check) => Some(Refusal::new(check, "a test: its postal code asks for this answer").into()),
+        TestAnswer::Sold | TestAnswer::NoBuyer | TestAnswer::Lapses => None,
+    }
 }
 
 fn unsold_message(reason: Check) -> &'static str {
@@ -503,7 +607,7 @@ pub(super) fn redirect(campaign: &Campaign, sold: bool) -> Option<String> {
     if sold { redirects.sold_url.clone().or_else(|| redirects.other_url.clone()) } else { redirects.other_url.clone() }
 }
 
-fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign) -> LeadAnswer {
+fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign, test: bool) -> LeadAnswer {
     LeadAnswer {
         lead_id,
         state: LeadState::Rejected,
@@ -512,6 +616,7 @@ fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign) -> LeadA
         problems: rejection.problems,
         payout: None,
         redirect_url: redirect(campaign, false),
+        test,
         repeated: false,
     }
 }

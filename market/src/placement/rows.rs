@@ -28,36 +28,39 @@ use crate::intake::{Offered, Prepared, door_word, split_personal};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
 use crate::rules::promise::SupplierShare;
-use crate::rules::routing::{RULES_VERSION, Routing, RoutingInput, Winner, route};
-use crate::rules::split::plan_of;
+use crate::rules::routing::{Candidate, RULES_VERSION, Routing, RoutingInput, Winner, route};
+use crate::rules::split::{plan_again, plan_of};
 use crate::snapshot::{Campaign, Fit, Source};
 
 /// A lead that is routed.
-pub(super) struct Subject<'a> {
-    pub(super) lead_id: LeadId,
-    pub(super) campaign: &'a Arc<Campaign>,
-    pub(super) source: &'a Arc<Source>,
-    pub(super) facts: &'a LeadFacts,
-    pub(super) fingerprints: &'a [IndexHash],
-    pub(super) decision_number: i64,
-    pub(super) own_sales: Vec<PriorSale>,
+pub(crate) struct Subject<'a> {
+    pub(crate) lead_id: LeadId,
+    pub(crate) campaign: &'a Arc<Campaign>,
+    pub(crate) source: &'a Arc<Source>,
+    pub(crate) facts: &'a LeadFacts,
+    pub(crate) fingerprints: &'a [IndexHash],
+    pub(crate) decision_number: i64,
+    pub(crate) own_sales: Vec<PriorSale>,
     /// What buyers answered when they were asked.
-    pub(super) bids: &'a HashMap<ContractId, BidSeen>,
+    pub(crate) bids: &'a HashMap<ContractId, BidSeen>,
     /// How it came.
-    pub(super) offered: Offered,
+    pub(crate) offered: Offered,
     /// What its supplier was promised and has not got yet, minor units.
-    pub(super) promise_minor: Option<i64>,
+    pub(crate) promise_minor: Option<i64>,
     /// Who the lead is about, as far as experiments care.
-    pub(super) identity: &'a [u8],
+    pub(crate) identity: &'a [u8],
     /// The plan that it followed before, and of which experiment.
-    pub(super) plan_before: Option<(&'a str, Plan)>,
+    pub(crate) plan_before: Option<(&'a str, Plan)>,
+    /// What a decision that is made again saw of its plan.
+    pub(crate) plan_seen: Option<&'a PlanSeen>,
 }
 
 impl Subject<'_> {
     /// The plan by which the lead is sold; `None` where the campaign does not divide its leads.
     pub(super) fn plan(&self) -> Option<PlanSeen> {
         let split = self.campaign.terms.split.as_ref()?;
-        Some(plan_of(split, self.identity, self.plan_before))
+        let again = self.plan_seen.and_then(|seen| plan_again(split, seen));
+        Some(again.unwrap_or_else(|| plan_of(split, self.identity, self.plan_before)))
     }
 }
 
@@ -81,6 +84,15 @@ pub(crate) fn outcome_word(input: &RoutingInput, routing: &Routing) -> &'static 
         Some(Verdict::None) => "SOLD",
         Some(Verdict::Sync) => "OFFERED",
         None => "UNSOLD",
+    }
+}
+
+/// What the supplier gets of a sale, minor units; `paid` says that a fixed amount for the lead was earned before.
+pub(crate) fn payout_of(subject: &Subject<'_>, candidate: &Candidate, price_minor: i64, paid: bool) -> i64 {
+    match candidate.share {
+        // What was quoted less the operator's margin is paid so.
+        Some(share @ SupplierShare::LessMargin { .. }) => share.of(price_minor),
+        _ => payout_for_sale(&subject.source.payout, subject.facts, price_minor, paid).0,
     }
 }
 
@@ -116,7 +128,7 @@ impl Batch<'_> {
         fits: &[Fit],
         writes: &mut PlacementWrites,
     ) -> StoreResult<Placed> {
-        let input = self.routing_input(subject, fits);
+        let input = self.moment().routing_input(subject, fits);
         let routing = route(&input);
         let decision_id = self.ids.uuid();
         self.write_decision(subject, decision_id, &input, &routing, writes)?;
@@ -173,15 +185,13 @@ impl Batch<'_> {
         (contract, buyer): &Fit,
     ) -> sale::Model {
         let candidate = &input.candidates[winner.position];
-        let price = Money::new(winner.price_minor, candidate.price.currency);
+        // A test is not billed.
+        let test = subject.facts.test;
+        let price = Money::new(if test { 0 } else { winner.price_minor }, candidate.price.currency);
         let earlier = subject.own_sales.len();
         // A fixed amount per sold lead is earned once: with the first leg that stands.
         let paid = leg > 0 || subject.own_sales.iter().any(|sale| sale.state.occupies());
-        let payout_minor = match candidate.share {
-            // What was quoted less the operator's margin is paid so.
-            Some(share @ SupplierShare::LessMargin { .. }) => share.of(price.amount_minor),
-            _ => payout_for_sale(&subject.source.payout, subject.facts, price.amount_minor, paid).0,
-        };
+        let payout_minor = if test { 0 } else { payout_of(subject, candidate, price.amount_minor, paid) };
         let state = if candidate.verdict == Verdict::Sync { SaleState::Pending } else { SaleState::Sold };
         sale::Model {
             id: self.ids.uuid(),
@@ -199,7 +209,7 @@ impl Batch<'_> {
             exclusive: winner.exclusive,
             verdict: candidate.verdict.as_str().to_owned(),
             state: state.as_str().to_owned(),
-            counted: true,
+            counted: !subject.facts.test,
             currency: price.currency.as_str().to_owned(),
             price_minor: price.amount_minor,
             payout_minor,
@@ -208,6 +218,7 @@ impl Batch<'_> {
             state_since: self.now,
             reference: None,
             reason: None,
+            test: subject.facts.test,
         }
     }
 
@@ -224,6 +235,9 @@ impl Batch<'_> {
         sale: &sale::Model,
         writes: &mut PlacementWrites,
     ) {
+        if sale.test {
+            return;
+        }
         if let Some(wallet) = self.wallets.get_mut(&(buyer.id, subject.campaign.currency)) {
             wallet.available_minor -= sale.price_minor;
         }
@@ -278,7 +292,7 @@ impl Batch<'_> {
         let pending = sale.state == SaleState::Pending.as_str();
         let wallet = self.wallets.get(&(buyer.id, subject.campaign.currency)).map(|wallet| wallet.account);
         if pending {
-            if let Some(account) = wallet {
+            if let Some(account) = wallet.filter(|_| !sale.test) {
                 writes.holds.push(hold::Model {
                     id: self.ids.uuid(),
                     sale_id: sale.id,
@@ -399,6 +413,9 @@ impl Batch<'_> {
 
     /// Only a sale turns a stage's rotation; a sale whose verdict is awaited turns it when it is accepted.
     fn turn_rotations(&mut self, subject: &Subject<'_>, input: &RoutingInput, routing: &Routing) {
+        if subject.facts.test {
+            return;
+        }
         for winner in &routing.winners {
             let candidate = &input.candidates[winner.position];
             let Some(stage) = input.stages.iter().find(|stage| stage.key == candidate.stage) else { continue };
@@ -492,7 +509,8 @@ impl Batch<'_> {
             sealed_fields,
             subid: lead.draft.subid.clone(),
             external_id: lead.draft.external_id.clone(),
-            accepted: rejection.is_none(),
+            accepted: rejection.is_none() && !lead.facts.test,
+            test: lead.facts.test,
             score: lead.facts.score,
             enquired_at: lead
                 .draft

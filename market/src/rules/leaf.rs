@@ -84,6 +84,11 @@ impl Texts {
         }
     }
 
+    /// The texts as they were written.
+    pub(crate) fn shown(&self) -> &[String] {
+        &self.shown
+    }
+
     /// The texts, lower-cased.
     pub(crate) fn folded(&self) -> impl Iterator<Item = String> + '_ {
         self.shown.iter().map(|text| fold(text))

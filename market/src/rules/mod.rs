@@ -28,6 +28,8 @@ pub mod region;
 pub mod routing;
 pub mod schedule;
 pub mod split;
+pub mod territory;
+pub mod trial;
 pub mod value;
 pub mod vertical;
 pub mod weighted;

@@ -135,9 +135,11 @@ fn other(written: &str) -> Option<String> {
 
 /// The longest code kept, in letters and digits; no country has a longer one.
 const KEY_CODE_BYTES: usize = 10;
+/// The country's letters come first.
+const COUNTRY_BYTES: usize = 2;
 
 /// Country and code, packed.
-type Key = [u8; KEY_CODE_BYTES + 2];
+type Key = [u8; KEY_CODE_BYTES + COUNTRY_BYTES];
 
 /// Degrees are kept in ten-millionths (a centimetre): half the size of floats, and exact for every published decimal.
 const UNITS_PER_DEGREE: f64 = 1e7;
@@ -192,6 +194,24 @@ impl PostalTable {
         true
     }
 
+    /// A country's codes with their places, each once, in no order: their letters and digits without blanks.
+    pub(crate) fn places_of(&self, country: &str) -> impl Iterator<Item = (String, PostalPlace)> + '_ {
+        let country = country.to_ascii_uppercase().into_bytes();
+        self.places.iter().filter(move |(key, _)| key.starts_with(&country)).filter_map(|(key, packed)| {
+            let code = key.get(COUNTRY_BYTES..)?.iter().take_while(|byte| **byte != 0).map(|byte| char::from(*byte));
+            Some((code.collect(), self.unpacked(*packed)?))
+        })
+    }
+
+    fn unpacked(&self, packed: PackedPlace) -> Option<PostalPlace> {
+        let (state_code, state) = self.states.get(usize::from(packed.state))?;
+        let centre = Centre {
+            latitude: f64::from(packed.latitude) / UNITS_PER_DEGREE,
+            longitude: f64::from(packed.longitude) / UNITS_PER_DEGREE,
+        };
+        Some(PostalPlace { centre, state_code: state_code.clone(), state: state.clone() })
+    }
+
     /// The number of a state's entry; `None` when the table is full of states (65,536, twenty times what exists).
     fn state_number(&mut self, code: &str, name: &str) -> Option<u16> {
         let entry = (code.to_owned(), name.to_owned());
@@ -219,27 +239,21 @@ impl PostalCentres for PostalTable {
             let part: String = compact_chars(code).take(outward_chars).collect();
             self.places.get(&key(country, &part)?)
         };
-        let place = whole.or_else(outward)?;
-        let (state_code, state) = self.states.get(usize::from(place.state))?;
-        let centre = Centre {
-            latitude: f64::from(place.latitude) / UNITS_PER_DEGREE,
-            longitude: f64::from(place.longitude) / UNITS_PER_DEGREE,
-        };
-        Some(PostalPlace { centre, state_code: state_code.clone(), state: state.clone() })
+        self.unpacked(*whole.or_else(outward)?)
     }
 }
 
 fn key(country: &str, code: &str) -> Option<Key> {
     let mut key = Key::default();
     let mut filled = 0;
-    if country.len() != 2 || !country.is_ascii() {
+    if country.len() != COUNTRY_BYTES || !country.is_ascii() {
         return None;
     }
     for c in country.chars().map(|c| c.to_ascii_uppercase()).chain(compact_chars(code)) {
         *key.get_mut(filled)? = u8::try_from(c).ok().filter(u8::is_ascii_alphanumeric)?;
         filled += 1;
     }
-    (filled > 2).then_some(key)
+    (filled > COUNTRY_BYTES).then_some(key)
 }
 
 /// Degrees in ten-millionths; `None` outside ±`limit` or not a number.

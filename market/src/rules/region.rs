@@ -158,6 +158,14 @@ pub fn code(country: &str, written: &str) -> Option<&'static str> {
     found.map(|(code, _)| *code)
 }
 
+/// What people call the state of a code, in its own country's words, if the country's states are known here.
+#[must_use]
+pub fn name(country: &str, code: &str) -> Option<&'static str> {
+    let (_, names) = regions(country).iter().find(|(known, _)| *known == code)?;
+    let is_short = |name: &&str| name.len() <= 3 || name.bytes().all(|byte| byte.is_ascii_digit());
+    names.iter().find(|name| !is_short(name)).or_else(|| names.last()).copied()
+}
+
 /// The state as it is compared: its code where the country's states are known, else what was written, upper-cased.
 #[must_use]
 pub fn canonical(country: &str, written: &str) -> String {
@@ -178,6 +186,17 @@ mod tests {
         assert_eq!(code("AT", "Kärnten"), Some("2"));
         assert_eq!(code("AT", "AT-9"), code("AT", "wien"));
         assert_eq!(code("DE", "Saxonia"), None);
+    }
+
+    /// A state is called by its name, not by a number or letters.
+    #[test]
+    fn states_have_names() {
+        for (country, code, wanted) in
+            [("DE", "NW", "Nordrhein-Westfalen"), ("AT", "9", "Wien"), ("CH", "UR", "Uri"), ("US", "NY", "New York")]
+        {
+            assert_eq!(name(country, code), Some(wanted), "{country} {code}");
+        }
+        assert_eq!((name("DE", "XX"), name("FR", "75")), (None, None));
     }
 
     /// Where nothing is known, what was written is compared, upper-cased.

@@ -32,6 +32,18 @@ pub fn plan_of(split: &StageSplit, identity: &[u8], before: Option<(&str, Plan)>
     PlanSeen { split: split.key.clone(), plan, drawn: Some(PlanDrawn { place, percent }) }
 }
 
+/// The plan of a lead that is lived through again: the place it drew is a fact, and the experiment's share decides.
+#[must_use]
+pub fn plan_again(split: &StageSplit, seen: &PlanSeen) -> Option<PlanSeen> {
+    if seen.split != split.key {
+        return None;
+    }
+    let Some(PlanDrawn { place, .. }) = seen.drawn else { return Some(seen.clone()) };
+    let plan = if place < split.percent { Plan::B } else { Plan::A };
+    let drawn = Some(PlanDrawn { place, percent: split.percent });
+    Some(PlanSeen { split: split.key.clone(), plan, drawn })
+}
+
 /// Under which name a stage's rotation is kept: plan B's turns are its own, also where it has a stage of the same key, or
 /// one plan's sales would move the other's.
 #[must_use]

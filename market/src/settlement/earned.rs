@@ -1,6 +1,8 @@
 //! What the supplier of a shared lead earns. A fixed amount per sold lead is paid once (`decisions` 16): with the first of
 //! the lead's sales that stands, whichever the placement reckoned with. Everything else is as the placement wrote it.
 
+use super::DecisionData;
+use crate::rules::promise::SupplierShare;
 use leadyard_entity::model::sale;
 use leadyard_entity::{StoreError, StoreResult, Write};
 use leadyard_types::{CostModel, LeadId, SaleId, SaleState, SourceTerms};
@@ -31,15 +33,30 @@ pub(super) async fn instead_of(write: &Write, sale: &sale::Model) -> StoreResult
 
 /// All sales of a shared lead whose source is paid a fixed amount per sold lead; `None` where each sale earns its own.
 async fn paid_once(write: &Write, sale: &sale::Model) -> StoreResult<Option<Vec<sale::Model>>> {
-    if sale.exclusive {
+    if sale.exclusive || sale.test {
         return Ok(None);
     }
     let terms = write.source_terms_of(sale.decision_id).await?;
     let terms: SourceTerms = serde_json::from_str(&terms).map_err(StoreError::corrupt)?;
-    if !matches!(terms.cost, CostModel::PerSoldLead { .. }) {
+    if !matches!(terms.cost, CostModel::PerSoldLead { .. }) || earns_its_own(write, sale).await? {
         return Ok(None);
     }
-    write.legs(LeadId(sale.lead_id)).await.map(Some)
+    let mut legs = Vec::new();
+    for leg in write.legs(LeadId(sale.lead_id)).await? {
+        if !earns_its_own(write, &leg).await? {
+            legs.push(leg);
+        }
+    }
+    Ok(Some(legs))
+}
+
+/// Whether what a sale earns was quoted: its price less the operator's margin, whatever the cost model says.
+async fn earns_its_own(write: &Write, sale: &sale::Model) -> StoreResult<bool> {
+    let data: DecisionData =
+        serde_json::from_str(&write.decision_data(sale.decision_id).await?).map_err(StoreError::corrupt)?;
+    let candidate = data.input.candidates.iter().find(|candidate| candidate.contract_id.0 == sale.contract_id);
+    let share = candidate.and_then(|candidate| candidate.share);
+    Ok(matches!(share, Some(SupplierShare::LessMargin { .. })))
 }
 
 fn stands(leg: &sale::Model) -> bool {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use leadyard_entity::Write;
 use leadyard_entity::model::{contract, destination};
 use leadyard_entity::setup::{Noun, Revised};
+use leadyard_entity::{StoreError, Write};
 use leadyard_types::{
     AccountKind, BuyerId, CampaignId, ContractId, ContractTerms, DestinationId, DestinationKind, FieldProblem,
     SourceId, Status, Verdict,
@@ -32,7 +32,7 @@ impl Setup {
     /// Makes contracts, all or none, in set-based statements. A buyer gets a wallet in the campaign's currency.
     pub async fn create_contracts(&self, new: Vec<NewContract>) -> SetupResult<Vec<ContractId>> {
         let write = self.change().await?;
-        let references = References::load(&write, &new).await?;
+        let references = References::load(&write, &new, None).await?;
         let mut problems = Vec::new();
         for (position, contract) in new.iter().enumerate() {
             let found = [check::name("name", &contract.name), references.problems(contract)?].concat();
@@ -82,7 +82,7 @@ impl Setup {
             name: current.name.clone(),
             terms,
         };
-        refuse(References::load(&write, std::slice::from_ref(&new)).await?.problems(&new)?)?;
+        refuse(References::load(&write, std::slice::from_ref(&new), Some(id)).await?.problems(&new)?)?;
         write.lock_wallets(&[new.buyer_id].into()).await?;
         forget_counters_if_capped_otherwise(&write, &current, &from_text(&current)?, &new.terms).await?;
         self.save(write, &current, Some(new.terms.status), &new.terms).await
@@ -105,10 +105,12 @@ struct References {
     destinations: HashMap<DestinationId, destination::Model>,
     /// The campaign of each source named.
     sources: HashMap<Uuid, Option<Uuid>>,
+    /// What contracts in test mode, and what others, name already.
+    named: HashMap<bool, HashSet<DestinationId>>,
 }
 
 impl References {
-    async fn load(write: &Write, new: &[NewContract]) -> SetupResult<Self> {
+    async fn load(write: &Write, new: &[NewContract], revised: Option<ContractId>) -> SetupResult<Self> {
         let sources = new.iter().flat_map(|new| new.terms.sources_allowed.iter().chain(&new.terms.sources_denied));
         let sources = write.current(Revised::Source, sources.map(|id| id.0)).await?;
         Ok(Self {
@@ -118,7 +120,28 @@ impl References {
                 .destinations(new.iter().flat_map(|new| new.terms.destinations.iter().chain(&new.terms.ping).copied()))
                 .await?,
             sources: sources.into_iter().map(|(id, head)| (id, head.parent_id)).collect(),
+            named: Self::named(write, new, revised).await?,
         })
+    }
+
+    /// What is named by contracts of the other mode: a test never goes where leads go, and no lead where tests go.
+    async fn named(
+        write: &Write,
+        new: &[NewContract],
+        revised: Option<ContractId>,
+    ) -> SetupResult<HashMap<bool, HashSet<DestinationId>>> {
+        let mut named: HashMap<bool, HashSet<DestinationId>> = HashMap::new();
+        for test in [false, true] {
+            let of_mode = new.iter().filter(|new| new.terms.test == test);
+            let destinations = of_mode.flat_map(|new| new.terms.destinations.iter().chain(&new.terms.ping).copied());
+            for (id, terms) in write.contracts_beside(destinations, !test).await? {
+                let terms: ContractTerms = serde_json::from_str(&terms).map_err(StoreError::corrupt)?;
+                if Some(ContractId(id)) != revised {
+                    named.entry(terms.test).or_default().extend(terms.destinations.iter().chain(&terms.ping));
+                }
+            }
+        }
+        Ok(named)
     }
 
     fn wallets(&self, new: &[NewContract]) -> BTreeSet<leadyard_entity::ledger::AccountKey> {
@@ -159,6 +182,12 @@ impl References {
     /// A contract delivers to its own buyer's destinations only, to each once, and asks only what can answer.
     fn destination_problems(&self, terms: &ContractTerms, buyer: BuyerId) -> Vec<FieldProblem> {
         let mut problems = Vec::new();
+        let of_other_mode = |id: &DestinationId| self.named.get(&!terms.test).is_some_and(|named| named.contains(id));
+        let other_mode = if terms.test {
+            "leads are delivered there: a test goes to an address of its own"
+        } else {
+            "tests are delivered there: end the test contract, or name another destination"
+        };
         for (position, id) in terms.destinations.iter().enumerate() {
             let mut problem = |code: &str, message: &str| {
                 problems.push(FieldProblem::new(format!("destinations.{position}"), code, message));
@@ -166,6 +195,9 @@ impl References {
             let known = self.destinations.get(id).filter(|row| row.buyer_id == buyer.0);
             if known.is_none() {
                 problem("NOT_FOUND", "the buyer has no such destination");
+            }
+            if of_other_mode(id) {
+                problem("TEST_MODE", other_mode);
             }
             if terms.destinations.iter().take(position).any(|earlier| earlier == id) {
                 problem("DUPLICATE", "a lead goes to each destination once");
@@ -184,6 +216,9 @@ impl References {
         };
         if terms.ping.is_some_and(|id| !asks(&id)) {
             problems.push(FieldProblem::new("ping", "NOT_FOUND", "the buyer has no such destination of kind PING"));
+        }
+        if terms.ping.as_ref().is_some_and(of_other_mode) {
+            problems.push(FieldProblem::new("ping", "TEST_MODE", other_mode));
         }
         problems
     }

@@ -48,6 +48,7 @@ fn terms() -> ContractTerms {
         shared_percents: Vec::new(),
         ping: None,
         margin: None,
+        test: false,
         filter: None,
         sources_allowed: Vec::new(),
         sources_denied: Vec::new(),

@@ -369,6 +369,9 @@ pub struct SourceTerms {
     /// The least this supplier sells for, minor units: below it nothing is quoted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_payout_minor: Option<i64>,
+    /// Whether all it sends are tests: answered by their postal codes, never billed, capped or counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     /// How often it may ping.
     #[serde(default, skip_serializing_if = "PingLimits::are_none")]
     pub ping_limits: PingLimits,
@@ -431,6 +434,9 @@ pub struct ContractTerms {
     /// What the operator keeps of its price when a supplier is quoted; comes before the campaign's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<Margin>,
+    /// Whether it gets tests and nothing else: never billed, capped or counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     /// Which leads; absent = all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,

@@ -120,6 +120,7 @@ async fn source(store: &Store, setup: &Setup, campaign_id: CampaignId) -> anyhow
         schedule: None,
         margin: None,
         least_payout_minor: None,
+        test: false,
         ping_limits: PingLimits::default(),
     };
     let made = setup.create_source(NewSource { supplier_id, campaign_id, name: "Bench".into(), terms }).await?;
@@ -143,6 +144,7 @@ fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) ->
         shared_percents: Vec::new(),
         ping: None,
         margin: None,
+        test: false,
         price_rules: vec![large],
         filter,
         sources_allowed: Vec::new(),

@@ -231,6 +231,11 @@ impl Lead {
         self.0.external_id.as_deref()
     }
 
+    /// Whether it is a test: never billed, capped or counted.
+    async fn test(&self) -> bool {
+        self.0.test
+    }
+
     /// Its score, if it has one.
     async fn score(&self) -> Option<i32> {
         self.0.score.map(int)

@@ -35,7 +35,7 @@ impl From<&StageSplit> for Split {
 pub(crate) struct DecisionPlan {
     /// The experiment.
     split: String,
-    /// The plan.
+    /// Which of the two plans of stages, `A` or `B`.
     plan: Plan,
     /// The place the lead drew, 0 to 99; absent where it kept the plan it got before.
     place: Option<i32>,
@@ -60,7 +60,7 @@ impl From<&PlanSeen> for DecisionPlan {
 /// What one plan brought so far. Ad spend belongs to no lead and is not in these figures.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct PlanReport {
-    /// The plan.
+    /// Which of the two plans of stages, `A` or `B`.
     plan: Plan,
     /// Leads that were offered by it.
     leads: i32,
