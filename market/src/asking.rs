@@ -137,10 +137,11 @@ impl Market {
             }
             // Whether a later stage has its turn at all follows from what the stages so far would do.
             let so_far = RoutingInput { stages: stages[..=place].to_vec(), ..screened.input.clone() };
-            let winners = route(&so_far).winners;
+            let routing = route(&so_far);
+            let (winners, held) = (routing.winners, routing.waits.is_some_and(|waits| waits.held));
             let full = winners.len() >= usize::from(screened.input.places());
             let sold_here = winners.iter().any(|winner| screened.input.candidates[winner.position].stage == stage.key);
-            if full || (sold_here && stage.on_sold == OnSold::Stop) {
+            if full || held || (sold_here && stage.on_sold == OnSold::Stop) {
                 break;
             }
         }
@@ -218,6 +219,10 @@ impl Subject<'_> {
     }
 }
 
+/// How long after a question's deadline the net behind it closes: the connector's own answer comes first, within a tick of
+/// the clock.
+const NET: Duration = Duration::from_millis(2);
+
 /// One question. The connector keeps the deadline; this is the net behind it.
 async fn question(
     connectors: &Connectors,
@@ -229,7 +234,7 @@ async fn question(
         return PingAnswered::without_bid(PingVerdict::Failed, "the buyer's destination for bids is set aside");
     };
     let asked = connectors.ping(&bidder.config, &bidder.secrets, &package, deadline);
-    match tokio::time::timeout(deadline, asked).await {
+    match tokio::time::timeout(deadline + NET, asked).await {
         Ok(answered) => answered,
         Err(_) => {
             let late = PingAnswered::without_bid(PingVerdict::Late, "no answer within the stage's deadline");

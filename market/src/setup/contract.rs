@@ -12,6 +12,8 @@ use leadyard_types::{
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::waiting::wake;
+
 use super::bounds::forget_counters_if_capped_otherwise;
 use super::{CampaignFacts, Setup, SetupError, SetupResult, check, expect_version, from_text, refuse, to_text};
 
@@ -31,7 +33,7 @@ pub struct NewContract {
 impl Setup {
     /// Makes contracts, all or none, in set-based statements. A buyer gets a wallet in the campaign's currency.
     pub async fn create_contracts(&self, new: Vec<NewContract>) -> SetupResult<Vec<ContractId>> {
-        let write = self.change().await?;
+        let mut write = self.change().await?;
         let references = References::load(&write, &new, None).await?;
         let mut problems = Vec::new();
         for (position, contract) in new.iter().enumerate() {
@@ -43,6 +45,7 @@ impl Setup {
         }
         refuse(problems)?;
         let wallets = references.wallets(&new);
+        let campaigns = new.iter().map(|new| new.campaign_id).collect();
         let ids: Vec<Uuid> = new.iter().map(|_| self.store.ids().uuid()).collect();
         let terms =
             ids.iter().zip(&new).map(|(id, new)| Ok((*id, to_text(&new.terms)?))).collect::<SetupResult<Vec<_>>>()?;
@@ -60,6 +63,7 @@ impl Setup {
             created_at: now,
         });
         write.add_contracts(rows.collect()).await?;
+        wake(&mut write, &campaigns).await?;
         write.audit("create", "contract", ids.first().copied(), &json!({ "contracts": ids.len() })).await?;
         let _ = write.commit().await?;
         Ok(ids.into_iter().map(ContractId).collect())
