@@ -44,6 +44,11 @@ schema:
     cargo run --quiet -- schema > target/schema.graphql
     mv target/schema.graphql schema.graphql
 
+# Write openapi.json anew.
+openapi:
+    cargo run --quiet -- openapi > target/openapi.json
+    mv target/openapi.json openapi.json
+
 # Add finished migrations to the frozen ones.
 freeze:
     #!/usr/bin/env bash

@@ -66,6 +66,8 @@ enum Command {
     Key(people::KeyArgs),
     /// Print the GraphQL schema, as `schema.graphql` holds it.
     Schema,
+    /// Print the description of the HTTP doors (OpenAPI), as `openapi.json` holds it.
+    Openapi,
 }
 
 /// Runs the command line.
@@ -114,6 +116,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Key(args) => people::key(&config, &args).await,
         Command::Schema => {
             print!("{}", crate::graphql::sdl());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Openapi => {
+            print!("{}", crate::http::openapi::text()?);
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -5,18 +5,22 @@ mod forms;
 mod health;
 mod leads;
 mod measure;
+pub mod openapi;
 mod pings;
 mod problem;
 pub mod rates;
 mod receive;
 pub mod server;
+mod wire;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
 use leadyard_market::Market;
 use secrecy::SecretString;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use problem::Problem;
 
@@ -31,17 +35,21 @@ pub struct HttpState {
     pub metrics_token: Option<SecretString>,
 }
 
+/// Every door with its description: method, path and what comes and goes stand at the handler.
+fn doors() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::with_openapi(openapi::Head::openapi())
+        .routes(routes!(leads::submit))
+        .routes(routes!(pings::ping))
+        .routes(routes!(pings::post))
+        .routes(routes!(forms::show, forms::submit))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(measure::show))
+        .routes(routes!(openapi::show))
+}
+
 /// The whole of what is served.
 pub fn router(state: HttpState) -> Router {
-    Router::new()
-        .route("/v1/leads", post(leads::submit))
-        .route("/v1/pings", post(pings::ping))
-        .route("/v1/posts", post(pings::post))
-        .route("/f/{form}", get(forms::show).post(forms::submit))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(measure::show))
-        .method_not_allowed_fallback(problem::method_not_allowed)
-        .with_state(state)
-        .fallback(problem::not_found)
+    let (router, _) = doors().split_for_parts();
+    router.method_not_allowed_fallback(problem::method_not_allowed).with_state(state).fallback(problem::not_found)
 }

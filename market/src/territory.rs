@@ -348,7 +348,7 @@ async fn sides(read: &Read, snapshot: &Snapshot, campaign: &Campaign, include_pa
 
 impl Laid {
     fn survey(&self, progress: &mut dyn FnMut(u64, u64)) -> Territory {
-        let filters = |side: &Side| side.contracts.iter().map(|(contract, _)| contract.filter.clone()).collect();
+        let filters = |side: &Side| side.contracts.iter().map(|(contract, _)| contract.whole_filter()).collect();
         let buyers: Vec<Vec<Option<Arc<CompiledFilter>>>> = self.sides.iter().map(filters).collect();
         let question = Question {
             ground: &self.ground,

@@ -10,7 +10,9 @@ use leadyard_types::{Door, FieldKind, FieldProblem, LeadAnswer, LeadState, Princ
 
 use super::body::{Expected, from_form};
 use super::leads::draft;
+use super::openapi::Everywhere;
 use super::receive::Sent;
+use super::wire::{FormBody, ProblemBody};
 use super::{HttpState, Problem};
 
 /// A field people do not see and programs fill in.
@@ -28,6 +30,27 @@ async fn source(state: &HttpState, form: Result<Path<String>, PathRejection>) ->
     fresh.forms.get(&form).copied().ok_or_else(missing)
 }
 
+/// Takes what a visitor filled in.
+#[utoipa::path(
+    post, path = "/f/{form}", operation_id = "form_submit", tag = "forms",
+    params(("form" = String, Path, description = "The form's key: a source's.")),
+    request_body(description = "What the visitor filled in.",
+        content((FormBody = "application/x-www-form-urlencoded"))),
+    responses(
+        (status = 200, description = "Thanks, as a page.", body = String, content_type = "text/html"),
+        (status = 303, description = "On to where the campaign sends visitors."),
+        (status = 400, description = "The body cannot be read.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = 404, description = "There is no such form.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than 64 KiB.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = 422, description = "What to put right, as a page.", body = String, content_type = "text/html"),
+        Everywhere
+    )
+)]
 pub(super) async fn submit(
     State(state): State<HttpState>,
     form: Result<Path<String>, PathRejection>,
@@ -61,6 +84,17 @@ fn thanks(answer: &LeadAnswer) -> Response {
     Html(page("Thank you", "<p>We have received your enquiry.</p>")).into_response()
 }
 
+/// A page with the fields of a source's vertical, for trying it out.
+#[utoipa::path(
+    get, path = "/f/{form}", operation_id = "form_show", tag = "forms",
+    params(("form" = String, Path, description = "The form's key: a source's.")),
+    responses(
+        (status = 200, description = "The form.", body = String, content_type = "text/html"),
+        (status = 404, description = "There is no such form.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Everywhere
+    )
+)]
 pub(super) async fn show(
     State(state): State<HttpState>,
     form: Result<Path<String>, PathRejection>,

@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use leadyard_entity::StoreResult;
 use leadyard_types::{Principal, SystemTask, Timestamp};
-use serde_json::{Value, json};
 
 use super::HttpState;
+use super::openapi::Everywhere;
+use super::wire::{Live, Ready, ReadyChecks};
 
 /// Whoever balances load asks every few seconds and will not wait for long.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -17,13 +18,25 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SILENCE_MAX_SECONDS: i64 = 45;
 
 /// It answers, so it lives.
-pub(super) async fn live() -> Json<Value> {
-    Json(json!({ "status": "live" }))
+#[utoipa::path(
+    get, path = "/health/live", operation_id = "live", tag = "operation",
+    responses((status = 200, description = "It lives.", body = Live), Everywhere)
+)]
+pub(super) async fn live() -> Json<Live> {
+    Json(Live { status: "live" })
 }
 
-/// Whether the database answers and work is being done. A process that only serves is ready without workers: leads are
-/// stored and wait for those of others.
-pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<Value>) {
+/// Whether the database answers and work is being done.
+///
+/// A process that only serves is ready without workers: leads are stored and wait for those of others.
+#[utoipa::path(
+    get, path = "/health/ready", operation_id = "ready", tag = "operation",
+    responses(
+        (status = 200, description = "It can do its work.", body = Ready),
+        (status = 503, description = "It cannot.", body = Ready)
+    )
+)]
+pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<Ready>) {
     let seen_at = match tokio::time::timeout(PATIENCE, look(&state)).await {
         Ok(Ok(seen_at)) => seen_at,
         Ok(Err(error)) => {
@@ -47,8 +60,8 @@ async fn look(state: &HttpState) -> StoreResult<Option<Timestamp>> {
     read.worker_seen_at().await
 }
 
-fn answer(is_ready: bool, database: &str, workers: &str) -> (StatusCode, Json<Value>) {
+fn answer(is_ready: bool, database: &'static str, workers: &'static str) -> (StatusCode, Json<Ready>) {
     let (code, status) =
         if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
-    (code, Json(json!({ "status": status, "checks": { "database": database, "workers": workers } })))
+    (code, Json(Ready { status, checks: ReadyChecks { database, workers } }))
 }

@@ -4,27 +4,48 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use leadyard_types::{Door, LeadAnswer, LeadDraft, LeadState, Principal, SourceId};
-use serde_json::{Value, json};
+use leadyard_types::{Door, LeadDraft, Principal, SourceId};
 
 use super::body::{Expected, SentLead, from_form, from_json};
+use super::openapi::Refused;
 use super::receive::Sent;
+use super::wire::{FormBody, LeadAnswered, LeadBody, ProblemBody};
 use super::{HttpState, Problem};
 
 /// The longest idempotency key taken.
 const KEY_BYTES_MAX: usize = 200;
 
+/// Sends a lead: it is stored, checked and placed before this answers.
+#[utoipa::path(
+    post, path = "/v1/leads", operation_id = "lead_submit", tag = "leads",
+    security(("bearer" = []), ("key" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters. The same key gets the first             answer again; without one the same body within 60 seconds does.")),
+    request_body(
+        description = "One lead.",
+        content((LeadBody = "application/json", example = json!({
+            "fields": { "email": "ada@mail.example.com", "phone": "030 1234567", "postal_code": "10115" },
+            "consent": { "text_version": "2026-01", "given_at": "2026-03-02T06:00:00Z", "purposes": ["contact_by_phone"] },
+            "subid": "ad-3", "external_id": "A-1"
+        })), (FormBody = "application/x-www-form-urlencoded"))
+    ),
+    responses(
+        (status = 200, description = "The lead is stored; its status says what became of it.", body = LeadAnswered),
+        (status = 409, description = "`IDEMPOTENCY_KEY_REUSED`: the key came with another body.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Refused
+    )
+)]
 pub(super) async fn submit(
     State(state): State<HttpState>,
     headers: HeaderMap,
     body: Result<Sent, Problem>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<LeadAnswered>, Problem> {
     let (principal, source_id) = source(&state, &headers).await?;
     let idempotency_key = idempotency_key(&headers)?;
     let sent = sent(&headers, body, Expected::Lead)?;
     let draft = draft(sent, source_id, Door::Rest, idempotency_key);
     let answer = state.market.submit(principal, draft).await?;
-    Ok(Json(answer_json(&answer)))
+    Ok(Json(LeadAnswered::of(&answer)))
 }
 
 /// The source whose key came along.
@@ -87,26 +108,4 @@ pub(super) fn draft(sent: SentLead, source_id: SourceId, door: Door, idempotency
         idempotency_key,
         enquired_at: sent.enquired_at,
     }
-}
-
-pub(super) fn answer_json(answer: &LeadAnswer) -> Value {
-    let mut told = json!({
-        "lead_id": answer.lead_id,
-        "status": status(answer.state),
-        "check": answer.check,
-        "message": answer.message,
-        "problems": answer.problems,
-        "price": answer.payout,
-        "redirect_url": answer.redirect_url,
-        "repeated": answer.repeated,
-    });
-    if answer.test {
-        told["test"] = true.into();
-    }
-    told
-}
-
-/// A lead's state in the words of this interface.
-fn status(state: LeadState) -> String {
-    state.as_str().to_ascii_lowercase()
 }

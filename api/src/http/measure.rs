@@ -18,8 +18,10 @@ use tokio::time::Instant;
 
 use super::HttpState;
 use super::leads::token;
+use super::openapi::Everywhere;
 use super::problem::{Problem, not_found};
 use super::rates::{Origin, Peer};
+use super::wire::ProblemBody;
 
 /// From a good answer to one nobody waits for any more, seconds.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -111,7 +113,19 @@ impl Drop for OpenConnection {
     }
 }
 
-/// `GET /metrics`: for this machine's own, and for whoever has the token. To anybody else there is nothing here.
+/// What is measured: for this machine's own, and for whoever has the token.
+///
+/// To anybody else there is nothing here.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "operation",
+    security((), ("bearer" = [])),
+    responses(
+        (status = 200, description = "Figures in Prometheus' text format.", body = String, content_type = "text/plain"),
+        (status = 404, description = "Nothing for this caller.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        Everywhere
+    )
+)]
 pub(super) async fn show(State(state): State<HttpState>, headers: HeaderMap, request: Request) -> Response {
     let is_ours = request.extensions().get::<Peer>().is_some() && Origin::of(&request, &[]).is_none();
     let right = state

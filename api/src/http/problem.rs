@@ -7,7 +7,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use leadyard_market::{IntakeError, QuoteError};
 use leadyard_types::FieldProblem;
-use serde_json::json;
+
+use super::wire::ProblemBody;
 
 /// An answer that says what was wrong and what would be right. It never repeats what was sent.
 #[derive(Debug)]
@@ -42,14 +43,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-            "problems": self.problems,
-        });
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let body = ProblemBody::new(self.status.as_u16(), title, self.code, self.detail, self.problems);
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

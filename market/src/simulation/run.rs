@@ -611,7 +611,9 @@ fn what_differs(before: &RoutingInput, now: &RoutingInput) -> &'static str {
     if pairs().any(|(a, b)| a.price != b.price || a.revision_id != b.revision_id) {
         return "a contract's terms or price";
     }
-    if pairs().any(|(a, b)| a.contract_caps != b.contract_caps || a.buyer_caps != b.buyer_caps) {
+    if pairs()
+        .any(|(a, b)| a.contract_caps != b.contract_caps || a.own_caps != b.own_caps || a.buyer_caps != b.buyer_caps)
+    {
         return "a cap's counter";
     }
     if pairs().any(|(a, b)| a.available_minor != b.available_minor) {

@@ -55,7 +55,7 @@ fn done(answer: &Value) -> &Value {
 fn everything() -> Value {
     json!({
         "price": { "minMinor": 500, "maxMinor": "3000", "stepMinor": 50 },
-        "caps": [{ "period": "DAY", "count": 20 }],
+        "caps": [{ "period": "DAY", "count": 20 }, { "period": "WEEK", "count": 100 }],
         "filterKeys": ["postal_code", "size"],
         "schedule": true,
         "pause": true,
@@ -185,7 +185,7 @@ async fn a_buyer_narrows_its_contract_and_widens_nothing() {
         let app = TestApp::start(database).await;
         let market = app.market(Selling::default()).await;
         let (buyer, contract) =
-            open_contract(&app, &market, ContractTerms { caps: vec![daily(5)], ..terms(1_000) }).await;
+            open_contract(&app, &market, ContractTerms { caps: vec![daily(8)], ..terms(1_000) }).await;
         let user = app.buyer_user(buyer).await;
         let client = app.client(&market.key);
 
@@ -212,16 +212,26 @@ async fn a_buyer_narrows_its_contract_and_widens_nothing() {
 
         let caps = |count: u32| json!({ "caps": [{ "period": "DAY", "count": count }] });
         assert_eq!(
-            problems(&act(&user, "contractCapsSet", contract, caps(6)).await),
-            ["OUT_OF_RANGE input.caps.0.count: at most 5 is expected"]
+            problems(&act(&user, "contractCapsSet", contract, caps(9)).await),
+            ["OUT_OF_RANGE input.caps.0.count: at most 8 is expected"]
         );
-        done(&act(&user, "contractCapsSet", contract, caps(2)).await);
-        assert_eq!(refused(&app, send(&client, 3).await, "open").await, "", "one sold before, one more fits");
+        done(&act(&user, "contractCapsSet", contract, caps(3)).await);
+        for number in [3, 12] {
+            assert_eq!(refused(&app, send(&client, number).await, "open").await, "", "one sold before, two more fit");
+        }
         assert_eq!(
             refused(&app, send(&client, 4).await, "open").await,
             "the buyer's own cap on the contract is reached"
         );
-        assert_eq!(audited(&app, "set_caps", "\"count\":2").await, 1);
+        assert_eq!(audited(&app, "set_caps", "\"count\":3").await, 1);
+        let weekly = json!({ "caps": [{ "period": "WEEK", "count": 4 }] });
+        done(&act(&user, "contractCapsSet", contract, weekly).await);
+        assert_eq!(refused(&app, send(&client, 10).await, "open").await, "", "three sold this week, a fourth fits");
+        assert_eq!(
+            refused(&app, send(&client, 11).await, "open").await,
+            "the buyer's own cap on the contract is reached",
+            "a period that only the buyer caps is counted too"
+        );
         done(&act(&user, "contractCapsSet", contract, json!({ "caps": [] })).await);
 
         let never = json!({ "schedule": { "timeZone": "Europe/Berlin", "windows": [] } });

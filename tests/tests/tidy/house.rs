@@ -53,6 +53,7 @@ pub(crate) const HOMES: &[(&str, &[&str])] = &[
     // The edge.
     ("axum", &["leadyard"]),
     ("tower-http", &["leadyard"]),
+    ("utoipa", &["leadyard"]),
     ("async-graphql", &["leadyard"]),
     ("governor", &["leadyard"]),
     // The edge's server, and the servers of the connectors' fakes.
