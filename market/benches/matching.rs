@@ -150,6 +150,7 @@ fn lead(world: &World, dice: &mut Dice) -> LeadFacts {
         source_id: SourceId(Uuid::from_u128(u128::from(dice.below(5)))),
         subid: None,
         received_at,
+        age_minutes: 0,
     }
 }
 

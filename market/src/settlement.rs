@@ -120,7 +120,7 @@ impl Market {
         let counted = sale.counted && from != SaleState::UnknownExpired;
         write.move_sale(id, SaleState::Sold, counted, reference, None).await?;
         self.turn_rotation(write, sale).await?;
-        let waiting = [LeadState::Received, LeadState::Queued, LeadState::Unsold];
+        let waiting = [LeadState::Received, LeadState::Queued, LeadState::Unsold, LeadState::Aged];
         write.move_lead(LeadId(sale.lead_id), &waiting, LeadState::Sold, None).await?;
         self.deliver_elsewhere(write, sale).await?;
         let payout_minor = earned::by(write, sale).await?;

@@ -67,6 +67,8 @@ pub struct LeadFacts {
     pub subid: Option<String>,
     /// When it came in.
     pub received_at: Timestamp,
+    /// How long ago that was when it is looked at, in minutes; 0 when it arrives.
+    pub age_minutes: i64,
 }
 
 impl LeadFacts {
@@ -114,7 +116,19 @@ pub fn derive(
         .or_else(|| place.as_ref().and_then(|place| state_of(&country, place)));
     let Origin { consent, score, source_id, subid, received_at } = origin;
     let centre = place.map(|place| place.centre);
-    LeadFacts { fields, country, postal_code, state, centre, consent, score, source_id, subid, received_at }
+    LeadFacts {
+        fields,
+        country,
+        postal_code,
+        state,
+        centre,
+        consent,
+        score,
+        source_id,
+        subid,
+        received_at,
+        age_minutes: 0,
+    }
 }
 
 /// The state of a place: by its code, else by its name.

@@ -294,7 +294,10 @@ impl Run {
         }
         self.remember_rates(&replayed.stored.input);
         for round in 0.. {
-            let fits = self.standing.fitting(campaign.id, &replayed.facts, now);
+            let mut fits = self.standing.fitting(campaign.id, &replayed.facts, now);
+            if replayed.stored.input.aged.is_some() {
+                fits.retain(|(contract, _)| contract.terms.buys_aged);
+            }
             let mut own_sales: Vec<PriorSale> = lead.sales.iter().map(SimulatedSale::prior).collect();
             own_sales.sort_by_key(|sale| sale.leg);
             let subject = Subject {
@@ -312,6 +315,7 @@ impl Run {
                 plan_before: None,
                 plan_seen: replayed.stored.input.plan.as_ref(),
                 until: replayed.stored.input.offered_until,
+                aged: replayed.stored.input.aged,
             };
             let opening = self.standing.opening(campaign.id, &replayed.facts, now);
             let input = self.input(&subject, (&fits, &opening), now, page);
