@@ -88,7 +88,7 @@ impl Read {
             ("lower(hex(lead.id))", "replace(json_extract(task.payload, '$.lead_id'), '-', '')")
         };
         let sql = format!(
-            "SELECT id FROM lead WHERE state_since < ? AND (state = 'QUEUED' OR (state = 'RECEIVED' AND NOT EXISTS
+            "SELECT id FROM lead WHERE state_since < ? AND (state = 'QUEUED' OR (state = 'AGED' AND offer_at IS NOT NULL) OR (state = 'RECEIVED' AND NOT EXISTS
                (SELECT 1 FROM sale WHERE sale.lead_id = lead.id AND sale.state IN ('PENDING', 'UNKNOWN'))))
              AND {id} NOT IN (SELECT {asked} FROM task WHERE kind = 'place.v1' AND dead_at IS NULL)
              ORDER BY received_at, id LIMIT ?"

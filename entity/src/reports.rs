@@ -164,7 +164,7 @@ impl Read {
             leads("'REJECTED'"),
             leads("'QUARANTINED'"),
             leads("'SOLD'"),
-            leads("'UNSOLD'"),
+            leads("'UNSOLD', 'AGED'"),
             leads("'QUEUED', 'RECEIVED'"),
             deliveries("'ACCEPTED'"),
             deliveries("'DEAD', 'REJECTED'"),

@@ -102,7 +102,7 @@ impl Write {
     ) -> StoreResult<bool> {
         let now = self.store.clock().now();
         let sql = format!(
-            "UPDATE lead SET state = ?, reason = ?, state_since = ? WHERE id = ? AND state IN ({})",
+            "UPDATE lead SET state = ?, reason = ?, state_since = ?, offer_at = NULL WHERE id = ? AND state IN ({})",
             crate::sql::marks(from.len())
         );
         let mut values =

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::error::StoreResult;
 use crate::sql::marks;
-use crate::store::Write;
+use crate::store::{Read, Write};
 
 /// How many leads have their turn brought forward in one transaction.
 const WOKEN_AT_ONCE: i64 = 500;
@@ -27,7 +27,40 @@ pub struct Waiter {
     pub offer_at: Timestamp,
 }
 
+impl Read {
+    /// Leads of a campaign that nobody bought and nobody is being asked about, received after a moment and up to another,
+    /// oldest first.
+    pub async fn unsold_leads(
+        &self,
+        campaign: CampaignId,
+        after: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<LeadId>> {
+        // The first condition is that of the index `lead_unsold`. Whose buyer may have it after all is not sold again, and
+        // whose supplier went elsewhere neither: they are unsold for another reason.
+        let sql =
+            "SELECT id FROM lead WHERE state = 'UNSOLD' AND campaign_id = ? AND received_at > ? AND received_at <= ?
+                   AND reason = 'NO_BUYER' AND NOT test AND NOT EXISTS (SELECT 1 FROM sale WHERE sale.lead_id = lead.id
+                     AND sale.state IN ('PENDING', 'SOLD', 'UNKNOWN', 'UNKNOWN_EXPIRED'))
+                   ORDER BY received_at, id LIMIT ?";
+        let values = vec![campaign.0.into(), after.into(), until.into(), i64::from(limit).into()];
+        let rows: Vec<IdRow> = self.rows(sql, values).await?;
+        Ok(rows.into_iter().map(|row| LeadId(row.id)).collect())
+    }
+}
+
 impl Write {
+    /// Makes unsold leads aged ones, each offered until its own moment and now for the first time. The caller holds them.
+    pub async fn age_leads(&self, leads: &[(LeadId, Timestamp)]) -> StoreResult<u64> {
+        let now = self.store.clock().now();
+        let rows = leads.iter().flat_map(|(lead, until)| [Value::from(lead.0), (*until).into(), now.into()]);
+        let sql = "WITH aged (id, until, at) AS ({})
+             UPDATE lead SET state = 'AGED', retry_until = aged.until, offer_at = aged.at, state_since = aged.at
+             FROM aged WHERE lead.id = aged.id AND lead.state = 'UNSOLD'";
+        self.run_over(sql, 3, rows.collect()).await
+    }
+
     /// Which of these campaigns have leads that wait.
     pub async fn campaigns_that_wait(&self, campaigns: &BTreeSet<CampaignId>) -> StoreResult<Vec<CampaignId>> {
         let sql = "SELECT campaign.id FROM campaign WHERE campaign.id IN ({}) AND EXISTS

@@ -209,6 +209,8 @@ fn contract(member: &Member) -> Contract {
         destinations: Vec::new(),
         credit_frees_cap: false,
         unknown_window_minutes: 60,
+        buys_aged: false,
+        aged_price_rules: Vec::new(),
         buyer_bounds: None,
         buyer_settings: BuyerSettings::default(),
     };
@@ -223,6 +225,7 @@ fn contract(member: &Member) -> Contract {
         terms,
         filter,
         own: None,
+        aged: None,
     }
 }
 
@@ -260,6 +263,7 @@ fn lead(world: &World, dice: &mut Dice) -> LeadFacts {
         subid: None,
         received_at,
         test: false,
+        age_minutes: 0,
     }
 }
 

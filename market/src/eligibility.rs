@@ -12,6 +12,18 @@ use crate::snapshot::{Buyer, Contract};
 /// filters → source allowed.
 #[must_use]
 pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Timestamp) -> Option<Refusal> {
+    refusal_of(contract, buyer, facts, now, false)
+}
+
+/// The same for a lead that may be aged.
+#[must_use]
+pub fn refusal_of(
+    contract: &Contract,
+    buyer: &Buyer,
+    facts: &LeadFacts,
+    now: Timestamp,
+    is_aged: bool,
+) -> Option<Refusal> {
     if contract.terms.status != Status::Active {
         let refusal = Refusal::new(Check::ContractActive, "the contract does not buy at the moment");
         return Some(refusal.seeing("status", contract.terms.status.as_str()));
@@ -26,6 +38,9 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
     if buyer.terms.status != Status::Active {
         let refusal = Refusal::new(Check::BuyerActive, "the buyer does not buy at the moment");
         return Some(refusal.seeing("status", buyer.terms.status.as_str()));
+    }
+    if is_aged && !contract.terms.buys_aged {
+        return Some(Refusal::new(Check::Aged, "the contract buys no aged leads"));
     }
     let own = contract.own.as_deref();
     let hours = [

@@ -29,6 +29,8 @@ pub(crate) struct Stored {
     pub(crate) country: String,
     state: Option<String>,
     centre: Option<[f64; 2]>,
+    #[serde(default)]
+    age_minutes: i64,
 }
 
 /// A contract and what was found about it.
@@ -187,21 +189,22 @@ impl Market {
         let facts = self.facts_of(lead, &stored)?;
         let campaign = CampaignId(lead.row.campaign_id);
         let postal = self.snapshot().postal.clone();
+        let aged = stored.input.aged;
         for (contract, buyer) in history.before(campaign, decision.no, &stored.country, &postal)? {
             let verdict = verdicts.remove(&contract.id).unwrap_or_else(|| {
-                let (price_minor, rule) = contract.prices.price(&facts);
+                let (price_minor, rule) = contract.price(&facts, aged);
                 ContractVerdict {
                     contract_id: contract.id,
                     buyer_id: buyer.id,
                     revision_id: contract.revision_id,
                     stage: contract.terms.stage.clone(),
                     price_minor,
-                    price_rule: rule.map(str::to_owned),
+                    price_rule: rule,
                     rank: None,
                     bid: None,
                     decided_by: None,
                     would_win_at_minor: None,
-                    refusal: eligibility::refusal(&contract, &buyer, &facts, decision.decided_at)
+                    refusal: eligibility::refusal_of(&contract, &buyer, &facts, decision.decided_at, aged.is_some())
                         .map(|refusal| opening(&stored.input, contract.id, refusal)),
                 }
             });
@@ -245,6 +248,7 @@ pub(crate) fn facts_then(snapshot: &Snapshot, lead: &UnsealedLead, stored: &Stor
         test: lead.row.test,
     };
     let mut facts = derive(lead.fields.clone(), &vertical.terms, &stored.country, snapshot.postal.as_ref(), origin);
+    facts.age_minutes = stored.age_minutes;
     facts.state.clone_from(&stored.state);
     facts.centre = stored.centre.map(|[latitude, longitude]| Centre { latitude, longitude });
     Ok(facts)

@@ -5,6 +5,7 @@
 
 mod batch;
 mod decide;
+mod outcome;
 mod rows;
 mod times;
 

@@ -1,14 +1,22 @@
 //! Reconciling: what was left in between is brought to an end. No input, idempotent, one path, whether a signal or a
 //! timer calls it. Nothing is decided here: a missing task is written again, and its own handler decides.
 
+use std::collections::BTreeSet;
+
 use chrono::Duration;
 use leadyard_entity::StoreResult;
+use leadyard_entity::placement::NewEvent;
 use leadyard_entity::tasks::NewTask;
-use leadyard_types::{Principal, SaleState, SystemTask, TaskPayload};
+use leadyard_types::lead::LeadEventKind;
+use leadyard_types::terms::AgedPolicy;
+use leadyard_types::{LeadId, LeadState, Principal, SaleState, Status, SystemTask, TaskPayload};
+use serde_json::json;
 
 use crate::delivery::{deliver_key, post_key};
 use crate::market::Market;
+use crate::rules::aged;
 use crate::settlement::{PLACE_LANE, agreed, expire_task};
+use crate::waiting::offer_task;
 
 const RECONCILE: Principal = Principal::System(SystemTask::Reconcile);
 
@@ -60,6 +68,7 @@ impl Market {
         let given_up = self.end_given_up().await?;
         let tasks =
             self.reconcile_sales().await? + self.reconcile_deliveries().await? + self.reconcile_queued().await?;
+        self.age_unsold().await?;
         if tasks > 0 {
             tracing::warn!(tasks, "missing tasks were written again");
         }
@@ -134,6 +143,49 @@ impl Market {
             dedupe_key: Some(format!("place:{lead_id}:missing")),
         });
         self.write_missing(tasks.collect()).await
+    }
+
+    /// Leads that stayed unsold age, where their campaign sells aged leads; each is offered at once. Answers how many.
+    pub async fn age_unsold(&self) -> StoreResult<usize> {
+        let (now, mut aged) = (self.clock().now(), 0);
+        let snapshot = self.snapshot();
+        for campaign in snapshot.campaigns.values().filter(|campaign| campaign.terms.status == Status::Active) {
+            let Some(policy) = &campaign.terms.aged else { continue };
+            let newest = now - Duration::minutes(i64::from(policy.after_minutes));
+            let oldest = now - Duration::days(i64::from(policy.until_days));
+            for _ in 0..PAGES_MAX {
+                let found = self.store.read(RECONCILE).unsold_leads(campaign.id, oldest, newest, PAGE).await?;
+                if found.is_empty() {
+                    break;
+                }
+                aged += self.age_page(policy, &found.into_iter().collect()).await?;
+            }
+        }
+        if aged > 0 {
+            tracing::info!(aged, "leads that stayed unsold are offered as aged ones");
+            self.store.wake_workers();
+        }
+        Ok(aged)
+    }
+
+    async fn age_page(&self, policy: &AgedPolicy, leads: &BTreeSet<LeadId>) -> StoreResult<usize> {
+        let mut write = self.store.write(RECONCILE).await?;
+        // Somebody else may have been quicker: what is held now is how they stand.
+        let rows = write.lock_leads(leads).await?;
+        let unsold = rows.iter().filter(|row| row.state == LeadState::Unsold.as_str());
+        let ageing: Vec<_> = unsold.map(|row| (LeadId(row.id), aged::until(policy, row.received_at))).collect();
+        write.age_leads(&ageing).await?;
+        let now = self.clock().now();
+        let tasks: Vec<NewTask> = ageing.iter().map(|(lead, _)| offer_task(*lead, now)).collect();
+        write.add_tasks(&tasks).await?;
+        let event = |(lead_id, until): &(LeadId, _)| NewEvent {
+            lead_id: *lead_id,
+            kind: LeadEventKind::Aged,
+            detail: json!({ "until": until }),
+        };
+        write.add_events(&ageing.iter().map(event).collect::<Vec<_>>()).await?;
+        let _ = write.commit().await?;
+        Ok(ageing.len())
     }
 
     async fn write_missing(&self, tasks: Vec<NewTask>) -> StoreResult<usize> {

@@ -122,7 +122,7 @@ impl Market {
         if !sale.test {
             self.turn_rotation(write, sale).await?;
         }
-        let waiting = [LeadState::Received, LeadState::Queued, LeadState::Unsold];
+        let waiting = [LeadState::Received, LeadState::Queued, LeadState::Unsold, LeadState::Aged];
         write.move_lead(LeadId(sale.lead_id), &waiting, LeadState::Sold, None).await?;
         self.deliver_elsewhere(write, sale).await?;
         let payout_minor = earned::by(write, sale).await?;

@@ -13,14 +13,14 @@ use leadyard_entity::{Store, StoreError, StoreResult};
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{
     BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, ContractId, ContractTerms, Currency, Filter,
-    Method, Principal, RevisionId, Schedule, SourceId, SourceTerms, Status, SupplierId, SystemTask, Timestamp,
+    Method, Percent, Principal, RevisionId, Schedule, SourceId, SourceTerms, Status, SupplierId, SystemTask, Timestamp,
     VerticalId,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::rules::bounds::effective;
-use crate::rules::facts::{Centre, PostalPlace};
+use crate::rules::facts::{Centre, LeadFacts, PostalPlace};
 use crate::rules::filter::CompiledFilter;
 use crate::rules::normalise::FieldRules;
 use crate::rules::payout::CompiledPayout;
@@ -127,6 +127,8 @@ pub struct Contract {
     pub own: Option<Box<Own>>,
     /// Its prices, compiled.
     pub prices: CompiledPrices,
+    /// Its prices for aged leads, where it has any of its own.
+    pub aged: Option<Box<CompiledPrices>>,
 }
 
 /// What a buyer set on its contract, as far as it holds, compiled.
@@ -155,6 +157,20 @@ impl Contract {
     #[must_use]
     pub fn own_caps(&self) -> &[Cap] {
         self.own.as_ref().map_or(&[], |own| &own.caps)
+    }
+
+    /// What it pays for a lead, minor units, and what set the price: for an aged one by its own rules for those, else so much
+    /// of its ordinary price.
+    #[must_use]
+    pub fn price(&self, facts: &LeadFacts, aged: Option<Percent>) -> (i64, Option<String>) {
+        let (price_minor, rule) = self.prices.price(facts);
+        match aged {
+            None => (price_minor, rule.map(str::to_owned)),
+            Some(share) => {
+                let own = self.aged.as_ref().and_then(|rules| rules.by_rule(facts));
+                crate::rules::aged::price(own, (price_minor, rule), share)
+            }
+        }
     }
 
     /// The filter of both, operator and buyer: what the index asks.
@@ -298,8 +314,11 @@ pub fn contract(head: &Head, country: &str, postal: &PostalTable) -> StoreResult
         if held.own.is_empty() { None } else { Some(Box::new(own(&terms, &held.own, compiled(&held.own.filter)?))) };
     let prices = CompiledPrices::compile(held.price_minor, &terms.price_rules, country, postal).map_err(broken)?;
     let prices = if held.own.price_minor.is_some() { prices.named("the buyer's own price") } else { prices };
+    let aged = CompiledPrices::compile(0, &terms.aged_price_rules, country, postal).map_err(broken)?;
+    let aged = (!terms.aged_price_rules.is_empty()).then(|| Box::new(aged));
     // As written they are twice the memory of ten thousand contracts, and nobody asks them again.
     (terms.filter, terms.price_rules, terms.buyer_settings) = (None, Vec::new(), BuyerSettings::default());
+    terms.aged_price_rules = Vec::new();
     Ok(Contract {
         id: ContractId(head.id),
         name: head.name.clone(),
@@ -311,6 +330,7 @@ pub fn contract(head: &Head, country: &str, postal: &PostalTable) -> StoreResult
         filter,
         own,
         prices,
+        aged,
     })
 }
 

@@ -154,10 +154,11 @@ impl Market {
         let postal = self.snapshot().postal.clone();
         let mut candidates: HashMap<_, _> =
             stored.input.candidates.iter().map(|candidate| (candidate.contract_id, candidate)).collect();
+        let aged = stored.input.aged;
         let mut waiting: HashMap<_, _> =
             stored.input.waiting.iter().map(|waiting| (waiting.candidate.contract_id, waiting)).collect();
         for (contract, buyer) in history.before(campaign, decision.no, &stored.country, &postal)? {
-            let refusal = eligibility::refusal(&contract, &buyer, &facts, decision.decided_at);
+            let refusal = eligibility::refusal_of(&contract, &buyer, &facts, decision.decided_at, aged.is_some());
             if let Some(waiting) = waiting.remove(&contract.id) {
                 let opens_at = eligibility::opens_at(&contract, &buyer, decision.decided_at);
                 let by_hours = refusal.as_ref().is_some_and(|refusal| refusal.check == Check::Hours);
@@ -172,7 +173,7 @@ impl Market {
                 }
                 (None, Some(_)) => {}
                 (Some(candidate), None) => {
-                    let (price_minor, _) = contract.prices.price(&facts);
+                    let (price_minor, _) = contract.price(&facts, aged);
                     let terms = &contract.terms;
                     let same = candidate.revision_id == contract.revision_id
                         && candidate.stage == terms.stage

@@ -90,6 +90,8 @@ pub fn terms(price_minor: i64) -> ContractTerms {
         schedule: None,
         outside_hours: OutsideHours::Next,
         wait_at_most_minutes: None,
+        buys_aged: false,
+        aged_price_rules: Vec::new(),
         consent_names_buyer: false,
         verdict: Verdict::None,
         destinations: Vec::new(),
@@ -173,6 +175,7 @@ impl TestApp {
                 scope: DuplicateScope::Campaign,
             },
             caps: Vec::new(),
+            aged: None,
             unsold: UnsoldPolicy { retry_window_minutes: selling.retry_minutes, retry_every_minutes: 10 },
             margin: selling.margin,
             complaints: ComplaintPolicy {

@@ -2,15 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use chrono::{Duration, Weekday};
-use leadyard_connectors::fake::{Bidding, Offer};
+use leadyard_connectors::fake::{Behaviour, Bidding, Offer};
+use leadyard_entity::reports::ProfitBy;
 use leadyard_jobs::JobsOptions;
 use leadyard_market::explain::Explanation;
 use leadyard_market::finance;
 use leadyard_tests::market::{Selling, TestMarket, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
-use leadyard_types::terms::{OutsideHours, Window};
+use leadyard_types::terms::{AgedPolicy, AgedStep, OutsideHours, Window};
 use leadyard_types::{
-    AuctionTerms, BuyerId, ContractTerms, Currency, LeadId, LeadState, Method, Money, Schedule, Timestamp,
+    AuctionTerms, BuyerId, Check, ContractTerms, CostModel, Currency, Filter, LeadId, LeadState, Method, Money,
+    Percent, PriceRule, Schedule, Timestamp, Verdict,
 };
 
 /// The clock of a test starts on a Wednesday, at noon in Berlin.
@@ -204,6 +206,117 @@ async fn nobody_is_asked_again_without_a_cause() {
         app.setup().revise_contract(contract, 1, ContractTerms { priority: 2, ..agreed }).await.unwrap();
         app.idle().await;
         assert_eq!((asked().await, explained(&app, id).await.state), (2, LeadState::Sold));
+        app.finish().await;
+    }
+}
+
+fn ageing() -> AgedPolicy {
+    let step = |after_days, percent: i64| AgedStep { after_days, percent: Percent(percent.into()) };
+    let steps = vec![step(1, 50), step(3, 20)];
+    AgedPolicy { after_minutes: 600, until_days: 5, floor_minor: 0, offer_every_minutes: 1_440, steps }
+}
+
+fn aged_buyer(price_minor: i64, minutes: i64) -> ContractTerms {
+    // Only at an age of so many hours or more.
+    let hours = Some(u32::try_from(minutes / 60).unwrap());
+    ContractTerms {
+        buys_aged: true,
+        filter: Some(Filter::LeadAge { min_hours: hours, max_hours: None }),
+        ..terms(price_minor)
+    }
+}
+
+/// A lead that nobody bought ages, is offered for less and less to contracts that buy aged leads and to no others, is paid
+/// to the supplier as any other, and stays aged where nobody wants it.
+#[tokio::test(flavor = "multi_thread")]
+async fn unsold_leads_age_and_are_sold_for_less() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let cost = CostModel::RevenueShare { percent: Percent(50.into()) };
+        let market = app.market(Selling { retry_minutes: 60, cost, ..Selling::default() }).await;
+        app.revise_campaign(market.campaign_id, |terms| terms.aged = Some(ageing())).await;
+        let (fresh, old) = (app.buyer("Fresh", 0, vec![]).await, app.buyer("Old", 1_000_000, vec![]).await);
+        app.contract(market.campaign_id, fresh, "fresh", terms(2_000)).await;
+        app.contract(market.campaign_id, old, "old", aged_buyer(2_001, 24 * 60)).await;
+        let (id, status) = send(&app, &market, 1).await;
+        assert_eq!(status, "queued");
+        pass(&app, 60).await;
+        assert_eq!(explained(&app, id).await.state, LeadState::Unsold);
+        app.app.market.age_unsold().await.unwrap();
+        assert_eq!(explained(&app, id).await.state, LeadState::Unsold, "not old enough");
+        pass(&app, 540).await;
+        top_up(&app, fresh, "money").await;
+        assert_eq!(app.app.market.age_unsold().await.unwrap(), 1);
+        assert_eq!(app.app.market.age_unsold().await.unwrap(), 0);
+        app.idle().await;
+        let found = explained(&app, id).await;
+        assert_eq!(found.state, LeadState::Aged);
+        let last = found.decisions.last().unwrap();
+        let refused = |name: &str| {
+            let entry = last.contracts.iter().find(|entry| entry.contract == name).unwrap();
+            entry.verdict.refusal.as_ref().map(|refusal| refusal.check)
+        };
+        assert_eq!((refused("fresh"), refused("old")), (Some(Check::Aged), Some(Check::Filters)), "{last:?}");
+        // A day old: half the price, which the filter wants, too.
+        pass(&app, 14 * 60).await;
+        let found = explained(&app, id).await;
+        assert_eq!(found.state, LeadState::Sold);
+        let decision = found.decisions.last().unwrap();
+        let bought = decision.contracts.iter().find(|entry| entry.verdict.refusal.is_none()).unwrap();
+        assert_eq!((bought.contract.as_str(), bought.verdict.price_minor), ("old", 1_000), "1000.5 is 1000");
+        assert_eq!(bought.verdict.price_rule.as_deref(), Some("aged: 50 %"));
+        let books = app.store().read(OPERATE);
+        let lines = books.profit_and_loss("0000", "9999", ProfitBy::Campaign).await.unwrap();
+        assert_eq!((lines[0].revenue_minor, lines[0].payout_minor), (1_000, 500));
+        assert_eq!(app.app.market.verify_all(|_| ()).await.unwrap().differing, 0);
+        app.finish().await;
+    }
+}
+
+/// A contract's own rules for aged leads come first, a buyer who refuses an aged lead gives it back as an aged one, and
+/// what nobody wants is offered no more in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn aged_leads_end() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let market = app.market(Selling::default()).await;
+        app.revise_campaign(market.campaign_id, |terms| terms.aged = Some(ageing())).await;
+        let picky = app.buyer("Picky", 1_000_000, vec![]).await;
+        let destinations = vec![app.webhook(picky, "/picky").await];
+        app.receiver.program("/picky", Behaviour::Reject { reason: "too old".into() });
+        let rule = PriceRule {
+            name: "three days".into(),
+            when: Filter::LeadAge { min_hours: Some(72), max_hours: None },
+            price_minor: 333,
+        };
+        let agreed = ContractTerms {
+            destinations,
+            verdict: Verdict::Sync,
+            aged_price_rules: vec![rule],
+            ..aged_buyer(2_000, 72 * 60)
+        };
+        app.contract(market.campaign_id, picky, "picky", agreed).await;
+        let (id, status) = send(&app, &market, 1).await;
+        assert_eq!(status, "unsold");
+        pass(&app, 600).await;
+        app.app.market.age_unsold().await.unwrap();
+        app.idle().await;
+        for _ in 0..6 {
+            pass(&app, 24 * 60).await;
+            assert_eq!(explained(&app, id).await.state, LeadState::Aged);
+        }
+        let found = explained(&app, id).await;
+        let offered: Vec<i64> = found
+            .steps
+            .iter()
+            .filter(|step| step.kind == "OFFERED")
+            .filter_map(|step| step.detail["price_minor"].as_i64())
+            .collect();
+        assert_eq!(offered, [333], "offered once, at its own price");
+        assert_eq!(app.app.market.wake_waiting(market.campaign_id).await.unwrap(), 0, "it waits for nothing any more");
+        let totals = app.store().read(OPERATE).totals().await.unwrap();
+        assert_eq!((totals.received, totals.unsold, totals.queued), (1, 1, 0));
+        assert_eq!(app.app.market.verify_all(|_| ()).await.unwrap().differing, 0);
         app.finish().await;
     }
 }

@@ -116,6 +116,8 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
             schedule: None,
             outside_hours: OutsideHours::Next,
             wait_at_most_minutes: None,
+            buys_aged: false,
+            aged_price_rules: Vec::new(),
             consent_names_buyer: false,
             verdict: Verdict::None,
             destinations: vec![destination],
@@ -174,6 +176,7 @@ fn bank_terms() -> CampaignTerms {
             scope: DuplicateScope::Campaign,
         },
         caps: Vec::new(),
+        aged: None,
         unsold: UnsoldPolicy { retry_window_minutes: 0, retry_every_minutes: 0 },
         margin: None,
         complaints: ComplaintPolicy {

@@ -168,6 +168,7 @@ impl Maker<'_> {
                 scope: DuplicateScope::Campaign,
             },
             caps: Vec::new(),
+            aged: None,
             unsold: UnsoldPolicy { retry_window_minutes, retry_every_minutes: 30 },
             margin: None,
             complaints: ComplaintPolicy {
@@ -235,6 +236,8 @@ impl Maker<'_> {
             schedule: wish.schedule,
             outside_hours: OutsideHours::Next,
             wait_at_most_minutes: None,
+            buys_aged: false,
+            aged_price_rules: Vec::new(),
             consent_names_buyer: false,
             verdict,
             destinations: vec![made.id],

@@ -79,6 +79,8 @@ mirror! {
         Unsold,
         /// Nobody bought it yet; it is offered again until its window ends.
         Queued,
+        /// Nobody bought it in time; it is offered for less to contracts that buy aged leads, until it is too old.
+        Aged,
     }
 
     /// The door a lead came through.
@@ -119,6 +121,8 @@ mirror! {
         Queued,
         /// Nobody bought it.
         Unsold,
+        /// Nobody bought it in time; it is offered for less.
+        Aged,
         /// It reached a destination.
         Delivered,
         /// A delivery was given up.
@@ -161,6 +165,8 @@ mirror! {
         Hours,
         /// 8: the contract's filters match.
         Filters,
+        /// 8: the contract buys aged leads, where this is one.
+        Aged,
         /// 8: the source is allowed, or not denied.
         SourceList,
         /// 8: not sold to this buyer or its group before.

@@ -245,7 +245,7 @@ impl Import<'_> {
         summary.received += 1;
         match answer.state {
             LeadState::Sold => summary.sold += 1,
-            LeadState::Unsold => summary.unsold += 1,
+            LeadState::Unsold | LeadState::Aged => summary.unsold += 1,
             LeadState::Queued => summary.queued += 1,
             LeadState::Received => summary.pending += 1,
             LeadState::Quarantined => summary.quarantined += 1,

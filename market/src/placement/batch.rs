@@ -12,12 +12,13 @@ use leadyard_entity::{IndexHash, Keyring, StoreError, StoreResult, Write};
 use leadyard_types::terms::DuplicateScope;
 use leadyard_types::{
     AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadAnswer, LeadId,
-    LeadState, Plan, Timestamp,
+    LeadState, Percent, Plan, Timestamp,
 };
 use uuid::Uuid;
 
 use super::Work;
 use crate::market::{ComplaintRates, Market};
+use crate::rules::aged;
 use crate::rules::cap::{Bucket, Buckets};
 use crate::rules::facts::{LeadFacts, Origin, derive};
 use crate::rules::index::Scratch;
@@ -45,6 +46,21 @@ pub(super) struct Again {
 }
 
 impl Again {
+    /// What an aged lead costs of the ordinary prices; `None` where it is not aged.
+    pub(super) fn aged(&self) -> Option<Percent> {
+        let is_aged = self.lead.row.state == LeadState::Aged.as_str();
+        let policy = self.campaign.terms.aged.as_ref();
+        is_aged.then(|| policy.map_or(Percent(100.into()), |policy| aged::percent(policy, self.facts.age_minutes)))
+    }
+
+    /// Leaves of the contracts only those that buy aged leads, if this is one; none once the campaign sells none.
+    pub(super) fn keep_those_for_aged(&self, fits: &mut Vec<Fit>) {
+        if self.aged().is_some() {
+            let sells = self.campaign.terms.aged.is_some();
+            fits.retain(|(contract, _)| sells && contract.terms.buys_aged);
+        }
+    }
+
     /// The plan that the lead followed before, and of which experiment.
     pub(super) fn plan_before(&self) -> Option<(&str, Plan)> {
         let row = &self.lead.row;
@@ -102,7 +118,8 @@ impl<'a> Batch<'a> {
         let buyers: BTreeSet<BuyerId> = every().map(|(_, buyer)| buyer.id).collect();
         let wallets = load_wallets(transaction, &buyers).await?;
         let again = relock(transaction, again).await?;
-        let waiting = again.values().filter(|again| again.lead.row.state == LeadState::Queued.as_str());
+        let waits = [LeadState::Queued.as_str(), LeadState::Aged.as_str()];
+        let waiting = again.values().filter(|again| waits.contains(&again.lead.row.state.as_str()));
         let last = transaction.last_decisions(waiting.map(|again| again.lead.row.id), RULES_VERSION).await?;
         let campaigns: BTreeSet<CampaignId> = campaigns_of(work, &again);
         let (hits, sales) = load_history(transaction, work, &again).await?;
@@ -184,7 +201,9 @@ async fn load_again(
             .into_iter()
             .map(|(field, value)| keyring.index_hash(&field, &value))
             .collect();
-        let facts = derive(lead.fields.clone(), &vertical.terms, &campaign.country, snapshot.postal.as_ref(), origin);
+        let mut facts =
+            derive(lead.fields.clone(), &vertical.terms, &campaign.country, snapshot.postal.as_ref(), origin);
+        facts.age_minutes = (now - lead.row.received_at).num_minutes().max(0);
         let id = LeadId(lead.row.id);
         let (bids, promise_minor) = (standing.remove(&id).unwrap_or_default(), promises.remove(&id));
         let entry = Again {

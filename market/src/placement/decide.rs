@@ -76,6 +76,7 @@ fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
         plan_before: None,
         plan_seen: None,
         until: None,
+        aged: None,
     }
 }
 
@@ -97,6 +98,7 @@ fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> 
         plan_before: again.plan_before(),
         plan_seen: None,
         until: again.lead.row.retry_until,
+        aged: again.aged(),
     }
 }
 
@@ -138,7 +140,7 @@ impl Batch<'_> {
 
     /// What placement would route by, for a batch of one lead; `None` where it would not be offered to anybody.
     pub(crate) fn screen(mut self) -> StoreResult<Option<Screened>> {
-        let (Some(work), Some(fits)) = (self.work.first(), self.fits.first_mut().map(std::mem::take)) else {
+        let (Some(work), Some(mut fits)) = (self.work.first(), self.fits.first_mut().map(std::mem::take)) else {
             return Ok(None);
         };
         let opening = self.opening.first_mut().map(std::mem::take).unwrap_or_default();
@@ -160,6 +162,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let own_sales = self.sales.get(id).cloned().unwrap_or_default();
+                again.keep_those_for_aged(&mut fits);
                 let input = self.moment().routing_input(&stored_subject(&again, *id, own_sales), &fits, &opening);
                 Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
             }
@@ -360,7 +363,8 @@ impl Batch<'_> {
         }
         let own_sales = self.sales.get(&id).cloned().unwrap_or_default();
         let subject = stored_subject(&again, id, own_sales);
-        let fits = std::mem::take(&mut self.fits[index]);
+        let mut fits = std::mem::take(&mut self.fits[index]);
+        again.keep_those_for_aged(&mut fits);
         let opening = std::mem::take(&mut self.opening[index]);
         let input = self.moment().routing_input(&subject, &fits, &opening);
         if input.places() == 0 && matches!(state, LeadState::Sold | LeadState::Received) {
@@ -453,7 +457,7 @@ impl Moment<'_> {
         let unsold = subject.unsold(now);
         let (test, offered) = (subject.facts.test, subject.offered);
         let promised = test || offered != Offered::Sent || subject.promise_minor.is_some();
-        let opening = if promised { &[] } else { opening };
+        let opening = if promised || subject.aged.is_some() { &[] } else { opening };
         let waited_for =
             opening.iter().filter(|((contract, _), at)| unsold.waits_for(*at, contract.terms.wait_at_most_minutes));
         let waiting = waited_for.map(|(fit, at)| Waiting { candidate: candidate(fit, *at), opens_at: *at }).collect();
@@ -466,13 +470,17 @@ impl Moment<'_> {
         RoutingInput {
             sale_mode: campaign.terms.sale_mode,
             legs_taken: legs_taken(taken),
-            floor_minor: campaign.terms.floor_minor,
+            floor_minor: match (&campaign.terms.aged, subject.aged) {
+                (Some(policy), Some(_)) => policy.floor_minor,
+                _ => campaign.terms.floor_minor,
+            },
             promise_minor: subject.promise_minor,
             campaign_caps: self.uses(CapOwner::Campaign(campaign.id.0), caps, now, campaign.terms.time_zone),
             rotations: rotations.collect(),
             stages,
             plan,
             candidates,
+            aged: subject.aged,
             offered_until: (!opening.is_empty()).then(|| unsold.window_end()),
             waiting,
         }
@@ -486,13 +494,13 @@ impl Moment<'_> {
         known: &BTreeSet<LeadId>,
         now: Timestamp,
     ) -> Candidate {
-        let (price_minor, rule) = contract.prices.price(subject.facts);
+        let (price_minor, rule) = contract.price(subject.facts, subject.aged);
         let auctioned = |stage: &Stage| stage.key == contract.terms.stage && stage.method == Method::Auction;
-        let asks = contract.terms.ping.is_some() && stages.iter().any(auctioned);
+        let asks = contract.terms.ping.is_some() && subject.aged.is_none() && stages.iter().any(auctioned);
         let bid = subject.bids.get(&contract.id).filter(|_| asks).cloned();
         let offered = bid.as_ref().and_then(|bid| bid.price_minor);
         let price_minor = if asks { offered.unwrap_or(0) } else { price_minor };
-        let price_rule = rule.filter(|_| !asks).map(str::to_owned);
+        let price_rule = rule.filter(|_| !asks);
         let shared_minor = shared_prices(subject.campaign, contract, price_minor, bid.as_ref());
         let (zone, currency, test) = (buyer.terms.time_zone, subject.campaign.currency, subject.facts.test);
         // A test is neither capped nor billed.

@@ -13,9 +13,8 @@ use leadyard_entity::tasks::NewTask;
 use leadyard_entity::{IndexHash, StoreError, StoreResult};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{
-    AccountId, AccountKind, BidSeen, Cap, Check, ContractId, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId,
-    LeadState, Method, Money, PersonId, Plan, PlanSeen, SaleId, SaleState, TaskPayload, Timestamp, TransferKind,
-    Verdict,
+    AccountId, AccountKind, BidSeen, Cap, ContractId, DeliveryState, FieldValue, Fields, LeadAnswer, LeadId, LeadState,
+    Method, Money, Percent, PersonId, Plan, PlanSeen, SaleId, SaleState, TaskPayload, Timestamp, TransferKind, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -32,7 +31,6 @@ use crate::rules::routing::{Candidate, RULES_VERSION, Routing, RoutingInput, Wai
 use crate::rules::split::{plan_again, plan_of};
 use crate::rules::waiting::{Unsold, nothing_new};
 use crate::snapshot::{Campaign, Fit, Source};
-use crate::waiting::offer_task;
 
 /// A lead that is routed.
 pub(crate) struct Subject<'a> {
@@ -57,6 +55,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) plan_seen: Option<&'a PlanSeen>,
     /// Until when it is offered, where that was said before.
     pub(crate) until: Option<Timestamp>,
+    /// What it costs of the ordinary prices, where it is aged.
+    pub(crate) aged: Option<Percent>,
 }
 
 impl Subject<'_> {
@@ -110,22 +110,6 @@ pub(crate) fn payout_of(subject: &Subject<'_>, candidate: &Candidate, price_mino
     }
 }
 
-/// Where a lead goes after a routing run.
-pub(super) struct Outcome {
-    pub(super) state: LeadState,
-    pub(super) reason: Option<Check>,
-    pub(super) retry_until: Option<Timestamp>,
-    /// When it is offered again next.
-    pub(super) offer_at: Option<Timestamp>,
-}
-
-impl Outcome {
-    /// Where a lead stays that is not offered again by itself.
-    fn at_rest(state: LeadState, reason: Option<Check>, retry_until: Option<Timestamp>) -> Self {
-        Self { state, reason, retry_until, offer_at: None }
-    }
-}
-
 /// What a decision stores of what it saw.
 #[derive(Serialize)]
 pub(crate) struct Seen<'a> {
@@ -133,13 +117,21 @@ pub(crate) struct Seen<'a> {
     country: &'a str,
     state: Option<&'a str>,
     centre: Option<[f64; 2]>,
+    #[serde(skip_serializing_if = "is_new")]
+    age_minutes: i64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the serialiser asks by reference")]
+const fn is_new(age_minutes: &i64) -> bool {
+    *age_minutes == 0
 }
 
 impl<'a> Seen<'a> {
     /// Where the lead lies was derived from postal data; it is stored so that a replay sees the same.
     pub(crate) fn new(input: &'a RoutingInput, facts: &'a LeadFacts) -> Self {
         let centre = facts.centre.map(|centre| [centre.latitude, centre.longitude]);
-        Self { input, country: &facts.country, state: facts.state.as_deref(), centre }
+        let (state, age_minutes) = (facts.state.as_deref(), facts.age_minutes);
+        Self { input, country: &facts.country, state, centre, age_minutes }
     }
 }
 
@@ -455,50 +447,6 @@ impl Batch<'_> {
             let rotation = self.rotations.entry(key.clone()).or_default();
             input.turn(stage, &routing.verdicts, rotation, candidate.contract_id);
             self.turned.insert(key);
-        }
-    }
-
-    /// Where the lead goes: sold, awaiting, queued for its window, or unsold.
-    pub(super) fn outcome(
-        &self,
-        subject: &Subject<'_>,
-        from: LeadState,
-        retry_until: Option<Timestamp>,
-        placed: &Placed,
-        writes: &mut PlacementWrites,
-    ) -> Outcome {
-        let standing = |state: SaleState| subject.own_sales.iter().any(|sale| sale.state == state);
-        if placed.sold > 0 || from == LeadState::Sold || standing(SaleState::Sold) {
-            return Outcome::at_rest(LeadState::Sold, None, None);
-        }
-        if placed.pending > 0 || standing(SaleState::Pending) || standing(SaleState::Unknown) {
-            return Outcome::at_rest(LeadState::Received, None, retry_until);
-        }
-        if subject.promise_minor.is_some() {
-            // Its supplier was promised a price now, and goes elsewhere: it is not offered again by itself.
-            let detail = json!({ "check": Check::PromiseLapsed });
-            Self::event(writes, subject.lead_id, LeadEventKind::Unsold, detail);
-            return Outcome::at_rest(LeadState::Unsold, Some(Check::PromiseLapsed), None);
-        }
-        let unsold = subject.unsold(self.now);
-        let Some(next) = unsold.next_offer(placed.waits.map(|waits| waits.opens_at)) else {
-            let detail = json!({ "check": Check::NoBuyer });
-            Self::event(writes, subject.lead_id, LeadEventKind::Unsold, detail);
-            return Outcome::at_rest(LeadState::Unsold, Some(Check::NoBuyer), Some(unsold.window_end()));
-        };
-        writes.tasks.push(offer_task(subject.lead_id, next.at));
-        if from != LeadState::Queued {
-            let detail = match placed.waits {
-                Some(waits) => json!({ "until": next.until, "waits_for": waits }),
-                None => json!({ "until": next.until }),
-            };
-            Self::event(writes, subject.lead_id, LeadEventKind::Queued, detail);
-        }
-        Outcome {
-            state: LeadState::Queued,
-            reason: Some(Check::NoBuyer),
-            retry_until: Some(next.until),
-            offer_at: Some(next.at),
         }
     }
 

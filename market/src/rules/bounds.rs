@@ -93,6 +93,7 @@ fn key(filter: &Filter) -> Option<&str> {
         Filter::States { .. } => Some("state"),
         Filter::Countries { .. } => Some("country"),
         Filter::ConsentAge { .. } => Some("consent_age"),
+        Filter::LeadAge { .. } => Some("lead_age"),
         Filter::Score { .. } => Some("score"),
         Filter::Sources { .. } => Some("source"),
         Filter::Time { .. } => Some("time"),

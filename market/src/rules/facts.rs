@@ -69,6 +69,8 @@ pub struct LeadFacts {
     pub received_at: Timestamp,
     /// Whether it is a test.
     pub test: bool,
+    /// How long ago that was when it is looked at, in minutes; 0 when it arrives.
+    pub age_minutes: i64,
 }
 
 impl LeadFacts {
@@ -118,7 +120,20 @@ pub fn derive(
         .or_else(|| place.as_ref().and_then(|place| state_of(&country, place)));
     let Origin { consent, score, source_id, subid, received_at, test } = origin;
     let centre = place.map(|place| place.centre);
-    LeadFacts { fields, country, postal_code, state, centre, consent, score, source_id, subid, received_at, test }
+    LeadFacts {
+        fields,
+        country,
+        postal_code,
+        state,
+        centre,
+        consent,
+        score,
+        source_id,
+        subid,
+        received_at,
+        age_minutes: 0,
+        test,
+    }
 }
 
 /// The state of a place: by its code, else by its name.

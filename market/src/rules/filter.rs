@@ -278,6 +278,13 @@ impl Compiler<'_> {
                 Some(Leaf::Radius { postal_code: code, km: *km, centre })
             }
             Filter::ConsentAge { max_hours } => Some(Leaf::ConsentAge { max_hours: *max_hours }),
+            Filter::LeadAge { min_hours: Some(min), max_hours: Some(max) } if min > max => {
+                self.problem(path, "INVALID_RANGE", "min_hours must not be greater than max_hours")
+            }
+            Filter::LeadAge { min_hours, max_hours } => {
+                let minutes = |hours: &u32| i64::from(*hours) * 60;
+                Some(Leaf::LeadAge { min: min_hours.as_ref().map(minutes), max: max_hours.as_ref().map(minutes) })
+            }
             Filter::Score { min: Some(min), max: Some(max) } if min > max => {
                 self.problem(path, "INVALID_RANGE", "min must not be greater than max")
             }

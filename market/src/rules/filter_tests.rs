@@ -277,6 +277,8 @@ fn any_leaf() -> impl Strategy<Value = Filter> {
         prop::collection::vec("DE|AT|at", 1..3).prop_map(|countries| Filter::Countries { countries }),
         (any_code(), 0u32..60).prop_map(|(postal_code, km)| Filter::Radius { postal_code, km }),
         (0u32..100).prop_map(|max_hours| Filter::ConsentAge { max_hours }),
+        (prop::option::of(0u32..3), prop::option::of(3u32..6))
+            .prop_map(|(min_hours, max_hours)| Filter::LeadAge { min_hours, max_hours }),
         (0i64..100).prop_map(|min| Filter::Score { min: Some(min), max: None }),
         (0u128..3).prop_map(move |number| Filter::Sources { sources: vec![source(number)] }),
     ]

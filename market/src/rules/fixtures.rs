@@ -19,5 +19,6 @@ pub(crate) fn facts(given: &[(&str, FieldValue)]) -> LeadFacts {
         subid: None,
         received_at: Timestamp::from_timestamp(1_783_339_200, 0).unwrap(),
         test: false,
+        age_minutes: 0,
     }
 }

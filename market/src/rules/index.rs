@@ -108,13 +108,13 @@ fn next_layer<T: Default>(layers: &mut Vec<Layer<T>>, position: u32) -> Option<&
 #[derive(Debug, Clone, Default)]
 struct Subjects<T> {
     fields: Vec<(String, T)>,
-    /// Place, source, score, age of the consent, time.
-    others: [T; 5],
+    /// Place, source, score, age of the consent, time, age of the lead.
+    others: [T; 6],
 }
 
 /// The subjects that are no fields, in the order of [`Subjects::others`].
-const OTHERS: [Subject<'static>; 5] =
-    [Subject::Place, Subject::Source, Subject::Score, Subject::ConsentAge, Subject::Time];
+const OTHERS: [Subject<'static>; 6] =
+    [Subject::Place, Subject::Source, Subject::Score, Subject::ConsentAge, Subject::Time, Subject::LeadAge];
 
 impl<T: Default> Subjects<T> {
     fn get_mut(&mut self, subject: Subject<'_>) -> &mut T {
@@ -124,6 +124,7 @@ impl<T: Default> Subjects<T> {
             Subject::Score => &mut self.others[2],
             Subject::ConsentAge => &mut self.others[3],
             Subject::Time => &mut self.others[4],
+            Subject::LeadAge => &mut self.others[5],
             Subject::Field(key) => {
                 let known = self.fields.iter().position(|(field, _)| field == key);
                 let at = known.unwrap_or_else(|| {

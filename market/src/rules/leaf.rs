@@ -49,6 +49,11 @@ pub(crate) enum Leaf {
     ConsentAge {
         max_hours: u32,
     },
+    /// In minutes.
+    LeadAge {
+        min: Option<i64>,
+        max: Option<i64>,
+    },
     Score {
         min: Option<i64>,
         max: Option<i64>,
@@ -172,6 +177,7 @@ impl Leaf {
             Self::ConsentAge { max_hours } => {
                 consent_age_seconds(facts).is_some_and(|age| age <= i64::from(*max_hours) * 3600)
             }
+            Self::LeadAge { min, max } => within(&facts.age_minutes, min, max),
             Self::Score { min, max } => facts.score.is_some_and(|score| within(&score, min, max)),
             Self::Sources(sources) => sources.contains(&facts.source_id),
             Self::Time(schedule) => is_open(schedule, facts.received_at),
@@ -198,6 +204,7 @@ impl Leaf {
             Self::Countries(_) => "country",
             Self::Radius { .. } => "distance",
             Self::ConsentAge { .. } => "consent age",
+            Self::LeadAge { .. } => "lead age",
             Self::Score { .. } => "score",
             Self::Sources(_) => "source",
             Self::Time(_) => "received at",
@@ -222,6 +229,10 @@ impl Leaf {
                 format!("at most {km} km from {postal_code}, a postal code that is unknown here")
             }
             Self::ConsentAge { max_hours } => format!("at most {max_hours} hours"),
+            Self::LeadAge { min, max } => {
+                let hours = |minutes: &Option<i64>| minutes.map(|minutes| minutes / 60);
+                format!("{} hours", bounded(&hours(min), &hours(max)))
+            }
             Self::Score { min, max } => bounded(min, max),
             Self::Sources(sources) => {
                 let mut sources: Vec<_> = sources.iter().collect();
@@ -256,6 +267,7 @@ impl Leaf {
             Self::ConsentAge { .. } => {
                 consent_age_seconds(facts).map_or_else(absent, |seconds| format!("{} hours", seconds.div_euclid(3600)))
             }
+            Self::LeadAge { .. } => format!("{} hours", facts.age_minutes.div_euclid(60)),
             Self::Score { .. } => facts.score.map_or_else(|| "none".to_owned(), |score| score.to_string()),
             Self::Sources(_) => facts.source_id.to_string(),
             Self::Time(schedule) => {

@@ -3,6 +3,7 @@
 //!
 //! One subject per file. Use cases load the inputs, ask a rule, and write what it said.
 
+pub mod aged;
 pub mod auction;
 pub mod best;
 pub mod bounds;

@@ -62,11 +62,18 @@ impl CompiledPrices {
         Self { default_name: Some(default_name), ..self }
     }
 
+    /// The price that a rule sets for a lead, minor units, and the rule; `None` where none matches.
+    #[must_use]
+    pub fn by_rule(&self, facts: &LeadFacts) -> Option<(i64, &str)> {
+        let last = self.rules.iter().rev().find(|(_, when, _)| when.matches(facts));
+        last.map(|(name, _, price_minor)| (*price_minor, name.as_str()))
+    }
+
     /// The price for a lead, minor units, and the name of the rule that set it.
     #[must_use]
     pub fn price(&self, facts: &LeadFacts) -> (i64, Option<&str>) {
-        let last = self.rules.iter().rev().find(|(_, when, _)| when.matches(facts));
-        last.map_or((self.default_minor, self.default_name), |(name, _, price_minor)| (*price_minor, Some(name)))
+        let default = (self.default_minor, self.default_name);
+        self.by_rule(facts).map_or(default, |(price_minor, name)| (price_minor, Some(name)))
     }
 }
 

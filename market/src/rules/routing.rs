@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leadyard_types::terms::{Exclusivity, Stage};
 use leadyard_types::{
-    BidSeen, BuyerId, Check, ContractId, ContractVerdict, Method, Money, OnSold, PingVerdict, PlanSeen, Refusal,
-    RevisionId, SaleMode, Timestamp, Verdict,
+    BidSeen, BuyerId, Check, ContractId, ContractVerdict, Method, Money, OnSold, Percent, PingVerdict, PlanSeen,
+    Refusal, RevisionId, SaleMode, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -108,6 +108,9 @@ pub struct RoutingInput {
     pub rotations: BTreeMap<String, StageState>,
     /// The contracts whose terms fit, in id order.
     pub candidates: Vec<Candidate>,
+    /// What an aged lead costs of the ordinary prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aged: Option<Percent>,
     /// Until when the lead is offered, where contracts are outside their hours that it may wait for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered_until: Option<Timestamp>,

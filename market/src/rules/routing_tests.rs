@@ -45,6 +45,7 @@ fn input(max: u8, method: Method, candidates: Vec<Candidate>) -> RoutingInput {
         plan: None,
         rotations: BTreeMap::new(),
         candidates,
+        aged: None,
         offered_until: None,
         waiting: Vec::new(),
     }

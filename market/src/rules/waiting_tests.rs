@@ -55,6 +55,7 @@ fn input(hold: bool, open: &[(u32, bool)], closed: &[(u32, bool, i64)]) -> Routi
         plan: None,
         rotations: BTreeMap::new(),
         candidates: (1..).zip(open).map(|(number, (turn, rich))| candidate(number, *turn, money(*rich))).collect(),
+        aged: None,
         offered_until: None,
         waiting: (100..)
             .zip(closed)

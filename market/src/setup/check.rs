@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use leadyard_connectors::OutboundPolicy;
 use leadyard_types::field::UnknownFields;
-use leadyard_types::terms::{OutsideHours, VerticalTerms};
+use leadyard_types::terms::{AgedPolicy, OutsideHours, VerticalTerms};
 use leadyard_types::{
     BuyerTerms, CampaignTerms, ContractTerms, FieldProblem, Filter, Margin, Method, OnSold, Percent, PriceRule,
     Pricing, SaleMode, Schedule, SourceTerms, Stage, Verdict,
@@ -32,6 +32,12 @@ const QUOTE_HOLDS_SECONDS: std::ops::RangeInclusive<u32> = 10..=86_400;
 const SHARED_PERCENTS_MAX: usize = 20;
 /// The dearest lead, minor units: sums of millions of them still fit.
 const PRICE_MINOR_MAX: i64 = 1_000_000_000;
+/// How long aged leads are sold: two years, longer than any consent lasts.
+const AGED_DAYS_MAX: u32 = 732;
+/// The most steps of aged prices.
+const AGED_STEPS_MAX: usize = 50;
+/// Aged leads are many, and little changes for them within half an hour.
+const OFFER_EVERY_MINUTES_MIN: u32 = 30;
 /// How long a lead may wait for a window: nobody remembers an enquiry of last month.
 const WAIT_MINUTES_MAX: u32 = 31 * 24 * 60;
 /// How long an unclear answer may keep money held: a quarter.
@@ -97,6 +103,7 @@ pub(crate) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: 
     if terms.unsold.retry_window_minutes > 0 && terms.unsold.retry_every_minutes == 0 {
         problems.push(problem("unsold.retry_every_minutes", "OUT_OF_RANGE", "at least 1 minute is expected"));
     }
+    problems.extend(terms.aged.iter().flat_map(|policy| aged(policy, terms)));
     if terms.complaints.clawback_days.is_some_and(|days| days < terms.complaints.window_days) {
         let message = "the supplier's window is at least as long as the buyers'";
         problems.push(problem("complaints.clawback_days", "OUT_OF_RANGE", message));
@@ -160,6 +167,36 @@ fn asked_too_long(stages: &[Stage]) -> Option<FieldProblem> {
         );
         problem("stages", "DEADLINES_TOO_LONG", &message)
     })
+}
+
+/// What a campaign says of aged leads.
+fn aged(policy: &AgedPolicy, terms: &CampaignTerms) -> Vec<FieldProblem> {
+    let mut problems = Vec::new();
+    if policy.after_minutes < terms.unsold.retry_window_minutes.max(1) {
+        let message = "at least 1 minute, and not before the window for unsold leads ends";
+        problems.push(problem("aged.after_minutes", "OUT_OF_RANGE", message));
+    }
+    let last = i64::from(policy.until_days) * 24 * 60;
+    if !(1..=AGED_DAYS_MAX).contains(&policy.until_days) || last <= i64::from(policy.after_minutes) {
+        let message = format!("1 to {AGED_DAYS_MAX} days, and longer than leads need to age, are expected");
+        problems.push(problem("aged.until_days", "OUT_OF_RANGE", &message));
+    }
+    if !(0..=PRICE_MINOR_MAX).contains(&policy.floor_minor) {
+        problems.push(problem("aged.floor_minor", "OUT_OF_RANGE", "0 or more minor units are expected"));
+    }
+    if policy.offer_every_minutes < OFFER_EVERY_MINUTES_MIN {
+        let message = format!("at least {OFFER_EVERY_MINUTES_MIN} minutes are expected");
+        problems.push(problem("aged.offer_every_minutes", "OUT_OF_RANGE", &message));
+    }
+    if policy.steps.len() > AGED_STEPS_MAX || !policy.steps.is_sorted_by(|a, b| a.after_days < b.after_days) {
+        let message = format!("at most {AGED_STEPS_MAX} steps, by growing age, are expected");
+        problems.push(problem("aged.steps", "INVALID", &message));
+    }
+    if policy.steps.iter().any(|step| step.percent.0 <= 0.into() || step.percent.0 > 100.into()) {
+        let message = "more than 0 and up to 100 percent of the ordinary price are expected";
+        problems.push(problem("aged.steps", "OUT_OF_RANGE", message));
+    }
+    problems
 }
 
 /// What a stage says of its auction.
@@ -303,6 +340,20 @@ pub(crate) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<F
     let prices = CompiledPrices::compile(terms.price_minor, &terms.price_rules, &campaign.country, &NoPostalCentres);
     problems.extend(prices.err().unwrap_or_default());
     problems.extend(rule_fields("price_rules", &terms.price_rules, campaign));
+    if !terms.buys_aged && !terms.aged_price_rules.is_empty() {
+        problems.push(problem("aged_price_rules", "NOT_ALLOWED", "only where buys_aged says so"));
+    }
+    if terms.aged_price_rules.iter().any(|rule| rule.price_minor > PRICE_MINOR_MAX) {
+        problems.push(problem("aged_price_rules", "OUT_OF_RANGE", "at most 1,000,000,000 minor units are expected"));
+    }
+    let aged = CompiledPrices::compile(0, &terms.aged_price_rules, &campaign.country, &NoPostalCentres);
+    problems.extend(
+        aged.err()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|found| FieldProblem { field: found.field.replacen("price_rules", "aged_price_rules", 1), ..found }),
+    );
+    problems.extend(rule_fields("aged_price_rules", &terms.aged_price_rules, campaign));
     if terms.verdict == Verdict::Sync && terms.destinations.is_empty() {
         problems.push(problem("destinations", "REQUIRED", "a contract whose buyer answers needs a destination to ask"));
     }

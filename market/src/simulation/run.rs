@@ -306,7 +306,10 @@ impl Run {
         let keeps = recorded.is_some_and(|seen| seen.drawn.is_none());
         let seen = kept.filter(|_| keeps).or_else(|| recorded.cloned());
         for round in 0.. {
-            let fits = self.standing.fitting(campaign.id, &replayed.facts, now);
+            let mut fits = self.standing.fitting(campaign.id, &replayed.facts, now);
+            if replayed.stored.input.aged.is_some() {
+                fits.retain(|(contract, _)| contract.terms.buys_aged);
+            }
             let mut own_sales: Vec<PriorSale> = lead.sales.iter().map(SimulatedSale::prior).collect();
             own_sales.sort_by_key(|sale| sale.leg);
             let subject = Subject {
@@ -324,6 +327,7 @@ impl Run {
                 plan_before: before.as_ref().map(|seen| (seen.split.as_str(), seen.plan)),
                 plan_seen: seen.as_ref(),
                 until: replayed.stored.input.offered_until,
+                aged: replayed.stored.input.aged,
             };
             let opening = self.standing.opening(campaign.id, &replayed.facts, now);
             let input = self.input(&subject, (&fits, &opening), now, page);

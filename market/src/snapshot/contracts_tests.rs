@@ -56,6 +56,8 @@ fn terms() -> ContractTerms {
         schedule: None,
         outside_hours: OutsideHours::Next,
         wait_at_most_minutes: None,
+        buys_aged: false,
+        aged_price_rules: Vec::new(),
         consent_names_buyer: false,
         verdict: Verdict::None,
         destinations: Vec::new(),
@@ -185,6 +187,7 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
         plan: None,
         rotations: BTreeMap::from([("main".to_owned(), StageState::default())]),
         candidates: fits.iter().map(candidate).collect(),
+        aged: None,
         offered_until: None,
         waiting: Vec::new(),
     };

@@ -33,6 +33,8 @@ words! {
         Hours = "HOURS",
         /// 8: the contract's filters.
         Filters = "FILTERS",
+        /// 8: the contract buys aged leads, where this is one.
+        Aged = "AGED",
         /// 8: source allowed or denied.
         SourceList = "SOURCE_LIST",
         /// 8: not sold to this buyer or its group before.

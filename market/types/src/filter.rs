@@ -104,6 +104,15 @@ pub enum Filter {
         /// The greatest age in hours.
         max_hours: u32,
     },
+    /// The lead came in at least, and at most, so many hours ago.
+    LeadAge {
+        /// The least age in hours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min_hours: Option<u32>,
+        /// The greatest age in hours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_hours: Option<u32>,
+    },
     /// The lead's score lies between the bounds, both included; a lead without a score does not match.
     Score {
         /// The least score.

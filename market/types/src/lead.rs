@@ -24,6 +24,8 @@ words! {
         Unsold = "UNSOLD",
         /// Nobody bought it yet; it is offered again until its window ends.
         Queued = "QUEUED",
+        /// Nobody bought it in time; it is offered for less to contracts that buy aged leads, until it is too old.
+        Aged = "AGED",
     }
 }
 
@@ -32,14 +34,15 @@ impl LeadState {
     ///
     /// received → rejected | quarantined | sold | unsold | queued; quarantined → received (released) | rejected;
     /// queued → sold | unsold | received (offered again to a buyer who answers); unsold → sold | queued | received
-    /// (reprocessed by staff).
+    /// (reprocessed by staff) | aged; aged → sold.
     pub fn become_state(self, to: Self) -> Result<Self, InvalidTransition> {
-        use LeadState::{Quarantined, Queued, Received, Rejected, Sold, Unsold};
+        use LeadState::{Aged, Quarantined, Queued, Received, Rejected, Sold, Unsold};
         let allowed = match self {
-            Received => to != Received,
+            Received => !matches!(to, Received | Aged),
             Quarantined => matches!(to, Received | Rejected),
             Queued => matches!(to, Sold | Unsold | Received | Queued),
-            Unsold => matches!(to, Sold | Unsold | Queued | Received),
+            Unsold => matches!(to, Sold | Unsold | Queued | Received | Aged),
+            Aged => matches!(to, Sold | Aged),
             Rejected | Sold => false,
         };
         if allowed { Ok(to) } else { Err(InvalidTransition { noun: "lead", from: self.as_str(), to: to.as_str() }) }
@@ -166,6 +169,8 @@ words! {
         Queued = "QUEUED",
         /// Nobody bought it.
         Unsold = "UNSOLD",
+        /// Nobody bought it in time; it is offered for less.
+        Aged = "AGED",
         /// Delivered to a destination.
         Delivered = "DELIVERED",
         /// A delivery was given up.

@@ -250,6 +250,40 @@ pub struct UnsoldPolicy {
     pub retry_every_minutes: u32,
 }
 
+/// What an unsold lead costs from an age on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgedStep {
+    /// From this age on, in days since it came in.
+    pub after_days: u32,
+    /// What it costs of a contract's ordinary price.
+    pub percent: Percent,
+}
+
+/// What happens to leads that stayed unsold: they are offered for less to contracts that buy aged leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgedPolicy {
+    /// How old an unsold lead is when it counts as aged, in minutes since it came in.
+    pub after_minutes: u32,
+    /// For how many days since it came in it is offered.
+    pub until_days: u32,
+    /// No aged lead sells below, minor units; the campaign's own floor does not hold for them.
+    #[serde(default)]
+    pub floor_minor: i64,
+    /// How often it is offered; also whenever its price falls.
+    #[serde(default = "default_offer_every_minutes")]
+    pub offer_every_minutes: u32,
+    /// Prices by age; none at all = the ordinary ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<AgedStep>,
+}
+
+/// A day: by then caps have room again.
+fn default_offer_every_minutes() -> u32 {
+    24 * 60
+}
+
 /// When and why buyers may complain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -304,6 +338,9 @@ pub struct CampaignTerms {
     pub caps: Vec<Cap>,
     /// What happens to unsold leads.
     pub unsold: UnsoldPolicy,
+    /// What happens to them later; absent = nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aged: Option<AgedPolicy>,
     /// Complaints.
     pub complaints: ComplaintPolicy,
     /// What the operator keeps of a price when a supplier is quoted; a contract's and a source's margin come before it.
@@ -488,6 +525,12 @@ pub struct ContractTerms {
     /// leads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_at_most_minutes: Option<u32>,
+    /// Whether it buys aged leads too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub buys_aged: bool,
+    /// What it pays for aged leads, where one matches (the last wins); else its ordinary price by the campaign's steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aged_price_rules: Vec<PriceRule>,
     /// Whether the consent must name this buyer as a recipient.
     #[serde(default)]
     pub consent_names_buyer: bool,

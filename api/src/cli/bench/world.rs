@@ -84,6 +84,7 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
             scope: DuplicateScope::Campaign,
         },
         caps: Vec::new(),
+        aged: None,
         unsold: UnsoldPolicy { retry_window_minutes: 0, retry_every_minutes: 10 },
         margin: None,
         complaints: ComplaintPolicy {
@@ -153,6 +154,8 @@ fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) ->
         schedule: None,
         outside_hours: OutsideHours::Next,
         wait_at_most_minutes: None,
+        buys_aged: false,
+        aged_price_rules: Vec::new(),
         consent_names_buyer: false,
         verdict: Verdict::None,
         destinations: vec![destination],

@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::campaign;
 use leadyard_entity::read::{self, CampaignFilter as Filter, NameOrder as Order};
 use leadyard_market::experiment::asked;
+use leadyard_types::terms::AgedStep as StepTerms;
 use leadyard_types::{CampaignTerms, Currency, SaleMode, Stage as StageTerms, Timestamp};
 
 use super::super::connection::{Paging, connection};
@@ -42,6 +43,30 @@ impl Stage {
     pub(super) fn of(terms: &StageTerms) -> Self {
         Self { key: terms.key.clone(), method: terms.method.into() }
     }
+}
+
+/// What an aged lead costs from an age on.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct AgedStep {
+    /// From this age on, in days since it came in.
+    after_days: i32,
+    /// What it costs of the ordinary price, in percent.
+    percent: String,
+}
+
+/// What happens to leads that stayed unsold: they are offered for less to contracts that buy aged leads.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct AgedPolicy {
+    /// How old an unsold lead is when it counts as aged, in minutes.
+    after_minutes: i32,
+    /// For how many days since it came in it is offered.
+    until_days: i32,
+    /// No aged lead sells below.
+    floor: Money,
+    /// How often it is offered, in minutes; also whenever its price falls.
+    offer_every_minutes: i32,
+    /// Prices by age.
+    steps: Vec<AgedStep>,
 }
 
 /// When and why buyers may complain.
@@ -129,6 +154,23 @@ impl Campaign {
     /// The steps, in the order in which they are tried.
     async fn stages(&self, ctx: &Context<'_>) -> Result<Vec<Stage>> {
         Ok(self.terms(ctx).await?.stages.iter().map(Stage::of).collect())
+    }
+
+    /// What happens to leads that stayed unsold; absent: nothing.
+    async fn aged(&self, ctx: &Context<'_>) -> Result<Option<AgedPolicy>> {
+        let terms = self.terms(ctx).await?;
+        let Some(policy) = &terms.aged else { return Ok(None) };
+        let step = |step: &StepTerms| AgedStep {
+            after_days: int(step.after_days),
+            percent: step.percent.0.normalize().to_string(),
+        };
+        Ok(Some(AgedPolicy {
+            after_minutes: int(policy.after_minutes),
+            until_days: int(policy.until_days),
+            floor: money(policy.floor_minor, &self.0.currency)?,
+            offer_every_minutes: int(policy.offer_every_minutes),
+            steps: policy.steps.iter().map(step).collect(),
+        }))
     }
 
     /// The experiment that divides its leads between these steps and others; absent without one.

@@ -63,6 +63,15 @@ pub(crate) struct ConditionRadiusInput {
     km: i32,
 }
 
+/// The age of a lead between bounds, in hours since it came in, both included.
+#[derive(Debug, InputObject)]
+pub(crate) struct ConditionLeadAgeInput {
+    /// The least; left out, none.
+    min_hours: Option<i32>,
+    /// The greatest; left out, none.
+    max_hours: Option<i32>,
+}
+
 /// A score between bounds, both included.
 #[derive(Debug, InputObject)]
 pub(crate) struct ConditionScoreInput {
@@ -107,6 +116,8 @@ pub(crate) enum ConditionInput {
     ConsentMaxHours(i32),
     /// The score lies between bounds.
     Score(ConditionScoreInput),
+    /// The lead came in so many hours ago.
+    LeadAge(ConditionLeadAgeInput),
     /// It came from one of these sources.
     Sources(Vec<ID>),
     /// It was received within these hours.
@@ -154,6 +165,15 @@ impl ConditionInput {
             Self::Countries(countries) => Filter::Countries { countries },
             Self::ConsentMaxHours(hours) => {
                 Filter::ConsentAge { max_hours: whole(hours, &format!("{path}.consentMaxHours"))? }
+            }
+            Self::LeadAge(given) => {
+                let hours = |hours: Option<i32>, name: &str| {
+                    hours.map(|hours| whole(hours, &format!("{path}.leadAge.{name}"))).transpose()
+                };
+                Filter::LeadAge {
+                    min_hours: hours(given.min_hours, "minHours")?,
+                    max_hours: hours(given.max_hours, "maxHours")?,
+                }
             }
             Self::Score(given) => Filter::Score { min: given.min.map(i64::from), max: given.max.map(i64::from) },
             Self::Sources(ids) => Filter::Sources { sources: sources(&ids, &format!("{path}.sources"))? },
@@ -229,6 +249,9 @@ fn written(filter: &Filter) -> Json {
         Filter::States { states } => json!({ "states": states }),
         Filter::Countries { countries } => json!({ "countries": countries }),
         Filter::ConsentAge { max_hours } => json!({ "consentMaxHours": max_hours }),
+        Filter::LeadAge { min_hours, max_hours } => {
+            json!({ "leadAge": { "minHours": min_hours, "maxHours": max_hours } })
+        }
         Filter::Score { min, max } => json!({ "score": { "min": min, "max": max } }),
         Filter::Sources { sources } => {
             let ids: Vec<String> = sources.iter().map(|id| Kind::Source.id(id.0).to_string()).collect();

@@ -132,6 +132,17 @@ impl Contract {
         Ok(self.terms(ctx).await?.schedule.as_ref().map(Schedule::from))
     }
 
+    /// Whether it buys aged leads too.
+    async fn buys_aged(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.terms(ctx).await?.buys_aged)
+    }
+
+    /// What it pays for aged leads, where a rule matches; else its ordinary price by the campaign's steps.
+    async fn aged_price_rules(&self, ctx: &Context<'_>) -> Result<Vec<PriceRule>> {
+        let currency = self.currency(ctx).await?;
+        Ok(PriceRule::all(&self.terms(ctx).await?.aged_price_rules, currency))
+    }
+
     /// What happens to a lead outside its hours.
     async fn outside_hours(&self, ctx: &Context<'_>) -> Result<OutsideHours> {
         Ok(self.terms(ctx).await?.outside_hours.into())

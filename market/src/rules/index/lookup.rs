@@ -26,6 +26,7 @@ pub(super) enum Subject<'a> {
     Score,
     ConsentAge,
     Time,
+    LeadAge,
 }
 
 /// What the condition is about.
@@ -45,6 +46,7 @@ pub(super) fn subject(leaf: &Leaf) -> Subject<'_> {
         Leaf::Score { .. } => Subject::Score,
         Leaf::ConsentAge { .. } => Subject::ConsentAge,
         Leaf::Time(_) => Subject::Time,
+        Leaf::LeadAge { .. } => Subject::LeadAge,
     }
 }
 
@@ -188,7 +190,9 @@ impl Lookup {
         let count = leaves.len();
         leaves.iter().all(|leaf| match leaf {
             Leaf::Range { bounds: Bounds::Date { .. }, .. } => self.dates.has_room(count),
-            Leaf::Range { .. } | Leaf::Score { .. } | Leaf::ConsentAge { .. } => self.numbers.has_room(count),
+            Leaf::Range { .. } | Leaf::Score { .. } | Leaf::ConsentAge { .. } | Leaf::LeadAge { .. } => {
+                self.numbers.has_room(count)
+            }
             Leaf::PostalRange { from, .. } => {
                 self.code_ranges.get(&from.len()).is_none_or(|segments| segments.has_room(count))
             }
@@ -206,7 +210,7 @@ impl Lookup {
             Leaf::Range { bounds: Bounds::Date { min, max }, .. } => {
                 self.dates.insert(min.as_ref(), max.as_ref(), position)
             }
-            Leaf::Score { min, max } => {
+            Leaf::Score { min, max } | Leaf::LeadAge { min, max } => {
                 let (min, max) = (min.map(Decimal::from), max.map(Decimal::from));
                 self.numbers.insert(min.as_ref(), max.as_ref(), position);
             }
@@ -235,7 +239,9 @@ impl Lookup {
     pub(super) fn remove(&mut self, leaf: &Leaf, position: u32) {
         match leaf {
             Leaf::Range { bounds: Bounds::Date { .. }, .. } => self.dates.remove(position),
-            Leaf::Range { .. } | Leaf::Score { .. } | Leaf::ConsentAge { .. } => self.numbers.remove(position),
+            Leaf::Range { .. } | Leaf::Score { .. } | Leaf::ConsentAge { .. } | Leaf::LeadAge { .. } => {
+                self.numbers.remove(position)
+            }
             Leaf::PostalRange { from, .. } => {
                 if let Some(segments) = self.code_ranges.get_mut(&from.len()) {
                     segments.remove(position);
@@ -282,6 +288,7 @@ impl Lookup {
             Subject::Source => probe.source_id.iter().for_each(|source| self.sources.add_to(source, words)),
             Subject::Score => probe.score.iter().for_each(|score| self.numbers.add_to(score, words)),
             Subject::Time => self.hours.add_to(|schedule| is_open(schedule, facts.received_at), words),
+            Subject::LeadAge => self.numbers.add_to(&Decimal::from(facts.age_minutes), words),
             Subject::ConsentAge => probe.consent_age_seconds.iter().for_each(|age| self.numbers.add_to(age, words)),
         }
     }

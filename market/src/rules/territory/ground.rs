@@ -261,6 +261,7 @@ impl Ground {
             subid: None,
             received_at: Timestamp::UNIX_EPOCH,
             test: false,
+            age_minutes: 0,
         };
         for (code, place) in self.places.iter().enumerate() {
             facts.fields.insert(field.to_owned(), FieldValue::Text(place.shown.clone()));
