@@ -54,6 +54,13 @@ pub fn refusal_of(
             return Some(refusal.seeing("local time", format!("{local} {}", hours.time_zone)));
         }
     }
+    terms_refusal(contract, facts)
+}
+
+/// Why a contract does not want a lead whatever the moment: filters → source allowed.
+#[must_use]
+pub fn terms_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
+    let own = contract.own.as_deref();
     if let Some(refusal) = contract.filter.as_ref().and_then(|filter| filter.refusal(facts)) {
         return Some(refusal);
     }
@@ -88,8 +95,7 @@ fn hours(contract: &Contract) -> impl Iterator<Item = &Schedule> {
     contract.terms.schedule.iter().chain(own)
 }
 
-/// Whether a contract takes leads of the source.
-pub(crate) fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
+fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
     let terms = &contract.terms;
     let source = facts.source_id.to_string();
     if terms.sources_denied.contains(&facts.source_id) {

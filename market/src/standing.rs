@@ -12,7 +12,7 @@ use leadyard_entity::placement::{CapOwner, CounterKey, Counters, UnsealedLead};
 use leadyard_entity::{StoreError, StoreResult};
 use leadyard_types::{
     BuyerId, CampaignId, Cap, CapPeriod, Check, ContractId, ContractVerdict, Currency, Money, Principal, SaleState,
-    Status, SystemTask, Timestamp,
+    Schedule, Status, SystemTask, Timestamp,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -23,7 +23,7 @@ use crate::market::Market;
 use crate::rules::cap::{Bucket, CapUse, bucket_of, fits};
 use crate::rules::facts::LeadFacts;
 use crate::rules::routing::{RULES_VERSION, route};
-use crate::rules::schedule::{is_open, next_opening};
+use crate::rules::schedule::next_opening_of_all;
 use crate::rules::standing::{CapSeen, Now, Outcome, Tally, verdict};
 use crate::snapshot::{Buyer, Campaign, Contract, Snapshot};
 
@@ -303,7 +303,8 @@ fn caps<'a>(
 ) -> impl Iterator<Item = (&'static str, CapOwner, &'a Cap, Bucket)> {
     let (own, campaigns) = (buyer.terms.time_zone, campaign.terms.time_zone);
     [
-        ("contract", CapOwner::Contract(contract.id.0), &contract.terms.caps, own),
+        ("contract", CapOwner::Contract(contract.id.0), contract.terms.caps.as_slice(), own),
+        ("contract", CapOwner::Contract(contract.id.0), contract.own_caps(), own),
         ("buyer", CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, own),
         (CAMPAIGN, CapOwner::Campaign(campaign.id.0), &campaign.terms.caps, campaigns),
     ]
@@ -359,8 +360,8 @@ impl Loaded {
                         tally.matched(Outcome::Unknown);
                         continue;
                     };
-                    if let Some(condition) = unfit(contract, facts) {
-                        tally.miss(&condition);
+                    if let Some(refusal) = eligibility::terms_refusal(contract, facts) {
+                        tally.miss(&refusal.message);
                         continue;
                     }
                     let then = then.iter().find(|(then, _)| then.id == contract.id);
@@ -374,26 +375,28 @@ impl Loaded {
 
     fn contract(&self, campaign: &Campaign, contract: &Contract, tally: &Tally) -> StoreResult<ContractStanding> {
         let terms = &contract.terms;
-        let open_now = terms.schedule.as_ref().is_none_or(|hours| is_open(hours, self.now));
-        let opens_at = match &terms.schedule {
-            Some(hours) => next_opening(hours, self.now),
-            None => Some(self.now),
-        };
+        let open_now = eligibility::is_open(contract, self.now);
+        let own_hours = contract.own.as_ref().and_then(|own| own.schedule.as_ref());
+        let hours: Vec<&Schedule> = terms.schedule.iter().chain(own_hours).collect();
+        let opens_at = next_opening_of_all(&hours, self.now);
+        // What its buyer paused itself stands as active in the operator's terms.
+        let status = if contract.runs() || terms.status != Status::Active { terms.status } else { Status::Paused };
         let currency: Currency = campaign.currency;
         let available = Money::new(self.available.get(currency.as_str()).copied().unwrap_or(0), currency);
-        let price = terms.ping.is_none().then(|| Money::new(terms.price_minor, currency));
+        let price = terms.ping.is_none().then(|| Money::new(contract.prices.base_minor(), currency));
         // A buyer who bids needs the floor at least.
         let least = price.unwrap_or_else(|| Money::new(campaign.terms.floor_minor.max(1), currency));
         let (caps, seen): (Vec<CapStanding>, Vec<CapSeen>) =
             caps(campaign, &self.buyer, contract, self.now).map(|found| self.cap(found, least.amount_minor)).unzip();
         let destinations: Vec<DestinationStanding> =
             terms.destinations.iter().filter_map(|id| self.destinations.get(&id.0)).map(destination_standing).collect();
-        let stage_exists = campaign.terms.stages.iter().any(|stage| stage.key == terms.stage);
+        let stage_exists = campaign.terms.all_stages().any(|stage| stage.key == terms.stage);
         let parked = destinations.iter().filter(|found| found.status != Status::Active.as_str());
         let now = Now {
             campaign: campaign.terms.status,
-            contract: terms.status,
+            contract: status,
             buyer: self.buyer.terms.status,
+            test: terms.test,
             missing_stage: (!stage_exists).then(|| terms.stage.clone()),
             opens_at,
             caps: seen,
@@ -406,7 +409,7 @@ impl Loaded {
             contract: contract.name.clone(),
             campaign_id: campaign.id,
             campaign: campaign.name.clone(),
-            status: terms.status,
+            status,
             campaign_status: campaign.terms.status,
             stage: terms.stage.clone(),
             stage_exists,
@@ -444,12 +447,6 @@ impl Loaded {
         };
         (standing, CapSeen { owner: name, period: cap.period, resets_at, full })
     }
-}
-
-/// Why a lead does not fit a contract's terms of today: filter and source lists.
-fn unfit(contract: &Contract, facts: &LeadFacts) -> Option<String> {
-    let refusal = contract.filter.as_ref().and_then(|filter| filter.refusal(facts));
-    refusal.or_else(|| eligibility::source_refusal(contract, facts)).map(|refusal| refusal.message)
 }
 
 /// What became of a lead that fits.

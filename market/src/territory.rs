@@ -1,12 +1,13 @@
 //! Who covers what: the territories of campaigns' contracts by name, before a buyer goes live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leadyard_entity::{Read, StoreError, StoreResult};
 use leadyard_types::field::FieldKind;
 use leadyard_types::{BuyerId, CampaignId, ContractId, FieldProblem, Filter, Principal, Status, SystemTask};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::market::Market;
 use crate::rules::filter::CompiledFilter;
@@ -322,8 +323,15 @@ async fn sides(read: &Read, snapshot: &Snapshot, campaign: &Campaign, include_pa
     let running = snapshot.contracts.get(&campaign.id).into_iter().flat_map(|contracts| contracts.iter());
     let mut contracts: Vec<Arc<Contract>> = running.cloned().collect();
     if include_paused {
-        for head in read.contracts_of_campaign(campaign.id, Status::Paused).await? {
-            contracts.push(Arc::new(snapshot::contract(&head, &campaign.country, &snapshot.postal)?));
+        // What its buyer paused itself stands as active in the operator's terms.
+        let known: BTreeSet<Uuid> = contracts.iter().map(|contract| contract.id.0).collect();
+        for status in [Status::Paused, Status::Active] {
+            let heads = read.contracts_of_campaign(campaign.id, status).await?;
+            for head in heads.iter().filter(|head| !known.contains(&head.id)) {
+                let contract = snapshot::contract(head, &campaign.country, &snapshot.postal)?;
+                // A contract in test mode buys nothing, set aside or not.
+                contracts.extend((!contract.terms.test).then(|| Arc::new(contract)));
+            }
         }
     }
     let mut sides: BTreeMap<BuyerId, Side> = BTreeMap::new();
@@ -331,7 +339,7 @@ async fn sides(read: &Read, snapshot: &Snapshot, campaign: &Campaign, include_pa
         let Some(buyer) = snapshot.buyers.get(&contract.buyer_id) else { continue };
         let status = match (contract.terms.status, buyer.terms.status) {
             (Status::Archived, _) | (_, Status::Archived) => continue,
-            (Status::Active, Status::Active) => Status::Active,
+            (Status::Active, Status::Active) if contract.runs() => Status::Active,
             _ if include_paused => Status::Paused,
             _ => continue,
         };

@@ -69,6 +69,12 @@ impl CompiledPrices {
         last.map(|(name, _, price_minor)| (*price_minor, name.as_str()))
     }
 
+    /// The price where no rule matches, minor units.
+    #[must_use]
+    pub fn base_minor(&self) -> i64 {
+        self.default_minor
+    }
+
     /// The price for a lead, minor units, and the name of the rule that set it.
     #[must_use]
     pub fn price(&self, facts: &LeadFacts) -> (i64, Option<&str>) {

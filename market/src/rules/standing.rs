@@ -132,6 +132,8 @@ pub struct Now {
     pub contract: Status,
     /// Of the buyer.
     pub buyer: Status,
+    /// Whether the contract is in test mode.
+    pub test: bool,
     /// The stage it names, where the campaign has no such stage.
     pub missing_stage: Option<String>,
     /// When it buys next: now or later; absent = never.
@@ -179,6 +181,10 @@ fn switched_off(now: &Now) -> Option<Obstacle> {
     if now.buyer != Status::Active {
         let message = format!("The buyer is {}. Set it active for its contracts to buy.", word(now.buyer));
         return obstacle(Check::BuyerActive.as_str(), message);
+    }
+    if now.test {
+        let message = "The contract is in test mode: it gets tests only. End the test for it to buy.".to_owned();
+        return obstacle(Check::TestMode.as_str(), message);
     }
     if let Some(stage) = &now.missing_stage {
         let message = format!("The campaign has no stage `{stage}`. Put the contract into one of its stages.");

@@ -7,6 +7,7 @@ fn open() -> Now {
         campaign: Status::Active,
         contract: Status::Active,
         buyer: Status::Active,
+        test: false,
         missing_stage: None,
         opens_at: Some(Timestamp::UNIX_EPOCH),
         caps: Vec::new(),
