@@ -12,7 +12,7 @@ use leadyard_entity::placement::{CapOwner, CounterKey, Counters, UnsealedLead};
 use leadyard_entity::{StoreError, StoreResult};
 use leadyard_types::{
     BuyerId, CampaignId, Cap, CapPeriod, Check, ContractId, ContractVerdict, Currency, Money, Principal, SaleState,
-    Status, SystemTask, Timestamp,
+    Schedule, Status, SystemTask, Timestamp,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -23,8 +23,8 @@ use crate::market::Market;
 use crate::rules::cap::{Bucket, CapUse, bucket_of, fits};
 use crate::rules::facts::LeadFacts;
 use crate::rules::routing::{RULES_VERSION, route};
-use crate::rules::schedule::{is_open, next_opening};
-use crate::rules::standing::{CapSeen, Now, Outcome, Tally, verdict};
+use crate::rules::schedule::next_opening_of_all;
+use crate::rules::standing::{CapSeen, Now, OWN, Outcome, Tally, verdict};
 use crate::snapshot::{Buyer, Campaign, Contract, Snapshot};
 
 /// The most leads that are looked at for one campaign.
@@ -42,7 +42,7 @@ const CAMPAIGN_CAP: &str = "The campaign takes no more sales at the moment. Wait
 /// A cap and what is used of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CapStanding {
-    /// `contract`, `buyer` or `campaign`.
+    /// `contract`, `own` (set by the buyer on the contract), `buyer` or `campaign`.
     pub owner: String,
     /// The period.
     pub period: CapPeriod,
@@ -303,9 +303,10 @@ fn caps<'a>(
 ) -> impl Iterator<Item = (&'static str, CapOwner, &'a Cap, Bucket)> {
     let (own, campaigns) = (buyer.terms.time_zone, campaign.terms.time_zone);
     [
-        ("contract", CapOwner::Contract(contract.id.0), &contract.terms.caps, own),
-        ("buyer", CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, own),
-        (CAMPAIGN, CapOwner::Campaign(campaign.id.0), &campaign.terms.caps, campaigns),
+        ("contract", CapOwner::Contract(contract.id.0), &contract.terms.caps[..], own),
+        (OWN, CapOwner::Contract(contract.id.0), contract.own_caps(), own),
+        ("buyer", CapOwner::Buyer(buyer.id.0), &buyer.terms.caps[..], own),
+        (CAMPAIGN, CapOwner::Campaign(campaign.id.0), &campaign.terms.caps[..], campaigns),
     ]
     .into_iter()
     .flat_map(move |(name, owner, caps, zone)| {
@@ -374,14 +375,12 @@ impl Loaded {
 
     fn contract(&self, campaign: &Campaign, contract: &Contract, tally: &Tally) -> StoreResult<ContractStanding> {
         let terms = &contract.terms;
-        let open_now = terms.schedule.as_ref().is_none_or(|hours| is_open(hours, self.now));
-        let opens_at = match &terms.schedule {
-            Some(hours) => next_opening(hours, self.now),
-            None => Some(self.now),
-        };
+        let open_now = eligibility::is_open(contract, self.now);
+        let hours: Vec<&Schedule> = eligibility::hours(contract).collect();
+        let opens_at = next_opening_of_all(&hours, self.now);
         let currency: Currency = campaign.currency;
         let available = Money::new(self.available.get(currency.as_str()).copied().unwrap_or(0), currency);
-        let price = terms.ping.is_none().then(|| Money::new(terms.price_minor, currency));
+        let price = terms.ping.is_none().then(|| Money::new(contract.prices.default_minor(), currency));
         // A buyer who bids needs the floor at least.
         let least = price.unwrap_or_else(|| Money::new(campaign.terms.floor_minor.max(1), currency));
         let (caps, seen): (Vec<CapStanding>, Vec<CapSeen>) =
@@ -393,6 +392,7 @@ impl Loaded {
         let now = Now {
             campaign: campaign.terms.status,
             contract: terms.status,
+            paused_by_buyer: contract.own.as_ref().is_some_and(|own| own.paused),
             buyer: self.buyer.terms.status,
             missing_stage: (!stage_exists).then(|| terms.stage.clone()),
             opens_at,
@@ -448,7 +448,7 @@ impl Loaded {
 
 /// Why a lead does not fit a contract's terms of today: filter and source lists.
 fn unfit(contract: &Contract, facts: &LeadFacts) -> Option<String> {
-    let refusal = contract.filter.as_ref().and_then(|filter| filter.refusal(facts));
+    let refusal = eligibility::filter_refusal(contract, facts);
     refusal.or_else(|| eligibility::source_refusal(contract, facts)).map(|refusal| refusal.message)
 }
 

@@ -62,6 +62,12 @@ impl CompiledPrices {
         Self { default_name: Some(default_name), ..self }
     }
 
+    /// The price where no rule matches, minor units.
+    #[must_use]
+    pub const fn default_minor(&self) -> i64 {
+        self.default_minor
+    }
+
     /// The price for a lead, minor units, and the name of the rule that set it.
     #[must_use]
     pub fn price(&self, facts: &LeadFacts) -> (i64, Option<&str>) {

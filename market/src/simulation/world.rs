@@ -98,12 +98,13 @@ impl World {
         let mut counters = Counters::new();
         let campaign = subject.campaign;
         let zone = campaign.terms.time_zone;
-        let of_campaign = (CapOwner::Campaign(campaign.id.0), &campaign.terms.caps, zone);
+        let of_campaign = (CapOwner::Campaign(campaign.id.0), &campaign.terms.caps[..], zone);
         let of_contracts = fits.flat_map(|(contract, buyer)| {
             let zone = buyer.terms.time_zone;
             [
-                (CapOwner::Contract(contract.id.0), &contract.terms.caps, zone),
-                (CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, zone),
+                (CapOwner::Contract(contract.id.0), &contract.terms.caps[..], zone),
+                (CapOwner::Contract(contract.id.0), contract.own_caps(), zone),
+                (CapOwner::Buyer(buyer.id.0), &buyer.terms.caps[..], zone),
             ]
         });
         for (owner, caps, zone) in std::iter::once(of_campaign).chain(of_contracts) {
