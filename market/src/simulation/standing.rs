@@ -135,11 +135,10 @@ impl Standing {
     fn created_at(&self, id: ContractId) -> Option<Timestamp> {
         let known = self.known.get(&id).map(|contract| contract.created_at);
         known.or_else(|| {
-            let coming = self.coming.iter().find_map(|coming| match coming {
+            self.coming.iter().find_map(|coming| match coming {
                 Coming::Contract(head) if head.id == id.0 => Some(head.created_at),
                 _ => None,
-            });
-            coming
+            })
         })
     }
 
