@@ -54,20 +54,16 @@ pub fn refusal_of(
             return Some(refusal.seeing("local time", format!("{local} {}", hours.time_zone)));
         }
     }
-    terms_refusal(contract, facts)
+    filter_refusal(contract, facts).or_else(|| source_refusal(contract, facts))
 }
 
-/// Why a contract does not want a lead whatever the moment: filters → source allowed.
-#[must_use]
-pub fn terms_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
-    let own = contract.own.as_deref();
+/// What of the two filters refuses: first the contract's, then its buyer's own.
+pub(crate) fn filter_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
     if let Some(refusal) = contract.filter.as_ref().and_then(|filter| filter.refusal(facts)) {
         return Some(refusal);
     }
-    if let Some(refusal) = own.and_then(|own| own.filter.as_ref()).and_then(|filter| filter.refusal(facts)) {
-        return Some(Refusal { message: format!("the buyer's own filter: {}", refusal.message), ..refusal });
-    }
-    source_refusal(contract, facts)
+    let refusal = contract.own.as_ref()?.filter.as_ref()?.refusal(facts)?;
+    Some(Refusal { message: format!("the buyer's own filter: {}", refusal.message), ..refusal })
 }
 
 /// Whether a contract's hours are open.
@@ -90,12 +86,13 @@ pub(crate) fn has_hours(contract: &Contract) -> bool {
 }
 
 /// The hours that were agreed and those its buyer set.
-fn hours(contract: &Contract) -> impl Iterator<Item = &Schedule> {
+pub(crate) fn hours(contract: &Contract) -> impl Iterator<Item = &Schedule> {
     let own = contract.own.as_ref().and_then(|own| own.schedule.as_ref());
     contract.terms.schedule.iter().chain(own)
 }
 
-fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
+/// Whether a contract takes leads of the source.
+pub(crate) fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
     let terms = &contract.terms;
     let source = facts.source_id.to_string();
     if terms.sources_denied.contains(&facts.source_id) {

@@ -24,7 +24,7 @@ use crate::rules::cap::{Bucket, CapUse, bucket_of, fits};
 use crate::rules::facts::LeadFacts;
 use crate::rules::routing::{RULES_VERSION, route};
 use crate::rules::schedule::next_opening_of_all;
-use crate::rules::standing::{CapSeen, Now, Outcome, Tally, verdict};
+use crate::rules::standing::{CapSeen, Now, OWN, Outcome, Tally, verdict};
 use crate::snapshot::{Buyer, Campaign, Contract, Snapshot};
 
 /// The most leads that are looked at for one campaign.
@@ -42,7 +42,7 @@ const CAMPAIGN_CAP: &str = "The campaign takes no more sales at the moment. Wait
 /// A cap and what is used of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CapStanding {
-    /// `contract`, `buyer` or `campaign`.
+    /// `contract`, `own` (set by the buyer on the contract), `buyer` or `campaign`.
     pub owner: String,
     /// The period.
     pub period: CapPeriod,
@@ -303,10 +303,10 @@ fn caps<'a>(
 ) -> impl Iterator<Item = (&'static str, CapOwner, &'a Cap, Bucket)> {
     let (own, campaigns) = (buyer.terms.time_zone, campaign.terms.time_zone);
     [
-        ("contract", CapOwner::Contract(contract.id.0), contract.terms.caps.as_slice(), own),
-        ("contract", CapOwner::Contract(contract.id.0), contract.own_caps(), own),
-        ("buyer", CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, own),
-        (CAMPAIGN, CapOwner::Campaign(campaign.id.0), &campaign.terms.caps, campaigns),
+        ("contract", CapOwner::Contract(contract.id.0), &contract.terms.caps[..], own),
+        (OWN, CapOwner::Contract(contract.id.0), contract.own_caps(), own),
+        ("buyer", CapOwner::Buyer(buyer.id.0), &buyer.terms.caps[..], own),
+        (CAMPAIGN, CapOwner::Campaign(campaign.id.0), &campaign.terms.caps[..], campaigns),
     ]
     .into_iter()
     .flat_map(move |(name, owner, caps, zone)| {
@@ -360,8 +360,8 @@ impl Loaded {
                         tally.matched(Outcome::Unknown);
                         continue;
                     };
-                    if let Some(refusal) = eligibility::terms_refusal(contract, facts) {
-                        tally.miss(&refusal.message);
+                    if let Some(message) = unfit(contract, facts) {
+                        tally.miss(&message);
                         continue;
                     }
                     let then = then.iter().find(|(then, _)| then.id == contract.id);
@@ -376,14 +376,11 @@ impl Loaded {
     fn contract(&self, campaign: &Campaign, contract: &Contract, tally: &Tally) -> StoreResult<ContractStanding> {
         let terms = &contract.terms;
         let open_now = eligibility::is_open(contract, self.now);
-        let own_hours = contract.own.as_ref().and_then(|own| own.schedule.as_ref());
-        let hours: Vec<&Schedule> = terms.schedule.iter().chain(own_hours).collect();
+        let hours: Vec<&Schedule> = eligibility::hours(contract).collect();
         let opens_at = next_opening_of_all(&hours, self.now);
-        // What its buyer paused itself stands as active in the operator's terms.
-        let status = if contract.runs() || terms.status != Status::Active { terms.status } else { Status::Paused };
         let currency: Currency = campaign.currency;
         let available = Money::new(self.available.get(currency.as_str()).copied().unwrap_or(0), currency);
-        let price = terms.ping.is_none().then(|| Money::new(contract.prices.base_minor(), currency));
+        let price = terms.ping.is_none().then(|| Money::new(contract.prices.default_minor(), currency));
         // A buyer who bids needs the floor at least.
         let least = price.unwrap_or_else(|| Money::new(campaign.terms.floor_minor.max(1), currency));
         let (caps, seen): (Vec<CapStanding>, Vec<CapSeen>) =
@@ -394,7 +391,8 @@ impl Loaded {
         let parked = destinations.iter().filter(|found| found.status != Status::Active.as_str());
         let now = Now {
             campaign: campaign.terms.status,
-            contract: status,
+            contract: terms.status,
+            paused_by_buyer: contract.own.as_ref().is_some_and(|own| own.paused),
             buyer: self.buyer.terms.status,
             test: terms.test,
             missing_stage: (!stage_exists).then(|| terms.stage.clone()),
@@ -409,7 +407,8 @@ impl Loaded {
             contract: contract.name.clone(),
             campaign_id: campaign.id,
             campaign: campaign.name.clone(),
-            status,
+            // What its buyer paused itself stands as active in the operator's terms.
+            status: if now.paused_by_buyer { Status::Paused } else { terms.status },
             campaign_status: campaign.terms.status,
             stage: terms.stage.clone(),
             stage_exists,
@@ -447,6 +446,12 @@ impl Loaded {
         };
         (standing, CapSeen { owner: name, period: cap.period, resets_at, full })
     }
+}
+
+/// Why a lead does not fit a contract's terms of today: filter and source lists.
+fn unfit(contract: &Contract, facts: &LeadFacts) -> Option<String> {
+    let refusal = eligibility::filter_refusal(contract, facts);
+    refusal.or_else(|| eligibility::source_refusal(contract, facts)).map(|refusal| refusal.message)
 }
 
 /// What became of a lead that fits.

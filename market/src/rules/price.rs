@@ -71,7 +71,7 @@ impl CompiledPrices {
 
     /// The price where no rule matches, minor units.
     #[must_use]
-    pub fn base_minor(&self) -> i64 {
+    pub const fn default_minor(&self) -> i64 {
         self.default_minor
     }
 

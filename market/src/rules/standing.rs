@@ -110,10 +110,13 @@ impl Tally {
     }
 }
 
+/// Whose a cap is that the buyer set on the contract itself.
+pub const OWN: &str = "own";
+
 /// How much of a cap is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapSeen {
-    /// Whose: `contract`, `buyer` or `campaign`.
+    /// Whose: `contract`, [`OWN`], `buyer` or `campaign`.
     pub owner: &'static str,
     /// The period.
     pub period: CapPeriod,
@@ -130,6 +133,8 @@ pub struct Now {
     pub campaign: Status,
     /// Of the contract.
     pub contract: Status,
+    /// Whether the buyer paused the contract itself.
+    pub paused_by_buyer: bool,
     /// Of the buyer.
     pub buyer: Status,
     /// Whether the contract is in test mode.
@@ -178,6 +183,10 @@ fn switched_off(now: &Now) -> Option<Obstacle> {
         let message = format!("The contract is {}. Set it active for it to buy.", word(now.contract));
         return obstacle(Check::ContractActive.as_str(), message);
     }
+    if now.paused_by_buyer {
+        let message = "The buyer paused the contract itself. It buys again when the buyer resumes it.".to_owned();
+        return obstacle(Check::ContractActive.as_str(), message);
+    }
     if now.buyer != Status::Active {
         let message = format!("The buyer is {}. Set it active for its contracts to buy.", word(now.buyer));
         return obstacle(Check::BuyerActive.as_str(), message);
@@ -204,9 +213,10 @@ fn used_up(now: &Now) -> Option<Obstacle> {
             || "It never resets.".to_owned(),
             |at| format!("It resets at {}.", at.format("%Y-%m-%d %H:%M UTC")),
         );
+        let whose = if cap.owner == OWN { "buyer's own" } else { cap.owner };
+        let genitive = if cap.owner == OWN { "" } else { "'s" };
         let message = format!(
-            "The {}'s cap per {} is used up ({full}). {until} Raise it to buy before.",
-            cap.owner,
+            "The {whose}{genitive} cap per {} is used up ({full}). {until} Raise it to buy before.",
             cap.period.as_str().to_lowercase()
         );
         return obstacle(Check::Caps.as_str(), message);

@@ -6,6 +6,7 @@ fn open() -> Now {
     Now {
         campaign: Status::Active,
         contract: Status::Active,
+        paused_by_buyer: false,
         buyer: Status::Active,
         test: false,
         missing_stage: None,
@@ -75,6 +76,8 @@ proptest! {
         let off = Now { contract: Status::Paused, short: Some(("1.00 EUR".into(), "2.00 EUR".into())), ..open() };
         prop_assert_eq!(verdict(&off, &tally).code, "CONTRACT_ACTIVE");
         let poor = Now { contract: Status::Active, ..off };
+        let paused = Now { paused_by_buyer: true, ..poor.clone() };
+        prop_assert!(verdict(&paused, &tally).message.starts_with("The buyer paused the contract itself"));
         prop_assert_eq!(verdict(&poor, &tally).code, "BALANCE");
         let closed = Now { opens_at: None, ..poor };
         prop_assert_eq!(verdict(&closed, &tally).code, "HOURS");

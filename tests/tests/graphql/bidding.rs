@@ -395,3 +395,39 @@ async fn settings_of_another_door_go_by_the_same_rule() {
     nothing_differs(&app).await;
     app.finish().await;
 }
+
+/// How a contract stands says what the buyer's own settings do, as placement goes by them.
+#[tokio::test(flavor = "multi_thread")]
+async fn standing_tells_of_the_buyers_own_settings() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        let market = app.market(Selling::default()).await;
+        let (buyer, contract) = open_contract(&app, &market, terms(1_000)).await;
+        let user = app.buyer_user(buyer).await;
+        let client = app.client(&market.key);
+        let verdict = async || {
+            app.app.market.refresh().await.unwrap();
+            app.app.market.standing(buyer, 100).await.unwrap().unwrap().contracts.remove(0)
+        };
+        send(&client, 1).await;
+        done(&act(&user, "contractCapsSet", contract, json!({ "caps": [{ "period": "WEEK", "count": 1 }] })).await);
+        send(&client, 2).await;
+        done(&act(&user, "contractBidSet", contract, json!({ "priceMinor": 1_500 })).await);
+        let stands = verdict().await;
+        assert!(stands.verdict.starts_with("The buyer's own cap per week is used up (1 of 1)."), "{}", stands.verdict);
+        assert_eq!((stands.price.unwrap().amount_minor, stands.caps[0].owner.as_str()), (1_500, "own"));
+        done(&act(&user, "contractCapsSet", contract, json!({ "caps": [] })).await);
+        let nobody = json!({ "filter": { "postalPrefixes": ["9"] } });
+        done(&act(&user, "contractFilterSet", contract, nobody).await);
+        let stands = verdict().await;
+        assert!(stands.last.missed[0].condition.starts_with("the buyer's own filter: "), "{:?}", stands.last);
+        let never = json!({ "schedule": { "timeZone": "UTC", "windows": [] } });
+        done(&act(&user, "contractScheduleSet", contract, never).await);
+        assert_eq!((verdict().await.obstacle.as_str(), verdict().await.open_now), ("HOURS", false));
+        done(&act(&user, "contractPause", contract, json!({})).await);
+        assert!(verdict().await.verdict.starts_with("The buyer paused the contract itself."));
+        nothing_differs(&app).await;
+        app.finish().await;
+    })
+    .await;
+}

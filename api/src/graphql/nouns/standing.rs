@@ -21,7 +21,7 @@ const LEADS_GIVEN: i32 = 500;
 /// A limit and what is used of it.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct CapStanding {
-    /// `contract`, `buyer` or `campaign`.
+    /// `contract`, `own` (set by the buyer on the contract), `buyer` or `campaign`.
     owner: String,
     /// The period.
     period: CapPeriod,
