@@ -13,6 +13,7 @@ mod people;
 mod report;
 mod serve;
 mod simulate;
+mod standing;
 mod territory;
 
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Print a report: `report split CAMPAIGN`.
     Report(report::ReportArgs),
+    /// Say how a buyer stands: what stands in the way of its getting leads, and what to do.
+    Standing(standing::StandingArgs),
     /// Show which postal codes are bought from by whom, where buyers meet, and where nobody buys.
     Territory(territory::TerritoryArgs),
     /// Replay historic leads under other terms, and say what would have changed. Writes nothing.
@@ -100,6 +103,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::run(&config, &args).await,
         Command::Explain(args) => explain::run(&config, &args).await,
         Command::Report(args) => report::run(&config, &args).await,
+        Command::Standing(args) => standing::run(&config, &args).await,
         Command::Territory(args) => territory::run(&config, &args).await,
         Command::Simulate(args) => simulate::run(&config, &args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,

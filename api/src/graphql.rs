@@ -44,6 +44,7 @@ use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
 use nouns::source::SourceQueries;
+use nouns::standing::StandingQueries;
 use nouns::supplier::SupplierQueries;
 use nouns::territory::TerritoryQueries;
 use nouns::vertical::VerticalQueries;
@@ -90,6 +91,7 @@ pub(crate) struct Query(
     ProfitQueries,
     TerritoryQueries,
     ConfigurationQueries,
+    StandingQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.

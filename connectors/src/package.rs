@@ -48,6 +48,8 @@ pub struct DeliveryPackage {
     pub consent: Option<Consent>,
     /// The bid by which it was sold, where the buyer was asked for one: our id of the ping, and the buyer's own mark.
     pub ping: Option<PingMark>,
+    /// Whether it is a test: nobody's enquiry, and not billed.
+    pub test: bool,
     /// Which attempt this is, 1 = the first.
     pub attempt: u32,
 }
@@ -73,7 +75,7 @@ impl std::fmt::Debug for DeliveryPackage {
 }
 
 /// The names a template may use, each a key of [`DeliveryPackage::context`].
-pub const CONTEXT_NAMES: [&str; 14] = [
+pub const CONTEXT_NAMES: [&str; 15] = [
     "delivery_id",
     "sale_id",
     "lead_id",
@@ -87,6 +89,7 @@ pub const CONTEXT_NAMES: [&str; 14] = [
     "fields",
     "consent",
     "ping",
+    "test",
     "attempt",
 ];
 
@@ -135,6 +138,7 @@ impl DeliveryPackage {
         put("fields", Value::Object(self.fields.clone()));
         put("consent", self.consent.as_ref().map_or(Value::Null, |consent| json!(consent)));
         let mark = |ping: &PingMark| json!({ "id": ping.id.to_string(), "reference": ping.reference });
+        put("test", self.test.into());
         put("ping", self.ping.as_ref().map_or(Value::Null, mark));
         facts
     }
@@ -183,6 +187,7 @@ pub(crate) fn sample() -> DeliveryPackage {
             ..Consent::default()
         }),
         ping: None,
+        test: false,
         attempt: 1,
     }
 }

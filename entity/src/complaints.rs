@@ -153,8 +153,8 @@ impl Read {
             let rows = Counted::find_by_statement(statement(self.backend(), sql, vec![since.into()]));
             rows.all(self.connection()).await
         };
-        let sales =
-            "SELECT buyer_id, COUNT(*) AS count FROM sale WHERE state = 'SOLD' AND sold_at >= ? GROUP BY buyer_id";
+        let sales = "SELECT buyer_id, COUNT(*) AS count FROM sale WHERE state = 'SOLD' AND NOT test AND sold_at >= ?
+             GROUP BY buyer_id";
         let upheld =
             "SELECT buyer_id, COUNT(DISTINCT sale_id) AS count FROM complaint WHERE state = 'UPHELD' AND opened_at >= ?
                       GROUP BY buyer_id";

@@ -28,11 +28,13 @@ pub mod settlement;
 pub mod setup;
 mod signals;
 mod sql;
+mod standing;
 pub mod store;
 pub mod suppression;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod waiting;
 pub mod workers;
 pub mod yardstick;
 

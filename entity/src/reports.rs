@@ -149,11 +149,16 @@ impl Read {
 
     /// What became of everything.
     pub async fn totals(&self) -> StoreResult<Totals> {
-        let leads = |state: &str| format!("(SELECT COUNT(*) FROM lead WHERE state IN ({state}))");
-        let deliveries = |state: &str| format!("(SELECT COUNT(*) FROM delivery WHERE state IN ({state}))");
+        let leads = |state: &str| format!("(SELECT COUNT(*) FROM lead WHERE NOT test AND state IN ({state}))");
+        let deliveries = |state: &str| {
+            format!(
+                "(SELECT COUNT(*) FROM delivery d WHERE state IN ({state}) AND NOT EXISTS
+             (SELECT 1 FROM sale s WHERE s.id = d.sale_id AND s.test))"
+            )
+        };
         let sql = format!(
-            "SELECT (SELECT COUNT(*) FROM lead) AS received, {} AS rejected, {} AS quarantined, {} AS sold, {} AS unsold, {} AS queued,
-             (SELECT COUNT(*) FROM sale WHERE state = 'SOLD') AS sales, (SELECT COUNT(*) FROM complaint) AS complaints,
+            "SELECT (SELECT COUNT(*) FROM lead WHERE NOT test) AS received, {} AS rejected, {} AS quarantined, {} AS sold, {} AS unsold, {} AS queued,
+             (SELECT COUNT(*) FROM sale WHERE state = 'SOLD' AND NOT test) AS sales, (SELECT COUNT(*) FROM complaint) AS complaints,
              (SELECT COUNT(*) FROM complaint WHERE state = 'UPHELD') AS upheld, (SELECT COUNT(*) FROM complaint WHERE state = 'REFUSED') AS refused,
              {} AS accepted, {} AS failed, {} AS pending",
             leads("'REJECTED'"),

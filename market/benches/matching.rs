@@ -1,4 +1,6 @@
-//! Matching one lead against the running contracts of a campaign: the bitmap index beside the plain loop.
+//! Matching one lead against the running contracts of a campaign: the bitmap index beside the plain loop, with the hours
+//! that are shut, the caps that are full and the wallets that are empty as bits; what placement asks of its snapshot; and
+//! what an edit of one contract costs beside leads under way.
 //!
 //! `cargo bench -p leadyard-market --bench matching`. Before anything is measured, the index must give exactly what the
 //! plain loop gives, for every lead; a figure for wrong answers does not count.
@@ -6,6 +8,7 @@
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a bench may stop and may print")]
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -13,8 +16,16 @@ use tokio::time::Instant;
 use criterion::{Criterion, criterion_group, criterion_main};
 use leadyard_market::rules::facts::{Centre, LeadFacts, PostalCentres, PostalPlace, PostalTable};
 use leadyard_market::rules::filter::CompiledFilter;
-use leadyard_market::rules::index::{ContractIndex, IndexEntry, Scratch};
-use leadyard_types::{Consent, ContractId, FieldValue, Filter, SourceId, Timestamp};
+use leadyard_market::rules::index::{ContractIndex, IndexEntry, Positions, Scratch};
+use leadyard_market::rules::price::CompiledPrices;
+use leadyard_market::rules::schedule::is_open;
+use leadyard_market::rules::territory::{Ground, Question, survey};
+use leadyard_market::snapshot::{Buyer, CampaignContracts, Contract};
+use leadyard_types::terms::{Exclusivity, OutsideHours, Window};
+use leadyard_types::{
+    BuyerId, BuyerSettings, BuyerTerms, CampaignId, Consent, ContractId, ContractTerms, FieldValue, Filter, RevisionId,
+    Schedule, SourceId, Status, Timestamp, Verdict,
+};
 use uuid::Uuid;
 
 /// SplitMix64: the same world in every run.
@@ -117,14 +128,112 @@ fn filter(world: &World, dice: &mut Dice) -> Filter {
     Filter::All { of }
 }
 
-fn entries(world: &World, dice: &mut Dice, count: u128) -> Vec<IndexEntry> {
-    let contract = |number: u128| {
+/// A contract of the bench: what the index sees of it, its hours, and whether its caps or its buyer's wallet let it buy.
+struct Member {
+    entry: IndexEntry,
+    schedule: Option<Schedule>,
+    is_full: bool,
+    is_broke: bool,
+}
+
+impl Member {
+    /// The plain rule.
+    fn buys(&self, lead: &LeadFacts) -> bool {
+        self.entry.wants(lead)
+            && self.schedule.as_ref().is_none_or(|hours| is_open(hours, lead.received_at))
+            && !self.is_full
+            && !self.is_broke
+    }
+}
+
+/// Hours of office days, from one of a few beginnings to one of a few ends; one contract in three has some.
+fn schedule(dice: &mut Dice) -> Option<Schedule> {
+    if dice.below(3) > 0 {
+        return None;
+    }
+    let (from, hours) = (u16::try_from(7 + dice.below(5)).unwrap(), u16::try_from(4 + dice.below(8)).unwrap());
+    let days = [chrono::Weekday::Mon, chrono::Weekday::Tue, chrono::Weekday::Wed, chrono::Weekday::Thu];
+    let window = |weekday| Window { weekday, from_minute: from * 60, to_minute: (from + hours) * 60 };
+    Some(Schedule { time_zone: chrono_tz::Tz::Europe__Berlin, windows: days.into_iter().map(window).collect() })
+}
+
+fn members(world: &World, dice: &mut Dice, count: u128) -> Vec<Member> {
+    let member = |number: u128| {
         let compiled = CompiledFilter::compile(&filter(world, dice), "DE", &world.table).unwrap();
         let denied = if dice.below(10) == 0 { vec![SourceId(Uuid::from_u128(1))] } else { vec![] };
         let contract = ContractId(Uuid::from_u128(number));
-        IndexEntry { contract, filter: Some(Arc::new(compiled)), sources_allowed: vec![], sources_denied: denied }
+        let entry =
+            IndexEntry { contract, filter: Some(Arc::new(compiled)), sources_allowed: vec![], sources_denied: denied };
+        // One cap in ten is full, one wallet in twenty empty.
+        Member { entry, schedule: schedule(dice), is_full: dice.below(10) == 0, is_broke: dice.below(20) == 0 }
     };
-    (0..count).map(contract).collect()
+    (0..count).map(member).collect()
+}
+
+/// Shut, full and broke, by position.
+fn out_of_the_question(members: &[Member], now: Timestamp) -> [Positions; 3] {
+    let mut out = [Positions::default(), Positions::default(), Positions::default()];
+    for (position, member) in (0..).zip(members) {
+        let shut = member.schedule.as_ref().is_some_and(|hours| !is_open(hours, now));
+        for (set, is_in) in out.iter_mut().zip([shut, member.is_full, member.is_broke]) {
+            set.set(position, is_in);
+        }
+    }
+    out
+}
+
+/// The member as a snapshot holds it.
+fn contract(member: &Member) -> Contract {
+    let IndexEntry { contract, filter, sources_allowed, sources_denied } = member.entry.clone();
+    let terms = ContractTerms {
+        status: Status::Active,
+        stage: "main".into(),
+        priority: 1,
+        weight: 1,
+        exclusivity: Exclusivity::Any,
+        price_minor: 1_000,
+        price_rules: Vec::new(),
+        shared_percents: Vec::new(),
+        ping: None,
+        margin: None,
+        test: false,
+        filter: None,
+        sources_allowed,
+        sources_denied,
+        caps: Vec::new(),
+        schedule: member.schedule.clone(),
+        outside_hours: OutsideHours::Next,
+        wait_at_most_minutes: None,
+        consent_names_buyer: false,
+        verdict: Verdict::None,
+        destinations: Vec::new(),
+        credit_frees_cap: false,
+        unknown_window_minutes: 60,
+        buyer_bounds: None,
+        buyer_settings: BuyerSettings::default(),
+    };
+    Contract {
+        id: contract,
+        name: contract.to_string(),
+        campaign_id: CampaignId(Uuid::nil()),
+        buyer_id: BuyerId(Uuid::from_u128(contract.0.as_u128() % 2_000)),
+        created_at: Timestamp::UNIX_EPOCH,
+        revision_id: RevisionId(contract.0),
+        prices: CompiledPrices::compile(terms.price_minor, &[], "DE", &PostalTable::default()).unwrap(),
+        terms,
+        filter,
+        own: None,
+    }
+}
+
+fn buyers() -> HashMap<BuyerId, Arc<Buyer>> {
+    let terms =
+        BuyerTerms { status: Status::Active, time_zone: chrono_tz::Tz::Europe__Berlin, group: None, caps: Vec::new() };
+    let buyer = |number| {
+        let id = BuyerId(Uuid::from_u128(number));
+        (id, Arc::new(Buyer { id, name: number.to_string(), terms: terms.clone() }))
+    };
+    (0..2_000).map(buyer).collect()
 }
 
 fn lead(world: &World, dice: &mut Dice) -> LeadFacts {
@@ -150,68 +259,132 @@ fn lead(world: &World, dice: &mut Dice) -> LeadFacts {
         source_id: SourceId(Uuid::from_u128(u128::from(dice.below(5)))),
         subid: None,
         received_at,
+        test: false,
     }
 }
 
-fn plain_loop(entries: &[IndexEntry], lead: &LeadFacts) -> Vec<u32> {
-    (0..).zip(entries).filter(|(_, entry)| entry.wants(lead)).map(|(position, _)| position).collect()
+fn plain_loop(members: &[Member], lead: &LeadFacts) -> Vec<u32> {
+    (0..).zip(members).filter(|(_, member)| member.buys(lead)).map(|(position, _)| position).collect()
 }
 
-/// Median and 99th percentile over the leads, each taken alone, in nanoseconds.
-fn print_percentiles(index: &ContractIndex, leads: &[LeadFacts]) {
-    let mut scratch = Scratch::default();
+/// Median and 99th percentile of something done for each lead alone, in nanoseconds.
+fn print_percentiles(what: &str, leads: &[LeadFacts], mut each: impl FnMut(&LeadFacts)) {
     let mut nanoseconds = Vec::new();
     for lead in leads.iter().cycle().take(20_000) {
         let start = Instant::now();
-        black_box(index.candidates_into(black_box(lead), &mut scratch));
+        each(black_box(lead));
         nanoseconds.push(start.elapsed().as_nanos());
     }
     nanoseconds.sort_unstable();
     let at = |share: usize| nanoseconds[nanoseconds.len() * share / 100];
-    println!("index of {} contracts: p50 {} ns, p99 {} ns per lead", index.len(), at(50), at(99));
+    println!("{what}: p50 {} ns, p99 {} ns per lead", at(50), at(99));
 }
 
 fn matching(criterion: &mut Criterion) {
     let mut dice = Dice(7);
     let world = World::new(&mut dice);
     let leads: Vec<_> = (0..500).map(|_| lead(&world, &mut dice)).collect();
+    let buyers = buyers();
     // `cargo test --benches` only shows that it works; `cargo bench` says so.
     let is_measured = std::env::args().any(|argument| argument == "--bench");
     let counts: &[u128] = if is_measured { &[10_000, 100_000] } else { &[500] };
     for &count in counts {
-        let entries = entries(&world, &mut dice, count);
+        let members = members(&world, &mut dice, count);
+        let entries: Vec<IndexEntry> = members.iter().map(|member| member.entry.clone()).collect();
+        let start = Instant::now();
         let index = ContractIndex::build(&entries);
+        println!("{count} contracts: index built in {} ms", start.elapsed().as_millis());
+        let mut contracts = CampaignContracts::default();
+        members.iter().for_each(|member| contracts.put(contract(member)));
+        let now = leads[0].received_at;
+        let out = out_of_the_question(&members, now);
+        let out: Vec<&Positions> = out.iter().collect();
         let mut scratch = Scratch::default();
         let mut matched = 0;
         for lead in &leads {
-            let found = index.candidates_into(lead, &mut scratch);
-            assert_eq!(found, plain_loop(&entries, lead), "the index must give what the plain loop gives");
+            let found = index.candidates_without(lead, &out, &mut scratch);
+            assert_eq!(found, plain_loop(&members, lead), "the index must give what the plain loop gives");
             matched += found.len();
+            // Placement asks without caps and balances: those are its transaction's to judge, and a decision names them.
+            let fits: Vec<ContractId> =
+                contracts.fitting(&buyers, lead, now, &mut scratch).iter().map(|(contract, _)| contract.id).collect();
+            let open = |member: &&Member| member.schedule.as_ref().is_none_or(|hours| is_open(hours, now));
+            let asked = members.iter().filter(|member| member.entry.wants(lead)).filter(open);
+            assert_eq!(fits, asked.map(|member| member.entry.contract).collect::<Vec<_>>());
         }
         println!("{count} contracts: {} match a lead on average", matched / leads.len());
-        print_percentiles(&index, &leads);
-        measure(criterion, count, &entries, &index, &leads);
+        print_percentiles(&format!("{count} contracts, filters alone"), &leads, |lead| {
+            black_box(index.candidates_into(lead, &mut scratch));
+        });
+        print_percentiles(&format!("{count} contracts, with hours, caps and balance"), &leads, |lead| {
+            black_box(index.candidates_without(lead, &out, &mut scratch));
+        });
+        print_percentiles(&format!("{count} contracts, as placement asks"), &leads, |lead| {
+            black_box(contracts.fitting(&buyers, lead, now, &mut scratch));
+        });
+        print_survey(&world, &members);
+        measure(criterion, &members, &index, &out, &leads);
+        measure_edits(criterion, &members, &contracts);
     }
 }
 
-fn measure(criterion: &mut Criterion, count: u128, entries: &[IndexEntry], index: &ContractIndex, leads: &[LeadFacts]) {
-    let mut group = criterion.benchmark_group(format!("matching/{count}"));
+/// How long a survey of everybody's territory takes, each contract of a buyer of its own.
+fn print_survey(world: &World, members: &[Member]) {
+    let start = Instant::now();
+    let ground = Ground::new("DE", &world.table, None);
+    let buyers: Vec<Vec<_>> = members.iter().map(|member| vec![member.entry.filter.clone()]).collect();
+    let question = Question { ground: &ground, region: None, buyers: &buyers, draft: None, most: 20 };
+    let found = survey(&question, &mut |_, _| {});
+    let took = start.elapsed().as_millis();
+    println!("{} contracts, territories: {} pairs meet, in {took} ms", members.len(), found.overlaps_total);
+}
+
+fn measure(
+    criterion: &mut Criterion,
+    members: &[Member],
+    index: &ContractIndex,
+    out: &[&Positions],
+    leads: &[LeadFacts],
+) {
+    let mut group = criterion.benchmark_group(format!("matching/{}", members.len()));
     let mut scratch = Scratch::default();
     let mut next = leads.iter().cycle();
     group.bench_function("index", |bencher| {
-        bencher.iter(|| index.candidates_into(next.next().unwrap(), &mut scratch).len());
+        bencher.iter(|| index.candidates_without(next.next().unwrap(), out, &mut scratch).len());
     });
     group.sample_size(10);
-    group.bench_function("plain loop", |bencher| bencher.iter(|| plain_loop(entries, next.next().unwrap()).len()));
+    group.bench_function("plain loop", |bencher| bencher.iter(|| plain_loop(members, next.next().unwrap()).len()));
     let mut changing = index.clone();
-    let mut changed = entries.iter().cycle();
+    let mut changed = members.iter().cycle();
     group.bench_function("replace one contract", |bencher| {
-        bencher.iter(|| changing.upsert(changed.next().unwrap().clone()));
+        bencher.iter(|| changing.upsert(changed.next().unwrap().entry.clone()));
     });
-    // What an edit costs a running market: leads under way keep the index they began with.
-    group.bench_function("replace one contract in a copy", |bencher| {
-        bencher.iter(|| index.clone().upsert(changed.next().unwrap().clone()));
-    });
+    group.finish();
+}
+
+/// What an edit costs a running market: leads under way keep the contracts they began with.
+fn measure_edits(criterion: &mut Criterion, members: &[Member], contracts: &CampaignContracts) {
+    let mut changed = members.iter().cycle();
+    let mut edit = || {
+        let mut copy = contracts.clone();
+        copy.put(contract(changed.next().unwrap()));
+        copy
+    };
+    let mut microseconds: Vec<u128> = (0..500)
+        .map(|_| {
+            let start = Instant::now();
+            let copy = edit();
+            let took = start.elapsed().as_micros();
+            drop(black_box(copy));
+            took
+        })
+        .collect();
+    microseconds.sort_unstable();
+    let (p50, p99, most) = (microseconds[250], microseconds[495], microseconds[499]);
+    println!("{} contracts, an edit: p50 {p50} µs, p99 {p99} µs, at most {most} µs", members.len());
+    let mut group = criterion.benchmark_group(format!("matching/{}", members.len()));
+    group.sample_size(10);
+    group.bench_function("edit one contract", |bencher| bencher.iter(&mut edit));
     group.finish();
 }
 

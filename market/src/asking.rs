@@ -49,7 +49,11 @@ impl Market {
 
     /// Asks the buyers who bid for a lead that just arrived.
     pub(crate) async fn ask_about_new(&self, prepared: Box<Prepared>) -> StoreResult<(Box<Prepared>, Asked)> {
-        let asks = self.snapshot().contracts.get(&prepared.campaign.id).is_some_and(|contracts| contracts.ask());
+        let asks = self
+            .snapshot()
+            .contracts
+            .get(&prepared.campaign.id)
+            .is_some_and(|contracts| contracts.ask(prepared.source.terms.test));
         let hopeless = prepared.source_refusal.is_some() || !prepared.problems.is_empty();
         if !asks || hopeless || prepared.consent_refusal.is_some() || self.bidders.get().is_none() {
             return Ok((prepared, Asked::default()));
@@ -75,7 +79,9 @@ impl Market {
 
     /// Asks the buyers who bid for a stored lead, those left out whose bids still hold.
     pub(crate) async fn ask_about_stored(&self, lead: LeadId) -> StoreResult<Asked> {
-        if !self.snapshot().contracts.values().any(|contracts| contracts.ask()) || self.bidders.get().is_none() {
+        if !self.snapshot().contracts.values().any(|contracts| contracts.ask(false) || contracts.ask(true))
+            || self.bidders.get().is_none()
+        {
             return Ok(Asked::default());
         }
         let mut work = [Work::Again(lead, Asked::default())];
@@ -131,10 +137,11 @@ impl Market {
             }
             // Whether a later stage has its turn at all follows from what the stages so far would do.
             let so_far = RoutingInput { stages: stages[..=place].to_vec(), ..screened.input.clone() };
-            let winners = route(&so_far).winners;
+            let routing = route(&so_far);
+            let (winners, held) = (routing.winners, routing.waits.is_some_and(|waits| waits.held));
             let full = winners.len() >= usize::from(screened.input.places());
             let sold_here = winners.iter().any(|winner| screened.input.candidates[winner.position].stage == stage.key);
-            if full || (sold_here && stage.on_sold == OnSold::Stop) {
+            if full || held || (sold_here && stage.on_sold == OnSold::Stop) {
                 break;
             }
         }
@@ -207,10 +214,14 @@ impl Subject<'_> {
             fields: open,
             contacts,
             places,
-            test: false,
+            test: self.facts.test,
         }
     }
 }
+
+/// How long after a question's deadline the net behind it closes: the connector's own answer comes first, within a tick of
+/// the clock.
+const NET: Duration = Duration::from_millis(2);
 
 /// One question. The connector keeps the deadline; this is the net behind it.
 async fn question(
@@ -223,7 +234,7 @@ async fn question(
         return PingAnswered::without_bid(PingVerdict::Failed, "the buyer's destination for bids is set aside");
     };
     let asked = connectors.ping(&bidder.config, &bidder.secrets, &package, deadline);
-    match tokio::time::timeout(deadline, asked).await {
+    match tokio::time::timeout(deadline + NET, asked).await {
         Ok(answered) => answered,
         Err(_) => {
             let late = PingAnswered::without_bid(PingVerdict::Late, "no answer within the stage's deadline");

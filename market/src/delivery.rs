@@ -152,6 +152,10 @@ impl Courier {
                 self.market.expire_unknown(task, sale_id).await?;
                 Ok(LaneHealth::Unknown)
             }
+            Some(TaskPayload::Wake { campaign_id }) => {
+                self.market.wake_waiting(campaign_id).await?;
+                self.end(task, TaskEnd::Done).await
+            }
             Some(TaskPayload::Place { lead_id }) => {
                 match self.market.place_again(lead_id).await {
                     Ok(_) => {}
@@ -311,6 +315,7 @@ fn package(facts: &DeliveryFacts, number: i64) -> StoreResult<DeliveryPackage> {
         fields,
         consent: facts.lead.consent.clone(),
         ping: facts.ping.as_ref().map(|ping| PingMark { id: PingId(ping.id), reference: ping.reference.clone() }),
+        test: sale.test,
         attempt: u32::try_from(number).unwrap_or(u32::MAX),
     })
 }

@@ -1,7 +1,8 @@
 //! Check 8, its static half: which contracts' terms fit a lead. What depends on the moment (sold before, caps,
 //! balance) is [`crate::rules::routing`]'s.
 
-use leadyard_types::{Check, Principal, Refusal, Status, Timestamp};
+use leadyard_types::terms::OutsideHours;
+use leadyard_types::{Check, Principal, Refusal, Schedule, Status, Timestamp};
 
 use crate::rules::facts::LeadFacts;
 use crate::rules::{consent, schedule};
@@ -17,6 +18,10 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
     }
     if contract.own.as_ref().is_some_and(|own| own.paused) {
         return Some(Refusal::new(Check::ContractActive, "the buyer paused the contract itself"));
+    }
+    if contract.terms.test != facts.test {
+        let message = if facts.test { "a test goes to contracts in test mode" } else { "the contract gets tests only" };
+        return Some(Refusal::new(Check::TestMode, message));
     }
     if buyer.terms.status != Status::Active {
         let refusal = Refusal::new(Check::BuyerActive, "the buyer does not buy at the moment");
@@ -43,16 +48,33 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
     source_refusal(contract, facts)
 }
 
-/// What of the static checks the index of running contracts does not answer, since it changes without the contract:
-/// whether the buyer buys, and the hours.
+/// Whether a contract's hours are open.
 #[must_use]
-pub fn buys_now(contract: &Contract, buyer: &Buyer, now: Timestamp) -> bool {
-    let own = contract.own.as_ref().and_then(|own| own.schedule.as_ref());
-    let mut hours = contract.terms.schedule.iter().chain(own);
-    buyer.terms.status == Status::Active && hours.all(|hours| schedule::is_open(hours, now))
+pub fn is_open(contract: &Contract, now: Timestamp) -> bool {
+    hours(contract).all(|hours| schedule::is_open(hours, now))
 }
 
-fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
+/// When a contract opens that is outside its hours and says that a lead waits for it; asked of those whose other terms fit.
+#[must_use]
+pub fn opens_at(contract: &Contract, buyer: &Buyer, now: Timestamp) -> Option<Timestamp> {
+    let waits = contract.terms.outside_hours == OutsideHours::Wait && buyer.terms.status == Status::Active;
+    let hours: Vec<&Schedule> = hours(contract).filter(|_| waits).collect();
+    schedule::next_opening_of_all(&hours, now).filter(|opens_at| *opens_at > now)
+}
+
+/// Whether a contract has hours at all.
+pub(crate) fn has_hours(contract: &Contract) -> bool {
+    hours(contract).next().is_some()
+}
+
+/// The hours that were agreed and those its buyer set.
+fn hours(contract: &Contract) -> impl Iterator<Item = &Schedule> {
+    let own = contract.own.as_ref().and_then(|own| own.schedule.as_ref());
+    contract.terms.schedule.iter().chain(own)
+}
+
+/// Whether a contract takes leads of the source.
+pub(crate) fn source_refusal(contract: &Contract, facts: &LeadFacts) -> Option<Refusal> {
     let terms = &contract.terms;
     let source = facts.source_id.to_string();
     if terms.sources_denied.contains(&facts.source_id) {

@@ -184,13 +184,14 @@ pub(crate) fn prepare(
     let (fields, mut problems) = vertical.rules.check(&campaign.country, &draft.fields, step);
     problems.extend(draft.problems.iter().cloned());
     let (scope, key, request_hash) = request_identity(keyring, &draft, offered);
-    // Consent, suppression and duplicates are checked when the lead is sent, whoever is named in a ping.
+    // Consent, suppression and duplicates are checked when the lead is sent, whoever is named in a ping. A test is nobody.
+    let test = source.terms.test;
     let consent_refusal = consent::check_consent(&campaign.terms.consent, draft.consent.as_ref(), now).err();
     let consent_refusal = consent_refusal.filter(|_| !pinged);
-    let contacts = if pinged { Vec::new() } else { contact_values(&vertical, &fields) };
+    let contacts = if pinged || test { Vec::new() } else { contact_values(&vertical, &fields) };
     let fingerprints = fingerprint_fields(&campaign.terms.duplicates, &fields)
         .into_iter()
-        .filter(|_| !pinged)
+        .filter(|_| !pinged && !test)
         .map(|(field, value)| keyring.index_hash(&field, &value))
         .collect();
     let origin = Origin {
@@ -199,6 +200,7 @@ pub(crate) fn prepare(
         source_id: source.id,
         subid: draft.subid.clone(),
         received_at: now,
+        test,
     };
     Ok(Prepared {
         received_at: now,

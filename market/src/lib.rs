@@ -28,8 +28,10 @@ pub mod settlement;
 pub mod setup;
 pub mod simulation;
 pub mod snapshot;
+pub mod standing;
 pub mod territory;
 pub mod verify;
+pub mod waiting;
 
 pub use delivery::{Courier, Failure, LaneHealth};
 pub use intake::IntakeError;

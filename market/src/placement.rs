@@ -21,7 +21,7 @@ use crate::market::Market;
 use crate::snapshot::Snapshot;
 
 pub(crate) use batch::{Batch, Wallet, counter_key};
-pub(crate) use decide::{Moment, Rejection, Screened, takes_a_place};
+pub(crate) use decide::{Moment, Rejection, Screened, takes_a_place, test_payout_minor};
 pub(crate) use rows::{Seen, Subject, outcome_word, payout_of};
 pub use times::PlacementTimes;
 use times::Step;

@@ -9,7 +9,7 @@ use leadyard_entity::model::quote;
 use leadyard_entity::quotes::PingLimit;
 use leadyard_types::quote::PingPeriod;
 use leadyard_types::{
-    CapPeriod, FieldProblem, Fields, LeadAnswer, LeadDraft, Money, Principal, QuoteAnswer, QuoteId, QuoteState,
+    CapPeriod, Check, FieldProblem, Fields, LeadAnswer, LeadDraft, Money, Principal, QuoteAnswer, QuoteId, QuoteState,
     Refusal, Required, SystemTask, Timestamp,
 };
 use serde_json::Value;
@@ -19,10 +19,11 @@ use crate::asking::{self, Asked};
 use crate::eligibility::may_send;
 use crate::intake::{IntakeError, Offered, Prepared, split_personal};
 use crate::market::Market;
-use crate::placement::{Batch, MAX_REFRESHES, Rejection, Screened, Seen, Work};
+use crate::placement::{Batch, MAX_REFRESHES, Rejection, Screened, Seen, Work, test_payout_minor};
 use crate::rules::cap::bucket_of;
-use crate::rules::quote::quote;
+use crate::rules::quote::{Quoted, quote};
 use crate::rules::routing::{RoutingInput, route};
+use crate::rules::trial::{TestAnswer, test_answer};
 
 /// How long a quote holds where the campaign says nothing.
 const HOLDS_SECONDS: u32 = 300;
@@ -71,7 +72,7 @@ impl From<StoreError> for QuoteError {
 
 /// What came of looking at a ping.
 struct Outcome {
-    quoted: Result<crate::rules::quote::Quoted, Rejection>,
+    quoted: Result<Quoted, Rejection>,
     asked: Asked,
     input: Option<RoutingInput>,
 }
@@ -87,6 +88,9 @@ impl Market {
         }
         let id = QuoteId(self.ids().uuid());
         let prepared = self.prepare_or_refresh(draft, Offered::Ping { quote: id }).await?;
+        if prepared.facts.test {
+            return self.ping_test(id, &prepared).await;
+        }
         let mut work = [Work::New(Box::new(prepared))];
         let screened = self.screen_ping(&mut work).await?;
         let [Work::New(prepared)] = work else { return Err(StoreError::corrupt("a ping").into()) };
@@ -94,6 +98,25 @@ impl Market {
         let answer = answer(id, &prepared, &outcome.quoted);
         metrics::counter!("leadyard_pings_total", "state" => answer.state.as_str()).increment(1);
         self.store_quote(&prepared, outcome, &answer).await?;
+        Ok(answer)
+    }
+
+    /// Quotes a test: by its postal code, asking nobody.
+    async fn ping_test(&self, id: QuoteId, prepared: &Prepared) -> Result<QuoteAnswer, QuoteError> {
+        let no_buyer = || Refusal::new(Check::NoBuyer, "a test: its postal code asks for this answer");
+        let quoted = if let Some(refusal) = prepared.source_refusal.clone() {
+            Err(refusal.into())
+        } else if !prepared.problems.is_empty() {
+            let refusal = Refusal::new(Check::Fields, "some fields are missing or wrong");
+            Err(Rejection { refusal, problems: prepared.problems.clone() })
+        } else if test_answer(prepared.facts.postal_code.as_deref()) == TestAnswer::NoBuyer {
+            Err(no_buyer().into())
+        } else {
+            Ok(Quoted { legs: vec![test_payout_minor(prepared)], bids_end: None })
+        };
+        let answer = answer(id, prepared, &quoted);
+        let outcome = Outcome { quoted, asked: Asked::default(), input: None };
+        self.store_quote(prepared, outcome, &answer).await?;
         Ok(answer)
     }
 
@@ -173,6 +196,7 @@ impl Market {
             expires_at: answer.expires_at,
             lead_id: None,
             posted_at: None,
+            test: answer.test,
         };
         let transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
         transaction.store_quote(row, outcome.asked.pings).await?;
@@ -255,7 +279,7 @@ fn limits(prepared: &Prepared) -> Vec<PingLimit> {
 }
 
 /// What the supplier is told.
-fn answer(id: QuoteId, prepared: &Prepared, quoted: &Result<crate::rules::quote::Quoted, Rejection>) -> QuoteAnswer {
+fn answer(id: QuoteId, prepared: &Prepared, quoted: &Result<Quoted, Rejection>) -> QuoteAnswer {
     let currency = prepared.campaign.currency;
     match quoted {
         Ok(quoted) => {
@@ -270,6 +294,7 @@ fn answer(id: QuoteId, prepared: &Prepared, quoted: &Result<crate::rules::quote:
                 check: None,
                 message: None,
                 problems: Vec::new(),
+                test: prepared.facts.test,
             }
         }
         Err(rejection) => QuoteAnswer {
@@ -281,6 +306,7 @@ fn answer(id: QuoteId, prepared: &Prepared, quoted: &Result<crate::rules::quote:
             check: Some(rejection.refusal.check),
             message: Some(rejection.refusal.message.clone()),
             problems: rejection.problems.clone(),
+            test: prepared.facts.test,
         },
     }
 }

@@ -119,7 +119,9 @@ impl Market {
         // are never overshot.
         let counted = sale.counted && from != SaleState::UnknownExpired;
         write.move_sale(id, SaleState::Sold, counted, reference, None).await?;
-        self.turn_rotation(write, sale).await?;
+        if !sale.test {
+            self.turn_rotation(write, sale).await?;
+        }
         let waiting = [LeadState::Received, LeadState::Queued, LeadState::Unsold];
         write.move_lead(LeadId(sale.lead_id), &waiting, LeadState::Sold, None).await?;
         self.deliver_elsewhere(write, sale).await?;

@@ -185,8 +185,8 @@ pub struct Snapshot {
     pub sources: HashMap<SourceId, Arc<Source>>,
     /// Sources by the path of their web form.
     pub forms: HashMap<String, SourceId>,
-    /// Buyers.
-    pub buyers: HashMap<BuyerId, Arc<Buyer>>,
+    /// Buyers; shared with the snapshots before and after that have the same.
+    pub buyers: Arc<HashMap<BuyerId, Arc<Buyer>>>,
     /// The running contracts of each campaign.
     pub contracts: HashMap<CampaignId, Arc<CampaignContracts>>,
 }
@@ -238,7 +238,7 @@ impl Snapshot {
         for head in changes.buyers {
             self.last_no = self.last_no.max(head.no);
             let buyer = Buyer { id: BuyerId(head.id), terms: terms(&head)?, name: head.name };
-            self.buyers.insert(buyer.id, Arc::new(buyer));
+            Arc::make_mut(&mut self.buyers).insert(buyer.id, Arc::new(buyer));
         }
         for head in changes.sources {
             self.last_no = self.last_no.max(head.no);

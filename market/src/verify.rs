@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use leadyard_entity::model::{decision, sale};
 use leadyard_entity::placement::UnsealedLead;
 use leadyard_entity::{Read, StoreError, StoreResult};
-use leadyard_types::{CampaignId, LeadId, Principal, SystemTask};
+use leadyard_types::{CampaignId, Check, LeadId, Principal, SystemTask};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -127,7 +127,7 @@ impl Market {
         if kept.get("input") != serde_json::to_value(&stored.input).ok().as_ref() {
             return Ok(Some("what it stored says something else when it is read".to_owned()));
         }
-        if let Some(what) = outcome_differs(decision, &stored, sales) {
+        if let Some(what) = outcome_differs(decision, &stored, sales, lead.row.test) {
             return Ok(Some(what));
         }
         if lead.erased {
@@ -154,8 +154,17 @@ impl Market {
         let postal = self.snapshot().postal.clone();
         let mut candidates: HashMap<_, _> =
             stored.input.candidates.iter().map(|candidate| (candidate.contract_id, candidate)).collect();
+        let mut waiting: HashMap<_, _> =
+            stored.input.waiting.iter().map(|waiting| (waiting.candidate.contract_id, waiting)).collect();
         for (contract, buyer) in history.before(campaign, decision.no, &stored.country, &postal)? {
             let refusal = eligibility::refusal(&contract, &buyer, &facts, decision.decided_at);
+            if let Some(waiting) = waiting.remove(&contract.id) {
+                let opens_at = eligibility::opens_at(&contract, &buyer, decision.decided_at);
+                let by_hours = refusal.as_ref().is_some_and(|refusal| refusal.check == Check::Hours);
+                if !by_hours || opens_at != Some(waiting.opens_at) {
+                    return Ok(Some(format!("{} was waited for until another moment", contract.name)));
+                }
+            }
             match (candidates.remove(&contract.id), refusal) {
                 (None, None) => return Ok(Some(format!("the terms of {} fit, and it was left out", contract.name))),
                 (Some(_), Some(refusal)) => {
@@ -180,7 +189,12 @@ impl Market {
 }
 
 /// Whether another outcome or other sales follow from what was stored.
-fn outcome_differs(decision: &decision::Model, stored: &Stored, mut sales: Vec<sale::Model>) -> Option<String> {
+fn outcome_differs(
+    decision: &decision::Model,
+    stored: &Stored,
+    mut sales: Vec<sale::Model>,
+    test: bool,
+) -> Option<String> {
     let routing = route(&stored.input);
     let outcome = outcome_word(&stored.input, &routing);
     if outcome != decision.outcome {
@@ -194,7 +208,8 @@ fn outcome_differs(decision: &decision::Model, stored: &Stored, mut sales: Vec<s
         .iter()
         .filter_map(|winner| {
             let candidate = stored.input.candidates.get(winner.position)?;
-            Some((candidate.contract_id.0, winner.price_minor, winner.exclusive))
+            // A test is not billed.
+            Some((candidate.contract_id.0, if test { 0 } else { winner.price_minor }, winner.exclusive))
         })
         .collect();
     (made != again).then(|| format!("the sales are {again:?}, and were {made:?}"))

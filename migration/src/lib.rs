@@ -11,6 +11,7 @@ mod m20261121_000004_workers;
 mod m20261121_000005_pings;
 mod m20261121_000006_quotes;
 mod m20261121_000007_stages;
+mod m20261121_000012_tests;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_pings::Migration),
             Box::new(m20261121_000006_quotes::Migration),
             Box::new(m20261121_000007_stages::Migration),
+            Box::new(m20261121_000012_tests::Migration),
         ]
     }
 }

@@ -6,8 +6,8 @@ use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, Redirects,
-    UnsoldPolicy, VerticalTerms,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
+    Redirects, UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
     AuctionTerms, BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason,
@@ -82,11 +82,14 @@ pub fn terms(price_minor: i64) -> ContractTerms {
         shared_percents: Vec::new(),
         ping: None,
         margin: None,
+        test: false,
         filter: None,
         sources_allowed: Vec::new(),
         sources_denied: Vec::new(),
         caps: Vec::new(),
         schedule: None,
+        outside_hours: OutsideHours::Next,
+        wait_at_most_minutes: None,
         consent_names_buyer: false,
         verdict: Verdict::None,
         destinations: Vec::new(),
@@ -193,6 +196,7 @@ impl TestApp {
             schedule: None,
             margin: None,
             least_payout_minor: None,
+            test: false,
             ping_limits: PingLimits::default(),
         };
         let source =

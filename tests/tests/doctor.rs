@@ -35,6 +35,7 @@ async fn market(database: TestDatabase) -> (TestDatabase, MasterKeys, Arc<Manual
         schedule: None,
         margin: None,
         least_payout_minor: None,
+        test: false,
         ping_limits: PingLimits::default(),
     };
     app.setup().revise_source(market.source_id, 1, source).await.unwrap();

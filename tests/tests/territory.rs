@@ -8,10 +8,14 @@ mod people;
 use std::io::Cursor;
 
 use leadyard_market::import::import_postal_codes;
+use leadyard_market::standing::ContractStanding;
 use leadyard_market::territory::{Territory, TerritoryError, TerritoryQuestion};
-use leadyard_tests::market::{Selling, TestMarket, lead, terms};
+use leadyard_tests::market::{Selling, TestMarket, daily, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
-use leadyard_types::{ContractTerms, FieldValue, Filter, Role, Status};
+use leadyard_types::{
+    AuctionTerms, BuyerId, Cap, CapPeriod, Check, ContractTerms, FieldValue, Filter, LeadId, Method, Role, Schedule,
+    Status,
+};
 use people::People;
 use serde_json::{Value, json};
 
@@ -194,4 +198,181 @@ async fn a_wrong_area_says_what_would_be_right() {
         assert!(matches!(error, TerritoryError::Problem(_)) && error.to_string().contains(said), "{area}: {error}");
     }
     app.finish().await;
+}
+
+/// Two leads a day at most; larger ones only; too little money; set aside.
+async fn crowd(app: &TestApp) -> (TestMarket, Vec<BuyerId>) {
+    let market = app.market(Selling::default()).await;
+    let large = Filter::Range { field: "size".into(), min: Some(FieldValue::Integer(5)), max: None };
+    let mut buyers = Vec::new();
+    for (priority, (name, money_minor, more)) in (1..).zip([
+        ("First", 100_000, ContractTerms { caps: vec![daily(2)], ..terms(1_000) }),
+        ("Second", 100_000, ContractTerms { filter: Some(large), ..terms(900) }),
+        ("Poor", 100, terms(800)),
+        ("Asleep", 100_000, ContractTerms { status: Status::Paused, ..terms(700) }),
+    ]) {
+        let buyer = app.buyer(name, money_minor, vec![]).await;
+        let destinations = vec![app.webhook(buyer, &format!("/{name}")).await];
+        app.contract(market.campaign_id, buyer, name, ContractTerms { priority, destinations, ..more }).await;
+        buyers.push(buyer);
+    }
+    (market, buyers)
+}
+
+async fn send(app: &TestApp, market: &TestMarket, number: usize, size: u32) -> LeadId {
+    let mut body = lead(number);
+    body["size"] = json!(size);
+    let (_, answer) = app.client(&market.key).send_json("/v1/leads", &body, None).await.unwrap();
+    app.clock.advance(chrono::Duration::seconds(1));
+    answer["lead_id"].as_str().unwrap().parse().unwrap()
+}
+
+async fn standing(app: &TestApp, buyer: BuyerId) -> ContractStanding {
+    let standing = app.app.market.standing(buyer, 500).await.unwrap().unwrap();
+    let last = &standing.contracts[0].last;
+    let missed: u32 = last.missed.iter().map(|missed| missed.leads).sum();
+    let refused: u32 = last.refused.iter().map(|refused| refused.leads).sum();
+    assert_eq!(last.matched + missed, last.leads, "{last:?}");
+    assert_eq!(last.sold + last.lost + refused + last.other_terms + last.unknown, last.matched, "{last:?}");
+    standing.contracts.into_iter().next().unwrap()
+}
+
+/// What stands in each buyer's way is told from what was decided: a cap that is full, a filter, an empty wallet, a pause,
+/// a contract that came late; and what stopped none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_a_buyers_way_is_told() {
+    for database in TestDatabase::both().await {
+        let mut app = TestApp::start(database).await;
+        let (market, buyers) = crowd(&app).await;
+        for number in 0..6 {
+            send(&app, &market, number, if number % 2 == 0 { 10 } else { 1 }).await;
+        }
+        app.rest().await;
+        let mut statements = Vec::new();
+        for leads in [6, 2, 6] {
+            let before = app.store().statements();
+            app.app.market.standing(buyers[0], leads).await.unwrap();
+            statements.push(app.store().statements() - before);
+        }
+        assert_eq!(statements[1], statements[2], "as many statements for two leads as for six");
+        app.work();
+        let [first, second, poor, asleep] = <[BuyerId; 4]>::try_from(buyers).unwrap();
+
+        let found = standing(&app, first).await;
+        assert_eq!((found.last.leads, found.last.sold, found.last.refused[0].leads), (6, 2, 4));
+        assert_eq!((found.last.refused[0].check, found.obstacle.as_str()), (Check::Caps, "CAPS"));
+        let cap = &found.caps[0];
+        assert_eq!((cap.owner.as_str(), cap.count, cap.count_max, cap.full), ("contract", 2, Some(2), true));
+        let midnight = "2026-07-01T22:00:00Z".parse().unwrap();
+        assert_eq!(cap.resets_at, Some(midnight), "of Berlin");
+        assert_eq!((found.available.amount_minor, found.destinations[0].status.as_str()), (98_000, "ACTIVE"));
+
+        let found = standing(&app, second).await;
+        assert_eq!((found.last.matched, found.last.sold, found.last.lost), (3, 2, 1));
+        assert_eq!(
+            (found.last.missed[0].condition.as_str(), found.last.missed[0].leads),
+            ("size must be at least 5", 3)
+        );
+        assert_eq!(found.obstacle, "NONE");
+
+        let found = standing(&app, poor).await;
+        assert_eq!((found.last.refused[0].check, found.last.refused[0].leads), (Check::Balance, 6));
+        assert!(found.verdict.contains("1.00 EUR does not cover the price of 8.00 EUR"), "{}", found.verdict);
+
+        let found = standing(&app, asleep).await;
+        assert_eq!((found.last.refused[0].check, found.obstacle.as_str()), (Check::ContractActive, "CONTRACT_ACTIVE"));
+
+        let late = app.buyer("Late", 100_000, vec![]).await;
+        let closed = Schedule { time_zone: chrono_tz::Tz::Europe__Berlin, windows: Vec::new() };
+        app.contract(market.campaign_id, late, "late", ContractTerms { schedule: Some(closed), ..terms(1_000) }).await;
+        let found = standing(&app, late).await;
+        assert_eq!((found.last.matched, found.last.other_terms, found.obstacle.as_str()), (6, 6, "HOURS"));
+        // The next day the cap is open again, and nothing stands in the way.
+        app.clock.advance(chrono::Duration::days(1));
+        let found = standing(&app, first).await;
+        assert_eq!((found.caps[0].count, found.caps[0].full, found.obstacle.as_str()), (0, false, "CAPS"));
+        assert!(found.verdict.contains("Of the last 6 leads 6 fit; 4 of these fail"), "{}", found.verdict);
+        let nobody = app.buyer("Nobody", 0, vec![]).await;
+        let empty = app.app.market.standing(nobody, 500).await.unwrap().unwrap();
+        assert!(empty.contracts.is_empty() && empty.verdict.contains("no contract"));
+        app.finish().await;
+    }
+}
+
+/// By how much an auction was lost is what the decision says would have won; its loser is told to bid more.
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_auctions_say_by_how_much() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let auction = Some(AuctionTerms::default());
+        let market = app.market(Selling { method: Method::Auction, auction, ..Selling::default() }).await;
+        let mut buyers = Vec::new();
+        for (name, price) in [("High", 1_300), ("Low", 1_000)] {
+            let buyer = app.buyer(name, 100_000, vec![]).await;
+            app.contract(market.campaign_id, buyer, name, terms(price)).await;
+            buyers.push(buyer);
+        }
+        let mut gaps = Vec::new();
+        for number in 0..5 {
+            let lead = send(&app, &market, number, 1).await;
+            let explained = app.app.market.explain(lead).await.unwrap().unwrap();
+            let loser = explained.decisions[0].contracts.iter().find(|entry| entry.buyer == "Low").unwrap();
+            gaps.push(loser.verdict.would_win_at_minor.unwrap() - loser.verdict.price_minor);
+        }
+        gaps.sort_unstable();
+        let found = standing(&app, buyers[1]).await;
+        assert_eq!((found.last.lost, found.last.auctions_lost, found.last.lost_by_minor), (5, 5, Some(gaps[2])));
+        assert!(
+            found.obstacle == "NOT_CHOSEN" && found.verdict.contains("A higher bid wins more"),
+            "{}",
+            found.verdict
+        );
+        app.finish().await;
+    }
+}
+
+const STANDING: &str = "query($id: ID!) { standing(buyerId: $id) { verdict buyer { name } contracts {
+    contract { name } campaign { name } stageExists openNow opensAt obstacle verdict available { amount }
+    caps { owner period count countMax amount { amount } amountMax { amount } resetsAt full }
+    destinations { name kind status failingSince notice }
+    last { leads matched sold lost otherTerms unknown missed { condition leads } refused { check message leads } }
+} } }";
+
+/// A buyer sees how it stands itself, and nothing of others: no rival, no rival's price, no figure of the campaign's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buyer_sees_only_how_it_stands_itself() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let (market, buyers) = crowd(&app).await;
+        app.clock.advance(chrono::Duration::seconds(1));
+        for number in 0..4 {
+            send(&app, &market, number, 10).await;
+        }
+        let id = |buyer: BuyerId| json!({ "id": format!("Buyer:{buyer}") });
+        let staff = app.staff(Role::Analyst).await;
+        let user = app.buyer_user(buyers[1]).await;
+        let own = user.ask(STANDING, id(buyers[1])).await;
+        assert_eq!(own, staff.ask(STANDING, id(buyers[1])).await);
+        let last = &own["standing"]["contracts"][0]["last"];
+        assert_eq!((&last["sold"], &last["lost"]), (&json!(2), &json!(2)));
+        assert!(!own.to_string().contains("First"), "{own}");
+        let absent = json!({ "id": "Buyer:00000000-0000-0000-0000-000000000001" });
+        assert_eq!(user.raw(STANDING, id(buyers[0])).await, user.raw(STANDING, absent).await);
+        for field in ["last { lostBy { amount } }", "last { auctionsLost }", "campaignCaps { countMax }"] {
+            let question = format!("query($id: ID!) {{ standing(buyerId: $id) {{ contracts {{ {field} }} }} }}");
+            let answer = user.raw(&question, id(buyers[1])).await;
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{answer}");
+            staff.ask(&question, id(buyers[1])).await;
+        }
+
+        let mut terms = (*app.app.market.snapshot().campaigns[&market.campaign_id]).terms.clone();
+        terms.caps = vec![Cap { period: CapPeriod::Day, count: Some(4), amount_minor: None }];
+        app.setup().revise_campaign(market.campaign_id, 1, terms).await.unwrap();
+        let full = user.ask(STANDING, id(buyers[1])).await;
+        let contract = &full["standing"]["contracts"][0];
+        assert_eq!((&contract["obstacle"], &contract["caps"]), (&json!("CAPS"), &json!([])));
+        assert!(!full.to_string().contains("4 of 4"), "{full}");
+        assert!(staff.ask(STANDING, id(buyers[1])).await.to_string().contains("4 of 4"));
+        app.finish().await;
+    }
 }

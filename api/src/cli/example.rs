@@ -9,8 +9,8 @@ use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, Redirects,
-    UnsoldPolicy, VerticalTerms,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
+    Redirects, UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
     BuyerSettings, BuyerTerms, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel, Currency,
@@ -76,6 +76,7 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
         schedule: None,
         margin: None,
         least_payout_minor: None,
+        test: false,
         ping_limits: PingLimits::default(),
     };
     setup.create_source(NewSource { supplier_id, campaign_id, name: "bank".into(), terms }).await?;
@@ -103,6 +104,7 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
             shared_percents: Vec::new(),
             ping: None,
             margin: None,
+            test: false,
             price_rules: vec![PriceRule { name: "large balance".into(), when: rich, price_minor: price_minor * 2 }],
             filter,
             sources_allowed: Vec::new(),
@@ -112,6 +114,8 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
                 .into_iter()
                 .collect(),
             schedule: None,
+            outside_hours: OutsideHours::Next,
+            wait_at_most_minutes: None,
             consent_names_buyer: false,
             verdict: Verdict::None,
             destinations: vec![destination],

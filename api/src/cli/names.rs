@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use leadyard_market::Market;
-use leadyard_types::{CampaignId, SourceId};
+use leadyard_types::{BuyerId, CampaignId, SourceId};
 
 /// A source by its id, or by its name where only one has it.
 pub(super) fn source_named(market: &Market, named: &str) -> anyhow::Result<SourceId> {
@@ -24,6 +24,17 @@ pub(super) fn campaign_named(market: &Market, named: &str) -> anyhow::Result<Cam
     let found: Vec<CampaignId> = campaigns.values().filter(|it| it.name == named).map(|it| it.id).collect();
     let mut names: Vec<&str> = campaigns.values().map(|campaign| campaign.name.as_str()).collect();
     only("campaign", named, &found, &mut names)
+}
+
+/// A buyer by its id, or by its name where only one has it.
+pub(super) fn buyer_named(market: &Market, named: &str) -> anyhow::Result<BuyerId> {
+    let buyers = &market.snapshot().buyers;
+    if let Some(id) = named.parse::<BuyerId>().ok().filter(|id| buyers.contains_key(id)) {
+        return Ok(id);
+    }
+    let found: Vec<BuyerId> = buyers.values().filter(|buyer| buyer.name == named).map(|buyer| buyer.id).collect();
+    let mut names: Vec<&str> = buyers.values().map(|buyer| buyer.name.as_str()).collect();
+    only("buyer", named, &found, &mut names)
 }
 
 /// The one thing of a name; otherwise what there is.

@@ -9,8 +9,8 @@ use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, Redirects,
-    UnsoldPolicy, VerticalTerms, Window,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
+    Redirects, UnsoldPolicy, VerticalTerms, Window,
 };
 use leadyard_types::{
     BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms,
@@ -227,11 +227,14 @@ impl Maker<'_> {
             shared_percents: Vec::new(),
             ping: None,
             margin: None,
+            test: false,
             filter: wish.filter,
             sources_allowed: Vec::new(),
             sources_denied: Vec::new(),
             caps: wish.caps,
             schedule: wish.schedule,
+            outside_hours: OutsideHours::Next,
+            wait_at_most_minutes: None,
             consent_names_buyer: false,
             verdict,
             destinations: vec![made.id],
@@ -262,6 +265,7 @@ impl Maker<'_> {
             schedule: None,
             margin: None,
             least_payout_minor: None,
+            test: false,
             ping_limits: PingLimits::default(),
         };
         let made = self.setup.create_source(NewSource { supplier_id, campaign_id, name: name.into(), terms }).await?;

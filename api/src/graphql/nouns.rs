@@ -17,6 +17,7 @@ pub(crate) mod sale;
 pub(crate) mod session;
 pub(crate) mod source;
 pub(crate) mod split_report;
+pub(crate) mod standing;
 pub(crate) mod supplier;
 pub(crate) mod terms;
 pub(crate) mod territory;

@@ -90,7 +90,7 @@ pub(super) fn draft(sent: SentLead, source_id: SourceId, door: Door, idempotency
 }
 
 pub(super) fn answer_json(answer: &LeadAnswer) -> Value {
-    json!({
+    let mut told = json!({
         "lead_id": answer.lead_id,
         "status": status(answer.state),
         "check": answer.check,
@@ -99,7 +99,11 @@ pub(super) fn answer_json(answer: &LeadAnswer) -> Value {
         "price": answer.payout,
         "redirect_url": answer.redirect_url,
         "repeated": answer.repeated,
-    })
+    });
+    if answer.test {
+        told["test"] = true.into();
+    }
+    told
 }
 
 /// A lead's state in the words of this interface.

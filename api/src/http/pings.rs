@@ -49,7 +49,7 @@ fn no_ping_id(code: &str) -> Problem {
 }
 
 fn quote_json(answer: &QuoteAnswer) -> Value {
-    json!({
+    let mut told = json!({
         "ping_id": answer.quote_id,
         "status": answer.state.as_str().to_ascii_lowercase(),
         "price": answer.price,
@@ -58,5 +58,9 @@ fn quote_json(answer: &QuoteAnswer) -> Value {
         "check": answer.check,
         "message": answer.message,
         "problems": answer.problems,
-    })
+    });
+    if answer.test {
+        told["test"] = true.into();
+    }
+    told
 }

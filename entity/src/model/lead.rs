@@ -37,6 +37,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub plan: Option<String>,
     pub offer_at: Option<DateTimeUtc>,
+    pub test: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -31,6 +31,7 @@ pub struct Model {
     #[sea_orm(unique)]
     pub lead_id: Option<Uuid>,
     pub posted_at: Option<DateTimeUtc>,
+    pub test: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

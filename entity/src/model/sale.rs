@@ -38,6 +38,7 @@ pub struct Model {
     pub reference: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub reason: Option<String>,
+    pub test: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

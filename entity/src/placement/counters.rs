@@ -35,6 +35,11 @@ impl CapOwner {
         }
     }
 
+    /// The column of a sale that names the owner.
+    pub(crate) const fn sale_column(self) -> &'static str {
+        self.log().1
+    }
+
     /// The table and column that hold what is counted, and the condition of counting.
     const fn log(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {

@@ -73,7 +73,7 @@ impl Read {
             "WITH wanted (place, campaign_id, split, since, until) AS (VALUES {rows}),
              cohort AS (
                SELECT wanted.place, lead.id, lead.plan, lead.state FROM wanted JOIN lead
-               ON lead.campaign_id = wanted.campaign_id AND lead.split = wanted.split AND lead.split IS NOT NULL
+               ON lead.campaign_id = wanted.campaign_id AND lead.split = wanted.split AND lead.split IS NOT NULL AND NOT lead.test
                AND lead.received_at >= wanted.since AND lead.received_at < wanted.until),
              booked AS (
                SELECT c.place, c.id, {revenue} AS revenue, {credits} AS credits, {payout} - {clawback} AS payout

@@ -167,6 +167,29 @@ impl Write {
         Ok(self.all::<IdRow>(sql, vec![buyer.into()]).await?.into_iter().map(|row| row.id).collect())
     }
 
+    /// The contracts of the buyers whose destinations these are, with their terms, those left out that have ended; only
+    /// those in test mode if asked.
+    pub async fn contracts_beside(
+        &self,
+        destinations: impl IntoIterator<Item = DestinationId>,
+        tests_only: bool,
+    ) -> StoreResult<Vec<(Uuid, String)>> {
+        #[derive(FromQueryResult)]
+        struct Beside {
+            id: Uuid,
+            terms: String,
+        }
+        // Terms are text to this room, written by one writer: a test says so in these very characters.
+        let tests = if tests_only { r#"r.terms LIKE '%"test":true%' AND"# } else { "" };
+        let sql = format!(
+            "SELECT DISTINCT c.id, r.terms FROM destination d JOIN contract c ON c.buyer_id = d.buyer_id
+             JOIN revision r ON r.id = c.revision_id WHERE {tests} c.status <> 'ARCHIVED' AND d.id IN ({{}})"
+        );
+        let unique: HashSet<DestinationId> = destinations.into_iter().collect();
+        let rows: Vec<Beside> = self.all_in(&sql, unique.into_iter().map(|id| Value::from(id.0)).collect()).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.terms)).collect())
+    }
+
     /// The destinations with these ids.
     pub async fn destinations(
         &self,

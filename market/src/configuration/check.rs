@@ -1,6 +1,6 @@
 //! What may be agreed, by the checks of the set-up, over everything as it would stand after a document.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use leadyard_connectors::{OutboundPolicy, check_destination};
 use leadyard_types::terms::VerticalTerms;
@@ -102,6 +102,7 @@ impl<'a> Checker<'a> {
                 .filter_map(|(id, fields)| Some((DestinationId(*id), place(fields)?)))
                 .collect(),
             sources: all(Noun::Source).map(|(id, fields)| (*id, uuid(fields, "campaign"))).collect(),
+            named: named(all(Noun::Contract).map(|(_, fields)| fields)),
         };
         Self { things, policy, references }
     }
@@ -158,8 +159,9 @@ impl<'a> Checker<'a> {
         let ended = terms.status == Status::Archived;
         let new = NewContract { campaign_id, buyer_id, name: head_text(fields, "name").to_owned(), terms };
         let found = self.references.problems(&new).unwrap_or_default();
-        // A stage may go once its contracts have ended.
-        found.into_iter().filter(|found| !ended || found.code != "UNKNOWN_STAGE").collect()
+        // A stage may go, and a destination serve another mode, once its contracts have ended.
+        let stands = |found: &FieldProblem| !ended || !matches!(found.code.as_str(), "UNKNOWN_STAGE" | "TEST_MODE");
+        found.into_iter().filter(stands).collect()
     }
 
     /// What a changed vertical or campaign would leave behind in things that the document does not name.
@@ -195,6 +197,18 @@ impl<'a> Checker<'a> {
             _ => Vec::new(),
         }
     }
+}
+
+/// The destinations that contracts in test mode, and others, name; those of contracts that have ended left out.
+fn named<'a>(contracts: impl Iterator<Item = &'a Fields>) -> HashMap<bool, HashSet<DestinationId>> {
+    let mut named: HashMap<bool, HashSet<DestinationId>> = HashMap::new();
+    for fields in contracts.filter(|fields| head_text(fields, "status") != Status::Archived.as_str()) {
+        let test = fields.get("test").and_then(Value::as_bool).unwrap_or_default();
+        let listed = fields.get("destinations").and_then(Value::as_array).into_iter().flatten();
+        let ids = listed.chain(fields.get("ping")).filter_map(|id| id.as_str()?.parse().ok());
+        named.entry(test).or_default().extend(ids.map(DestinationId));
+    }
+    named
 }
 
 /// A check of terms; that they are terms was made sure before.

@@ -26,8 +26,9 @@ use crate::rules::facts::LeadFacts;
 use crate::rules::method::StageState;
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::promise::SupplierShare;
-use crate::rules::routing::{Candidate, RoutingInput};
+use crate::rules::routing::{Candidate, RoutingInput, Waiting};
 use crate::rules::split::rotation_key;
+use crate::rules::trial::{TestAnswer, test_answer, test_price_minor};
 use crate::snapshot::{Buyer, Campaign, Contract, Fit};
 
 type Answer = Result<LeadAnswer, IntakeError>;
@@ -74,6 +75,7 @@ fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
         identity: lead.offered.quote().unwrap_or_else(|| lead.identity.as_ref().unwrap_or(&lead.key)),
         plan_before: None,
         plan_seen: None,
+        until: None,
     }
 }
 
@@ -94,6 +96,7 @@ fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> 
         identity: again.lead.identity.as_deref().unwrap_or_else(|| again.lead.row.id.as_bytes()),
         plan_before: again.plan_before(),
         plan_seen: None,
+        until: again.lead.row.retry_until,
     }
 }
 
@@ -122,9 +125,10 @@ impl Batch<'_> {
         }
         let lead_id = LeadId(self.ids.uuid());
         let answer = match self.rejection(lead) {
+            None if lead.facts.test => self.accept_test(index, lead, lead_id, writes)?,
             Some(rejection) => {
                 self.write_lead(lead, lead_id, LeadState::Rejected, Some(&rejection), writes)?;
-                rejected(lead_id, rejection, &lead.campaign)
+                rejected(lead_id, rejection, &lead.campaign, lead.facts.test)
             }
             None => self.accept(index, lead, lead_id, writes)?,
         };
@@ -137,6 +141,7 @@ impl Batch<'_> {
         let (Some(work), Some(fits)) = (self.work.first(), self.fits.first_mut().map(std::mem::take)) else {
             return Ok(None);
         };
+        let opening = self.opening.first_mut().map(std::mem::take).unwrap_or_default();
         match work {
             Work::New(lead) => {
                 if self.earlier_answer(lead, &mut PlacementWrites::default())?.is_some()
@@ -145,7 +150,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let lead_id = LeadId(uuid::Uuid::nil());
-                let input = self.moment().routing_input(&new_subject(lead, lead_id), &fits);
+                let input = self.moment().routing_input(&new_subject(lead, lead_id), &fits, &opening);
                 Ok(Some(Screened { input, fits, again: None }))
             }
             Work::Again(id, _) => {
@@ -155,7 +160,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let own_sales = self.sales.get(id).cloned().unwrap_or_default();
-                let input = self.moment().routing_input(&stored_subject(&again, *id, own_sales), &fits);
+                let input = self.moment().routing_input(&stored_subject(&again, *id, own_sales), &fits, &opening);
                 Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
             }
         }
@@ -169,7 +174,7 @@ impl Batch<'_> {
         if let Some(rejection) = self.rejection(lead) {
             return Ok(Err(rejection));
         }
-        let input = self.moment().routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits);
+        let input = self.moment().routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits, &[]);
         Ok(Ok(Screened { input, fits, again: None }))
     }
 
@@ -192,7 +197,8 @@ impl Batch<'_> {
 
     /// Checks 1 to 5 in the published order; the first that fails names itself. (6 and 7 are not configured.)
     fn rejection(&self, lead: &Prepared) -> Option<Rejection> {
-        if let Some(refusal) = lead.source_refusal.clone().or_else(|| self.source_cap_refusal(lead)) {
+        let capped = || if lead.facts.test { None } else { self.source_cap_refusal(lead) };
+        if let Some(refusal) = lead.source_refusal.clone().or_else(capped) {
             return Some(refusal.into());
         }
         if !lead.problems.is_empty() {
@@ -207,6 +213,9 @@ impl Batch<'_> {
         }
         if let Some(refusal) = lead.consent_refusal.clone() {
             return Some(refusal.into());
+        }
+        if lead.facts.test && !matches!(lead.offered, Offered::Ping { .. }) {
+            return test_rejection(lead);
         }
         let hits: Vec<Hit> = self.moment().hits_of(&lead.fingerprints).map(as_hit).collect();
         let policy = &lead.campaign.terms.duplicates;
@@ -239,12 +248,15 @@ impl Batch<'_> {
         if per_lead_minor > 0 {
             self.write_payout(&subject, None, per_lead_minor, writes);
         }
-        let placed = self.place(&subject, &fits, writes)?;
+        let opening = std::mem::take(&mut self.opening[index]);
+        let input = self.moment().routing_input(&subject, &fits, &opening);
+        let placed = self.place(&subject, input, &fits, None, writes)?;
         let outcome = self.outcome(&subject, LeadState::Received, None, &placed, writes);
         if let Some(stored) = writes.leads.get_mut(row) {
             stored.state = outcome.state.as_str().to_owned();
             stored.reason = outcome.reason.map(|check| check.as_str().to_owned());
             stored.retry_until = outcome.retry_until;
+            stored.offer_at = outcome.offer_at;
             stored.decisions = 1;
             stored.split = placed.plan.as_ref().map(|seen| seen.split.clone());
             stored.plan = placed.plan.as_ref().map(|seen| seen.plan.as_str().to_owned());
@@ -263,6 +275,52 @@ impl Batch<'_> {
             problems: Vec::new(),
             payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
             redirect_url: redirect(&lead.campaign, outcome.state == LeadState::Sold),
+            test: false,
+            repeated: false,
+        })
+    }
+
+    /// A test that passed its checks: answered by its postal code, and delivered to contracts in test mode.
+    fn accept_test(
+        &mut self,
+        index: usize,
+        lead: &Prepared,
+        lead_id: LeadId,
+        writes: &mut PlacementWrites,
+    ) -> StoreResult<LeadAnswer> {
+        let code = lead.facts.postal_code.as_deref();
+        let promised = matches!(lead.offered, Offered::Post { .. });
+        let reason = match test_answer(code) {
+            TestAnswer::NoBuyer => Some(Check::NoBuyer),
+            TestAnswer::Lapses if promised => Some(Check::PromiseLapsed),
+            _ => None,
+        };
+        let state = if reason.is_some() { LeadState::Unsold } else { LeadState::Sold };
+        let row = writes.leads.len();
+        self.write_lead(lead, lead_id, state, None, writes)?;
+        if reason.is_none() {
+            let subject = new_subject(lead, lead_id);
+            let fits = std::mem::take(&mut self.fits[index]);
+            let input = self.moment().routing_input(&subject, &fits, &[]);
+            self.place(&subject, input, &fits, None, writes)?;
+            if let Some(stored) = writes.leads.get_mut(row) {
+                stored.decisions = 1;
+            }
+        }
+        if let (Some(reason), Some(stored)) = (reason, writes.leads.get_mut(row)) {
+            stored.reason = Some(reason.as_str().to_owned());
+            Self::event(writes, lead_id, LeadEventKind::Unsold, serde_json::json!({ "check": reason }));
+        }
+        let payout_minor = if reason.is_some() { 0 } else { test_payout_minor(lead) };
+        Ok(LeadAnswer {
+            lead_id,
+            state,
+            check: reason,
+            message: reason.map(|reason| unsold_message(reason).to_owned()),
+            problems: Vec::new(),
+            payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
+            redirect_url: redirect(&lead.campaign, reason.is_none()),
+            test: true,
             repeated: false,
         })
     }
@@ -277,6 +335,10 @@ impl Batch<'_> {
     ) -> StoreResult<Answer> {
         writes.pings.extend(asked.pings.iter().cloned());
         let Some(again) = self.again.remove(&id) else {
+            if let Some(known) = self.decided.get(&id) {
+                // Twice in one batch: it was decided a moment ago.
+                return Ok(Ok(known.clone()));
+            }
             return Ok(Err(StoreError::corrupt("a lead that is offered again is missing").into()));
         };
         let state: LeadState = again.lead.row.state.parse().map_err(StoreError::corrupt)?;
@@ -288,25 +350,40 @@ impl Batch<'_> {
             problems: Vec::new(),
             payout: None,
             redirect_url: None,
+            test: again.lead.row.test,
             repeated: false,
         };
         if matches!(state, LeadState::Rejected | LeadState::Quarantined) {
-            return Ok(Ok(answer(state, None)));
+            let answer = answer(state, None);
+            self.decided.insert(id, answer.clone());
+            return Ok(Ok(answer));
         }
         let own_sales = self.sales.get(&id).cloned().unwrap_or_default();
         let subject = stored_subject(&again, id, own_sales);
         let fits = std::mem::take(&mut self.fits[index]);
-        let placed = self.place(&subject, &fits, writes)?;
+        let opening = std::mem::take(&mut self.opening[index]);
+        let input = self.moment().routing_input(&subject, &fits, &opening);
+        if input.places() == 0 && matches!(state, LeadState::Sold | LeadState::Received) {
+            // Somebody has it already, or is being asked: there is nothing to decide.
+            let answer = answer(state, None);
+            self.decided.insert(id, answer.clone());
+            return Ok(Ok(answer));
+        }
+        let last = self.last.remove(&id);
+        let placed = self.place(&subject, input, &fits, last.as_deref(), writes)?;
         let outcome = self.outcome(&subject, state, again.lead.row.retry_until, &placed, writes);
         writes.lead_updates.push(leadyard_entity::placement::LeadUpdate {
             lead_id: id,
             state: outcome.state,
             reason: outcome.reason.map(|check| check.as_str().to_owned()),
             retry_until: outcome.retry_until,
-            offer_at: None,
+            offer_at: outcome.offer_at,
             plan: placed.plan,
+            decided: !placed.nothing_new,
         });
-        Ok(Ok(answer(outcome.state, outcome.reason)))
+        let answer = answer(outcome.state, outcome.reason);
+        self.decided.insert(id, answer.clone());
+        Ok(Ok(answer))
     }
 
     /// What this batch's next decision sees of the moment.
@@ -360,13 +437,27 @@ impl Moment<'_> {
     }
 
     /// The routing's input: every contract whose terms fit, with what is seen of it now.
-    pub(crate) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
+    pub(crate) fn routing_input(
+        &self,
+        subject: &Subject<'_>,
+        fits: &[Fit],
+        opening: &[(Fit, Timestamp)],
+    ) -> RoutingInput {
         let (campaign, now) = (subject.campaign, self.now);
+        let caps: &[Cap] = if subject.facts.test { &[] } else { &campaign.terms.caps };
         let known = self.leads_of_same_person(subject);
         let plan = subject.plan();
         let stages = campaign.terms.stages_of(plan.as_ref().map_or(Plan::A, |seen| seen.plan)).to_vec();
-        let candidates: Vec<Candidate> = fits.iter().map(|fit| self.candidate(subject, fit, &stages, &known)).collect();
-        let rotations = stages.iter().filter_map(|stage| {
+        let candidate = |fit, at| self.candidate(subject, fit, &stages, &known, at);
+        let candidates: Vec<Candidate> = fits.iter().map(|fit| candidate(fit, now)).collect();
+        let unsold = subject.unsold(now);
+        let (test, offered) = (subject.facts.test, subject.offered);
+        let promised = test || offered != Offered::Sent || subject.promise_minor.is_some();
+        let opening = if promised { &[] } else { opening };
+        let waited_for =
+            opening.iter().filter(|((contract, _), at)| unsold.waits_for(*at, contract.terms.wait_at_most_minutes));
+        let waiting = waited_for.map(|(fit, at)| Waiting { candidate: candidate(fit, *at), opens_at: *at }).collect();
+        let rotations = stages.iter().filter(|_| !test).filter_map(|stage| {
             let rotation = self.rotations.get(&(campaign.id, rotation_key(plan.as_ref(), &stage.key)))?;
             let members = candidates.iter().filter(|candidate| candidate.stage == stage.key);
             Some((stage.key.clone(), rotation.among(members.map(|candidate| candidate.contract_id))))
@@ -377,16 +468,13 @@ impl Moment<'_> {
             legs_taken: legs_taken(taken),
             floor_minor: campaign.terms.floor_minor,
             promise_minor: subject.promise_minor,
-            campaign_caps: self.uses(
-                CapOwner::Campaign(campaign.id.0),
-                &campaign.terms.caps,
-                now,
-                campaign.terms.time_zone,
-            ),
+            campaign_caps: self.uses(CapOwner::Campaign(campaign.id.0), caps, now, campaign.terms.time_zone),
             rotations: rotations.collect(),
             stages,
             plan,
             candidates,
+            offered_until: (!opening.is_empty()).then(|| unsold.window_end()),
+            waiting,
         }
     }
 
@@ -396,6 +484,7 @@ impl Moment<'_> {
         (contract, buyer): &Fit,
         stages: &[Stage],
         known: &BTreeSet<LeadId>,
+        now: Timestamp,
     ) -> Candidate {
         let (price_minor, rule) = contract.prices.price(subject.facts);
         let auctioned = |stage: &Stage| stage.key == contract.terms.stage && stage.method == Method::Auction;
@@ -405,7 +494,10 @@ impl Moment<'_> {
         let price_minor = if asks { offered.unwrap_or(0) } else { price_minor };
         let price_rule = rule.filter(|_| !asks).map(str::to_owned);
         let shared_minor = shared_prices(subject.campaign, contract, price_minor, bid.as_ref());
-        let (now, zone, currency) = (self.now, buyer.terms.time_zone, subject.campaign.currency);
+        let (zone, currency, test) = (buyer.terms.time_zone, subject.campaign.currency, subject.facts.test);
+        // A test is neither capped nor billed.
+        let uses = |owner, caps: &[Cap]| if test { Vec::new() } else { self.uses(owner, caps, now, zone) };
+        let available = || self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor);
         Candidate {
             contract_id: contract.id,
             buyer_id: buyer.id,
@@ -425,10 +517,10 @@ impl Moment<'_> {
             complaint_ppm: self.complaint_ppm(subject.campaign, buyer.id),
             already_sold: self.already_sold(subject, contract.id, buyer.group_id(), known),
             consent: self.consent_refusal(subject, contract, buyer),
-            contract_caps: self.uses(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone),
-            own_caps: self.uses(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone),
-            buyer_caps: self.uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps, now, zone),
-            available_minor: self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor),
+            contract_caps: uses(CapOwner::Contract(contract.id.0), &contract.terms.caps),
+            own_caps: uses(CapOwner::Contract(contract.id.0), contract.own_caps()),
+            buyer_caps: uses(CapOwner::Buyer(buyer.id.0), &buyer.terms.caps),
+            available_minor: if test { i64::MAX } else { available() },
             share: supplier_share(subject, contract),
         }
     }
@@ -513,6 +605,17 @@ fn supplier_share(subject: &Subject<'_>, contract: &Contract) -> Option<Supplier
     })
 }
 
+/// What a test is said to bring its supplier, minor units: by its postal code, and never booked.
+pub(crate) fn test_payout_minor(lead: &Prepared) -> i64 {
+    let price_minor = test_price_minor(lead.facts.postal_code.as_deref(), lead.campaign.terms.floor_minor);
+    let per_lead = matches!(lead.source.terms.cost, CostModel::PerLead { .. });
+    let margin = lead.source.terms.margin.or(lead.campaign.terms.margin);
+    let margin = margin.filter(|_| !per_lead && lead.offered != Offered::Sent);
+    margin
+        .map_or_else(|| lead.source.payout.share(&lead.facts), |margin| SupplierShare::LessMargin { margin })
+        .of(price_minor)
+}
+
 /// Whether a sale takes one of the lead's places.
 pub(crate) fn takes_a_place(sale: &PriorSale) -> bool {
     sale.state.occupies() || sale.state == SaleState::UnknownExpired
@@ -522,6 +625,14 @@ pub(crate) fn takes_a_place(sale: &PriorSale) -> bool {
 fn legs_taken<'a>(sales: impl Iterator<Item = &'a PriorSale>) -> u8 {
     let (count, exclusive) = sales.fold((0_usize, false), |(count, any), sale| (count + 1, any || sale.exclusive));
     if exclusive { u8::MAX } else { u8::try_from(count).unwrap_or(u8::MAX) }
+}
+
+/// A test is refused by its postal code.
+fn test_rejection(lead: &Prepared) -> Option<Rejection> {
+    match test_answer(lead.facts.postal_code.as_deref()) {
+        TestAnswer::Rejected(check) => Some(Refusal::new(check, "a test: its postal code asks for this answer").into()),
+        TestAnswer::Sold | TestAnswer::NoBuyer | TestAnswer::Lapses => None,
+    }
 }
 
 fn unsold_message(reason: Check) -> &'static str {
@@ -537,7 +648,7 @@ pub(super) fn redirect(campaign: &Campaign, sold: bool) -> Option<String> {
     if sold { redirects.sold_url.clone().or_else(|| redirects.other_url.clone()) } else { redirects.other_url.clone() }
 }
 
-fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign) -> LeadAnswer {
+fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign, test: bool) -> LeadAnswer {
     LeadAnswer {
         lead_id,
         state: LeadState::Rejected,
@@ -546,6 +657,7 @@ fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign) -> LeadA
         problems: rejection.problems,
         payout: None,
         redirect_url: redirect(campaign, false),
+        test,
         repeated: false,
     }
 }

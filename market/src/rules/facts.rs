@@ -67,6 +67,8 @@ pub struct LeadFacts {
     pub subid: Option<String>,
     /// When it came in.
     pub received_at: Timestamp,
+    /// Whether it is a test.
+    pub test: bool,
 }
 
 impl LeadFacts {
@@ -90,6 +92,8 @@ pub struct Origin {
     pub subid: Option<String>,
     /// When it came in.
     pub received_at: Timestamp,
+    /// Whether it is a test.
+    pub test: bool,
 }
 
 /// The facts of a lead: postal code, state and country are the first field of that kind that was given; the state
@@ -112,9 +116,9 @@ pub fn derive(
     let state = of_kind(FieldKind::State)
         .map(|given| region::canonical(&country, &given))
         .or_else(|| place.as_ref().and_then(|place| state_of(&country, place)));
-    let Origin { consent, score, source_id, subid, received_at } = origin;
+    let Origin { consent, score, source_id, subid, received_at, test } = origin;
     let centre = place.map(|place| place.centre);
-    LeadFacts { fields, country, postal_code, state, centre, consent, score, source_id, subid, received_at }
+    LeadFacts { fields, country, postal_code, state, centre, consent, score, source_id, subid, received_at, test }
 }
 
 /// The state of a place: by its code, else by its name.
@@ -155,7 +159,14 @@ mod tests {
     fn facts(given: &[(&str, &str)]) -> LeadFacts {
         let fields = given.iter().map(|(key, value)| ((*key).to_owned(), FieldValue::text(value))).collect();
         let source_id = SourceId(uuid::Uuid::nil());
-        let origin = Origin { consent: None, score: None, source_id, subid: None, received_at: Timestamp::UNIX_EPOCH };
+        let origin = Origin {
+            consent: None,
+            score: None,
+            source_id,
+            subid: None,
+            received_at: Timestamp::UNIX_EPOCH,
+            test: false,
+        };
         derive(fields, &vertical(), "DE", &table(), origin)
     }
 

@@ -18,5 +18,6 @@ pub(crate) fn facts(given: &[(&str, FieldValue)]) -> LeadFacts {
         source_id: SourceId(Uuid::from_u128(1)),
         subid: None,
         received_at: Timestamp::from_timestamp(1_783_339_200, 0).unwrap(),
+        test: false,
     }
 }

@@ -23,6 +23,7 @@ use leadyard_types::{ContractId, SourceId};
 use self::bits::{Bits, each_bit, write_positions};
 use self::lookup::{Lookup, Probe, Subject, subject};
 use self::plan::{Condition, Plan};
+use super::chunks::Chunks;
 use super::facts::LeadFacts;
 use super::filter::{CompiledFilter, Node};
 use super::leaf::Leaf;
@@ -59,13 +60,15 @@ struct Slot {
     entry: IndexEntry,
     allowed: Option<Leaf>,
     denied: Option<Leaf>,
+    /// What must be asked: parts of the filter, and how each must come out.
+    rest: Vec<(Node, bool)>,
 }
 
 impl Slot {
     fn new(entry: IndexEntry) -> Self {
         let list =
             |sources: &[SourceId]| (!sources.is_empty()).then(|| Leaf::Sources(sources.iter().copied().collect()));
-        Self { allowed: list(&entry.sources_allowed), denied: list(&entry.sources_denied), entry }
+        Self { allowed: list(&entry.sources_allowed), denied: list(&entry.sources_denied), rest: Vec::new(), entry }
     }
 
     fn plan(&self) -> Plan<'_> {
@@ -138,6 +141,27 @@ impl<T: Default> Subjects<T> {
     }
 }
 
+/// A set of positions, for telling the index which contracts are out of the question at the moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Positions(Bits);
+
+impl Positions {
+    /// Puts a position in, or takes it out.
+    pub fn set(&mut self, position: u32, is_in: bool) {
+        if is_in {
+            self.0.insert(position);
+        } else {
+            self.0.remove(position);
+        }
+    }
+
+    /// Whether a position is in.
+    #[must_use]
+    pub fn contains(&self, position: u32) -> bool {
+        self.0.contains(position)
+    }
+}
+
 /// Room for asking the index, kept between leads so that asking allocates next to nothing.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -147,20 +171,18 @@ pub struct Scratch {
     found: Vec<u32>,
 }
 
-/// The running contracts of one campaign, by position.
+/// The running contracts of one campaign, by position. A copy shares with the original whatever neither changes: that is
+/// how an edit is made beside leads that are under way.
 #[derive(Debug, Clone, Default)]
 pub struct ContractIndex {
-    /// Shared with the copies that edits are made in.
-    slots: Vec<Option<Arc<Slot>>>,
-    positions: HashMap<ContractId, u32>,
+    slots: Chunks<Option<Arc<Slot>>>,
+    positions: Arc<HashMap<ContractId, u32>>,
     /// Positions of contracts that were taken out.
     free: Vec<u32>,
     /// Positions that can match at all.
     live: Bits,
     /// Positions of which more must be asked.
     verify: Bits,
-    /// What must be asked, by position: parts of the filter, and how each must come out.
-    rest: Vec<Vec<(Node, bool)>>,
     subjects: Subjects<Asked>,
     /// Alternatives about several subjects.
     mixed: Vec<Layer<Subjects<Lookup>>>,
@@ -203,29 +225,40 @@ impl ContractIndex {
 
     /// Puts a contract in, or what is new of it in place of what was known. Returns its position.
     pub fn upsert(&mut self, entry: IndexEntry) -> u32 {
-        // The position it had, if any, is the first that is free again.
-        self.remove(entry.contract);
-        let position = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.rest.push(Vec::new());
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        });
-        self.positions.insert(entry.contract, position);
-        let slot = Slot::new(entry);
-        self.put(&slot.plan(), position);
+        let position = match self.position(entry.contract) {
+            Some(position) => {
+                self.clear(position);
+                position
+            }
+            None => {
+                let position = self.free.pop().unwrap_or_else(|| {
+                    self.slots.push(None);
+                    u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+                });
+                Arc::make_mut(&mut self.positions).insert(entry.contract, position);
+                position
+            }
+        };
+        let mut slot = Slot::new(entry);
+        slot.rest = self.put(&slot.plan(), position);
         self.set_slot(position, Some(Arc::new(slot)));
         position
     }
 
     /// Takes a contract out. Returns the position it had.
     pub fn remove(&mut self, contract: ContractId) -> Option<u32> {
-        let position = self.positions.remove(&contract)?;
-        if let Some(slot) = self.set_slot(position, None) {
-            self.take_out(&slot.plan(), position);
-            self.set_rest(position, Vec::new());
-        }
+        let position = self.position(contract)?;
+        Arc::make_mut(&mut self.positions).remove(&contract);
+        self.clear(position);
         self.free.push(position);
         Some(position)
+    }
+
+    /// Takes out whatever stands at a position.
+    fn clear(&mut self, position: u32) {
+        if let Some(slot) = self.set_slot(position, None) {
+            self.take_out(&slot.plan(), position);
+        }
     }
 
     fn set_slot(&mut self, position: u32, slot: Option<Arc<Slot>>) -> Option<Arc<Slot>> {
@@ -233,9 +266,10 @@ impl ContractIndex {
         std::mem::replace(place, slot)
     }
 
-    fn put(&mut self, plan: &Plan<'_>, position: u32) {
+    /// Puts a contract's conditions where they are looked up; answers what is left to ask.
+    fn put(&mut self, plan: &Plan<'_>, position: u32) -> Vec<(Node, bool)> {
         if plan.is_never {
-            return;
+            return Vec::new();
         }
         self.live.insert(position);
         let mut rest: Vec<_> = plan.rest.iter().map(|(node, want)| ((*node).clone(), *want)).collect();
@@ -252,13 +286,7 @@ impl ContractIndex {
         if !rest.is_empty() {
             self.verify.insert(position);
         }
-        self.set_rest(position, rest);
-    }
-
-    fn set_rest(&mut self, position: u32, rest: Vec<(Node, bool)>) {
-        if let Some(place) = usize::try_from(position).ok().and_then(|position| self.rest.get_mut(position)) {
-            *place = rest;
-        }
+        rest
     }
 
     /// `false` if there is no room for the condition, so that it must be asked.
@@ -324,10 +352,16 @@ impl ContractIndex {
 
     /// The same, in room that is kept.
     pub fn candidates_into<'s>(&self, facts: &LeadFacts, scratch: &'s mut Scratch) -> &'s [u32] {
+        self.candidates_without(facts, &[], scratch)
+    }
+
+    /// The same, without those that are out of the question at the moment.
+    pub fn candidates_without<'s>(&self, facts: &LeadFacts, out: &[&Positions], scratch: &'s mut Scratch) -> &'s [u32] {
         let Scratch { result, subject: words, probe, found } = scratch;
         probe.read(facts);
         result.clear();
         result.extend_from_slice(self.live.words());
+        out.iter().for_each(|out| out.0.take_from(result));
         words.clear();
         words.resize(result.len(), 0);
         for (subject, asked) in self.subjects.each() {
@@ -364,8 +398,8 @@ impl ContractIndex {
     }
 
     fn is_matched(&self, position: u32, facts: &LeadFacts) -> bool {
-        let rest = usize::try_from(position).ok().and_then(|position| self.rest.get(position));
-        rest.is_none_or(|rest| rest.iter().all(|(node, want)| node.matches(facts) == *want))
+        let slot = usize::try_from(position).ok().and_then(|position| self.slots.get(position)?.as_ref());
+        slot.is_none_or(|slot| slot.rest.iter().all(|(node, want)| node.matches(facts) == *want))
     }
 }
 

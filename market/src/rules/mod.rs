@@ -28,11 +28,15 @@ pub mod region;
 pub mod routing;
 pub mod schedule;
 pub mod split;
+pub mod standing;
 pub mod territory;
+pub mod trial;
 pub mod value;
 pub mod vertical;
+pub mod waiting;
 pub mod weighted;
 
+pub(crate) mod chunks;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod leaf;

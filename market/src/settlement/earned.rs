@@ -33,7 +33,7 @@ pub(super) async fn instead_of(write: &Write, sale: &sale::Model) -> StoreResult
 
 /// All sales of a shared lead whose source is paid a fixed amount per sold lead; `None` where each sale earns its own.
 async fn paid_once(write: &Write, sale: &sale::Model) -> StoreResult<Option<Vec<sale::Model>>> {
-    if sale.exclusive {
+    if sale.exclusive || sale.test {
         return Ok(None);
     }
     let terms = write.source_terms_of(sale.decision_id).await?;

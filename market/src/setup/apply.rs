@@ -22,6 +22,7 @@ use super::{
 use crate::configuration::{Change, Document, Fields, Noun, Plan, Problems, Secrets, Standing, plan};
 use crate::configuration::{head_text, typed};
 use crate::delivery::requeue_waiting;
+use crate::waiting::{wake, wake_for};
 
 /// Why a document was not applied. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,7 @@ impl Setup {
             self.make(&write, *noun, &new, secrets, &mut applied).await?;
             self.alter(&write, *noun, &changed).await?;
         }
+        wake_leads(&mut write, &plan).await?;
         let detail = json!({ "new": applied.new, "changed": applied.changed, "version": version });
         write.audit("apply", "configuration", None, &detail).await?;
         let _ = write.commit().await?;
@@ -314,6 +316,24 @@ async fn heads(write: &Write, plan: &Plan) -> SetupResult<()> {
             }
         }
         write.rename(table, &names).await?;
+    }
+    Ok(())
+}
+
+/// Leads that wait are offered again, once for every campaign: what was agreed anew may buy them.
+async fn wake_leads(write: &mut Write, plan: &Plan) -> SetupResult<()> {
+    let (mut campaigns, mut buyers) = (BTreeSet::new(), BTreeSet::new());
+    for change in &plan.changes {
+        match change.noun {
+            Noun::Campaign => campaigns.extend([CampaignId(change.id)]),
+            Noun::Contract => campaigns.extend([CampaignId(refers(&change.after, "campaign"))]),
+            Noun::Buyer if !change.new => buyers.extend([BuyerId(change.id)]),
+            _ => {}
+        }
+    }
+    wake(write, &campaigns).await?;
+    for buyer in buyers {
+        wake_for(write, buyer).await?;
     }
     Ok(())
 }

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use leadyard_entity::Write;
 use leadyard_entity::ledger::AccountKey;
 use leadyard_entity::model::contract;
 use leadyard_entity::setup::{Noun, Revised};
+use leadyard_entity::{StoreError, Write};
 use leadyard_types::{
     AccountKind, BuyerId, CampaignId, ContractId, ContractTerms, DestinationId, DestinationKind, FieldProblem,
     SourceId, Status, Verdict,
 };
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::waiting::wake;
 
 use super::bounds::forget_counters_if_capped_otherwise;
 use super::{CampaignFacts, Setup, SetupError, SetupResult, check, expect_version, from_text, refuse, to_text};
@@ -32,8 +34,8 @@ pub struct NewContract {
 impl Setup {
     /// Makes contracts, all or none, in set-based statements. A buyer gets a wallet in the campaign's currency.
     pub async fn create_contracts(&self, new: Vec<NewContract>) -> SetupResult<Vec<ContractId>> {
-        let write = self.change().await?;
-        let references = References::load(&write, &new).await?;
+        let mut write = self.change().await?;
+        let references = References::load(&write, &new, None).await?;
         let mut problems = Vec::new();
         for (position, contract) in new.iter().enumerate() {
             let found = [check::name("name", &contract.name), references.problems(contract)?].concat();
@@ -44,8 +46,10 @@ impl Setup {
         }
         refuse(problems)?;
         let wallets = references.wallets(&new);
+        let campaigns = new.iter().map(|new| new.campaign_id).collect();
         let ids: Vec<Uuid> = new.iter().map(|_| self.new_id()).collect();
         self.add_contracts(&write, &ids, new, &wallets).await?;
+        wake(&mut write, &campaigns).await?;
         let _ = write.commit().await?;
         Ok(ids.into_iter().map(ContractId).collect())
     }
@@ -95,7 +99,7 @@ impl Setup {
             name: current.name.clone(),
             terms,
         };
-        refuse(References::load(&write, std::slice::from_ref(&new)).await?.problems(&new)?)?;
+        refuse(References::load(&write, std::slice::from_ref(&new), Some(id)).await?.problems(&new)?)?;
         write.lock_wallets(&[new.buyer_id].into()).await?;
         forget_counters_if_capped_otherwise(&write, &current, &from_text(&current)?, &new.terms).await?;
         self.save(write, &current, Some(new.terms.status), &new.terms).await
@@ -118,6 +122,8 @@ pub(crate) struct References {
     pub(crate) destinations: HashMap<DestinationId, Place>,
     /// The campaign of each source named.
     pub(crate) sources: HashMap<Uuid, Option<Uuid>>,
+    /// What contracts in test mode, and what others, name already.
+    pub(crate) named: HashMap<bool, HashSet<DestinationId>>,
 }
 
 /// What has to be known of a destination.
@@ -129,7 +135,7 @@ pub(crate) struct Place {
 }
 
 impl References {
-    async fn load(write: &Write, new: &[NewContract]) -> SetupResult<Self> {
+    async fn load(write: &Write, new: &[NewContract], revised: Option<ContractId>) -> SetupResult<Self> {
         let sources = new.iter().flat_map(|new| new.terms.sources_allowed.iter().chain(&new.terms.sources_denied));
         let sources = write.current(Revised::Source, sources.map(|id| id.0)).await?;
         let destinations = new.iter().flat_map(|new| new.terms.destinations.iter().chain(&new.terms.ping).copied());
@@ -142,10 +148,31 @@ impl References {
                 .map(|(id, row)| (id, Place { buyer_id: row.buyer_id, kind: row.kind }))
                 .collect(),
             sources: sources.into_iter().map(|(id, head)| (id, head.parent_id)).collect(),
+            named: Self::named(write, new, revised).await?,
         })
     }
 
-    pub(crate) fn wallets(&self, new: &[NewContract]) -> BTreeSet<AccountKey> {
+    /// What is named by contracts of the other mode: a test never goes where leads go, and no lead where tests go.
+    async fn named(
+        write: &Write,
+        new: &[NewContract],
+        revised: Option<ContractId>,
+    ) -> SetupResult<HashMap<bool, HashSet<DestinationId>>> {
+        let mut named: HashMap<bool, HashSet<DestinationId>> = HashMap::new();
+        for test in [false, true] {
+            let of_mode = new.iter().filter(|new| new.terms.test == test);
+            let destinations = of_mode.flat_map(|new| new.terms.destinations.iter().chain(&new.terms.ping).copied());
+            for (id, terms) in write.contracts_beside(destinations, !test).await? {
+                let terms: ContractTerms = serde_json::from_str(&terms).map_err(StoreError::corrupt)?;
+                if Some(ContractId(id)) != revised {
+                    named.entry(terms.test).or_default().extend(terms.destinations.iter().chain(&terms.ping));
+                }
+            }
+        }
+        Ok(named)
+    }
+
+    fn wallets(&self, new: &[NewContract]) -> BTreeSet<AccountKey> {
         let wallet = |new: &NewContract| {
             let currency = self.campaigns.get(&new.campaign_id.0)?.currency;
             Some((AccountKind::BuyerWallet, new.buyer_id.0, currency))
@@ -183,6 +210,12 @@ impl References {
     /// A contract delivers to its own buyer's destinations only, to each once, and asks only what can answer.
     fn destination_problems(&self, terms: &ContractTerms, buyer: BuyerId) -> Vec<FieldProblem> {
         let mut problems = Vec::new();
+        let of_other_mode = |id: &DestinationId| self.named.get(&!terms.test).is_some_and(|named| named.contains(id));
+        let other_mode = if terms.test {
+            "leads are delivered there: a test goes to an address of its own"
+        } else {
+            "tests are delivered there: end the test contract, or name another destination"
+        };
         for (position, id) in terms.destinations.iter().enumerate() {
             let mut problem = |code: &str, message: &str| {
                 problems.push(FieldProblem::new(format!("destinations.{position}"), code, message));
@@ -190,6 +223,9 @@ impl References {
             let known = self.destinations.get(id).filter(|row| row.buyer_id == buyer.0);
             if known.is_none() {
                 problem("NOT_FOUND", "the buyer has no such destination");
+            }
+            if of_other_mode(id) {
+                problem("TEST_MODE", other_mode);
             }
             if terms.destinations.iter().take(position).any(|earlier| earlier == id) {
                 problem("DUPLICATE", "a lead goes to each destination once");
@@ -208,6 +244,9 @@ impl References {
         };
         if terms.ping.is_some_and(|id| !asks(&id)) {
             problems.push(FieldProblem::new("ping", "NOT_FOUND", "the buyer has no such destination of kind PING"));
+        }
+        if terms.ping.as_ref().is_some_and(of_other_mode) {
+            problems.push(FieldProblem::new("ping", "TEST_MODE", other_mode));
         }
         problems
     }

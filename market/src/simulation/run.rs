@@ -123,6 +123,10 @@ impl Run {
         for decision in std::mem::take(&mut page.decisions) {
             self.pass(decision.no, decision.decided_at);
             self.standing.advance(decision.no)?;
+            // Tests moved nothing, so they change nothing.
+            if page.leads.get(&decision.lead_id).is_some_and(|lead| lead.row.test) {
+                continue;
+            }
             let id = LeadId(decision.lead_id);
             let mut lead = self.leads.remove(&id).unwrap_or_default();
             let done = if self.span.has_begun(decision.decided_at) && !self.span.has_ended(decision.decided_at) {
@@ -311,8 +315,10 @@ impl Run {
                 identity: &replayed.identity,
                 plan_before: None,
                 plan_seen: replayed.stored.input.plan.as_ref(),
+                until: replayed.stored.input.offered_until,
             };
-            let input = self.input(&subject, &fits, now, page);
+            let opening = self.standing.opening(campaign.id, &replayed.facts, now);
+            let input = self.input(&subject, (&fits, &opening), now, page);
             let routing = route(&input);
             if round == 0 {
                 self.compare(decision, lead, &replayed, &input, &routing);
@@ -325,8 +331,15 @@ impl Run {
     }
 
     /// What the simulated world shows of a lead's candidates.
-    fn input(&mut self, subject: &Subject<'_>, fits: &[Fit], now: Timestamp, page: &Page) -> RoutingInput {
-        let counters = self.world.counters(subject, fits, now);
+    fn input(
+        &mut self,
+        subject: &Subject<'_>,
+        (fits, opening): (&[Fit], &[(Fit, Timestamp)]),
+        now: Timestamp,
+        page: &Page,
+    ) -> RoutingInput {
+        let every = fits.iter().chain(opening.iter().map(|(fit, _)| fit));
+        let counters = self.world.counters(subject, every, now);
         let mut hits = HashMap::new();
         let mut sales: HashMap<LeadId, Vec<PriorSale>> = HashMap::new();
         for hash in subject.fingerprints {
@@ -348,7 +361,7 @@ impl Run {
             wallets: &self.world.wallets,
             complaint_rates: &self.world.rates,
         };
-        moment.routing_input(subject, fits)
+        moment.routing_input(subject, fits, opening)
     }
 
     /// Complaint rates are taken as decisions recorded them: they were counted every few minutes only.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use leadyard_entity::configuration::Head;
-use leadyard_types::terms::{Exclusivity, PriceRule, Stage, Window};
+use leadyard_types::terms::{Exclusivity, OutsideHours, PriceRule, Stage, Window};
 use leadyard_types::{
     BuyerBounds, BuyerSettings, BuyerTerms, Cap, CapPeriod, ContractId, ContractTerms, Currency, Filter, Method, Money,
     SaleMode, Schedule, SourceId, Status, Verdict,
@@ -48,11 +48,14 @@ fn terms() -> ContractTerms {
         shared_percents: Vec::new(),
         ping: None,
         margin: None,
+        test: false,
         filter: None,
         sources_allowed: Vec::new(),
         sources_denied: Vec::new(),
         caps: Vec::new(),
         schedule: None,
+        outside_hours: OutsideHours::Next,
+        wait_at_most_minutes: None,
         consent_names_buyer: false,
         verdict: Verdict::None,
         destinations: Vec::new(),
@@ -182,6 +185,8 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
         plan: None,
         rotations: BTreeMap::from([("main".to_owned(), StageState::default())]),
         candidates: fits.iter().map(candidate).collect(),
+        offered_until: None,
+        waiting: Vec::new(),
     };
     let routing = route(&input);
     let verdicts = serde_json::to_string(&(routing.winners, routing.verdicts)).unwrap();
@@ -208,8 +213,14 @@ proptest! {
         for (revision, (number, terms)) in (1u128..).zip(puts) {
             indexed.put(contract(number, revision, &terms));
             all.insert(ContractId(Uuid::from_u128(number)), Arc::new(contract(number, revision, &terms)));
+            // Leads come between the edits, and edits are made in copies.
+            if revision % 3 == 0 {
+                let _ = indexed.fitting(&buyers, &leads[0], now, &mut scratch);
+                indexed = indexed.clone();
+            }
         }
-        for lead in &leads {
+        for (lead, later) in leads.iter().zip([0, 0, 1, 30, 0].into_iter().cycle()) {
+            let now = now + chrono::TimeDelta::minutes(later);
             let found = indexed.fitting(&buyers, lead, now, &mut scratch);
             let asked = plain_loop(&all, &buyers, lead, now);
             let named = |fits: &[Fit]| fits.iter().map(|(contract, buyer)| (contract.id, contract.revision_id, buyer.id)).collect::<Vec<_>>();

@@ -27,6 +27,8 @@ words! {
         ContractActive = "CONTRACT_ACTIVE",
         /// 8: buyer active.
         BuyerActive = "BUYER_ACTIVE",
+        /// 8: tests go to contracts in test mode, and to those only.
+        TestMode = "TEST_MODE",
         /// 8: within the contract's hours.
         Hours = "HOURS",
         /// 8: the contract's filters.

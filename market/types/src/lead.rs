@@ -133,6 +133,9 @@ pub struct LeadAnswer {
     /// Where to send the visitor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_url: Option<String>,
+    /// True if it was a test: nothing was billed, capped or counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     /// True if this is the first answer given again.
     #[serde(default)]
     pub repeated: bool,

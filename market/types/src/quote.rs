@@ -68,4 +68,6 @@ pub struct QuoteAnswer {
     pub message: Option<String>,
     /// Every problem of the fields, if that was the check.
     pub problems: Vec<FieldProblem>,
+    /// True if it was a test.
+    pub test: bool,
 }

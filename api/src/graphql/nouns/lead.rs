@@ -231,6 +231,11 @@ impl Lead {
         self.0.external_id.as_deref()
     }
 
+    /// Whether it is a test: never billed, capped or counted.
+    async fn test(&self) -> bool {
+        self.0.test
+    }
+
     /// Its score, if it has one.
     async fn score(&self) -> Option<i32> {
         self.0.score.map(int)
@@ -254,6 +259,11 @@ impl Lead {
     /// Until when it is offered again, while it is queued.
     async fn retry_until(&self) -> Option<Timestamp> {
         self.0.retry_until
+    }
+
+    /// When it is offered again next, while it waits.
+    async fn offered_again_at(&self) -> Option<Timestamp> {
+        self.0.offer_at
     }
 
     /// The experiment it took part in, if any.

@@ -124,6 +124,11 @@ impl Sale {
         int(self.0.leg)
     }
 
+    /// Whether its lead is a test: it was not billed.
+    async fn test(&self) -> bool {
+        self.0.test
+    }
+
     /// Whether nobody else gets the lead.
     async fn exclusive(&self) -> bool {
         self.0.exclusive

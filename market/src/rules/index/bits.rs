@@ -1,4 +1,7 @@
-//! Sets of positions: dense bitmaps, and lists where a bitmap would be mostly empty.
+//! Sets of positions: dense bitmaps, and lists where a bitmap would be mostly empty. Copies of a set share it until one
+//! of them changes.
+
+use std::sync::Arc;
 
 /// Positions per word.
 const WORD: u32 = u64::BITS;
@@ -9,20 +12,24 @@ fn place(position: u32) -> (usize, u64) {
 
 /// A dense set of positions. Words that do not exist are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Bits(Vec<u64>);
+pub(super) struct Bits(Arc<Vec<u64>>);
 
 impl Bits {
     pub(super) fn insert(&mut self, position: u32) {
         let (word, bit) = place(position);
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
+        let words = Arc::make_mut(&mut self.0);
+        if words.len() <= word {
+            words.resize(word + 1, 0);
         }
-        self.0[word] |= bit;
+        words[word] |= bit;
     }
 
     pub(super) fn remove(&mut self, position: u32) {
         let (word, bit) = place(position);
-        if let Some(word) = self.0.get_mut(word) {
+        // What is not there must not cost a copy.
+        if self.contains(position)
+            && let Some(word) = Arc::make_mut(&mut self.0).get_mut(word)
+        {
             *word &= !bit;
         }
     }
@@ -42,12 +49,17 @@ impl Bits {
 
     /// Adds the set to `words`.
     pub(super) fn add_to(&self, words: &mut [u64]) {
-        words.iter_mut().zip(&self.0).for_each(|(word, own)| *word |= own);
+        words.iter_mut().zip(self.0.iter()).for_each(|(word, own)| *word |= own);
+    }
+
+    /// Takes the set out of `words`.
+    pub(super) fn take_from(&self, words: &mut [u64]) {
+        words.iter_mut().zip(self.0.iter()).for_each(|(word, own)| *word &= !own);
     }
 
     /// Keeps of `words` what is not in the set, or in `kept`. Where the set ends, everything is kept.
     pub(super) fn cut(&self, words: &mut [u64], kept: &[u64]) {
-        for ((word, own), kept) in words.iter_mut().zip(&self.0).zip(kept) {
+        for ((word, own), kept) in words.iter_mut().zip(self.0.iter()).zip(kept) {
             *word &= kept | !own;
         }
     }
@@ -90,7 +102,7 @@ pub(super) fn each_bit(word: u64, mut visit: impl FnMut(u32)) {
 #[derive(Debug, Clone)]
 pub(super) enum Posting {
     /// Unordered, each once.
-    Few(Vec<u32>),
+    Few(Arc<Vec<u32>>),
     /// Dense.
     Many(Bits),
 }
@@ -100,7 +112,7 @@ const FEW_MAX: usize = 128;
 
 impl Default for Posting {
     fn default() -> Self {
-        Self::Few(Vec::new())
+        Self::Few(Arc::default())
     }
 }
 
@@ -109,7 +121,7 @@ impl Posting {
         match self {
             Self::Many(bits) => bits.insert(position),
             Self::Few(list) if list.contains(&position) => {}
-            Self::Few(list) if list.len() < FEW_MAX => list.push(position),
+            Self::Few(list) if list.len() < FEW_MAX => Arc::make_mut(list).push(position),
             Self::Few(list) => {
                 let mut bits = Bits::default();
                 list.iter().chain([&position]).for_each(|position| bits.insert(*position));
@@ -121,7 +133,15 @@ impl Posting {
     pub(super) fn remove(&mut self, position: u32) {
         match self {
             Self::Many(bits) => bits.remove(position),
-            Self::Few(list) => list.retain(|own| *own != position),
+            Self::Few(list) if list.contains(&position) => Arc::make_mut(list).retain(|own| *own != position),
+            Self::Few(_) => {}
+        }
+    }
+
+    pub(super) fn contains(&self, position: u32) -> bool {
+        match self {
+            Self::Many(bits) => bits.contains(position),
+            Self::Few(list) => list.contains(&position),
         }
     }
 
@@ -137,7 +157,7 @@ impl Posting {
         match self {
             Self::Many(bits) => bits.add_to(words),
             Self::Few(list) => {
-                for position in list {
+                for position in list.iter() {
                     let (word, bit) = place(*position);
                     if let Some(word) = words.get_mut(word) {
                         *word |= bit;

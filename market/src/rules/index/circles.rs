@@ -4,6 +4,7 @@
 //! the earth, which takes three multiplications; only within a hand's breadth of an edge the distance itself is computed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::super::distance::{self, EARTH_RADIUS_KM};
 use super::super::facts::Centre;
@@ -58,19 +59,17 @@ impl Circle {
     }
 }
 
+/// Positions of one piece of a group: an edit copies the pieces its circle stands in.
+const PIECE_POSITIONS: u32 = 1_024;
+
 /// Circles side by side, their centres apart: those are only read when in doubt.
 #[derive(Debug, Clone, Default)]
-struct Group {
+struct Piece {
     circles: Vec<Circle>,
     centres: Vec<Centre>,
 }
 
-impl Group {
-    fn push(&mut self, circle: Circle, centre: Centre) {
-        self.circles.push(circle);
-        self.centres.push(centre);
-    }
-
+impl Piece {
     fn remove(&mut self, position: u32) {
         while let Some(at) = self.circles.iter().position(|circle| circle.position == position) {
             self.circles.swap_remove(at);
@@ -91,13 +90,53 @@ impl Group {
     }
 }
 
+/// The circles of a cell, in pieces by their positions, ascending.
+#[derive(Debug, Clone, Default)]
+struct Group(Vec<(u32, Arc<Piece>)>);
+
+impl Group {
+    fn find(&self, position: u32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&(position / PIECE_POSITIONS), |(piece, _)| *piece)
+    }
+
+    fn push(&mut self, circle: Circle, centre: Centre) {
+        let at = self.find(circle.position).unwrap_or_else(|gap| {
+            self.0.insert(gap, (circle.position / PIECE_POSITIONS, Arc::default()));
+            gap
+        });
+        let piece = Arc::make_mut(&mut self.0[at].1);
+        piece.circles.push(circle);
+        piece.centres.push(centre);
+    }
+
+    fn remove(&mut self, position: u32) {
+        let Ok(at) = self.find(position) else { return };
+        let (_, piece) = &mut self.0[at];
+        // What is not there must not cost a copy.
+        if piece.circles.iter().any(|circle| circle.position == position) {
+            Arc::make_mut(piece).remove(position);
+            if self.0[at].1.circles.is_empty() {
+                self.0.remove(at);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn add_to(&self, point: &Point, words: &mut [u64]) {
+        self.0.iter().for_each(|(_, piece)| piece.add_to(point, words));
+    }
+}
+
 /// A cell of one degree: its south-west corner.
 type Cell = (i16, i16);
 
 /// Many circles.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Circles {
-    cells: HashMap<Cell, Group>,
+    cells: Arc<HashMap<Cell, Group>>,
     /// Those too wide for cells.
     wide: Group,
 }
@@ -106,21 +145,26 @@ impl Circles {
     pub(super) fn insert(&mut self, centre: Centre, km: u32, position: u32) {
         let circle = Circle::new(position, centre, km);
         match cells_of(centre, km) {
-            Some(cells) => cells.into_iter().for_each(|cell| {
-                self.cells.entry(cell).or_default().push(circle.clone(), centre);
-            }),
+            Some(cells) => {
+                let own = Arc::make_mut(&mut self.cells);
+                cells.into_iter().for_each(|cell| own.entry(cell).or_default().push(circle.clone(), centre));
+            }
             None => self.wide.push(circle, centre),
         }
     }
 
     /// Takes the position's circle of this centre and radius out.
     pub(super) fn remove(&mut self, centre: Centre, km: u32, position: u32) {
-        for cell in cells_of(centre, km).unwrap_or_default() {
-            if let Some(group) = self.cells.get_mut(&cell) {
+        let Some(cells) = cells_of(centre, km) else { return self.wide.remove(position) };
+        let own = Arc::make_mut(&mut self.cells);
+        for cell in cells {
+            if let Some(group) = own.get_mut(&cell) {
                 group.remove(position);
+                if group.is_empty() {
+                    own.remove(&cell);
+                }
             }
         }
-        self.wide.remove(position);
     }
 
     /// Adds the positions of the circles that hold the point.
@@ -186,21 +230,27 @@ mod tests {
         fn cells_equal_measuring_every_circle(
             circles in prop::collection::vec((any_centre(), prop_oneof![0u32..3, 3u32..300, 300u32..21_000]), 1..20), points in prop::collection::vec(any_centre(), 1..20),
         ) {
+            // Far apart, so that they stand in several pieces.
+            let at = |number: usize| 700 * u32::try_from(number).unwrap();
             let mut index = Circles::default();
-            for (position, (centre, km)) in (0u32..).zip(&circles) {
-                index.insert(*centre, *km, position);
+            for (number, (centre, km)) in circles.iter().enumerate() {
+                index.insert(*centre, *km, at(number));
             }
+            let before = index.clone();
             for point in points.iter().chain(circles.iter().map(|(centre, _)| centre)) {
-                let mut words = [0];
+                let mut words = vec![0; 20 * 700 / 64 + 1];
                 index.add_to(&Point::new(*point), &mut words);
-                let holds = |(centre, km): &(Centre, u32)| distance::is_within(distance::metres(*centre, *point), *km);
-                let wanted = circles.iter().rev().fold(0, |word, circle| word << 1 | u64::from(holds(circle)));
-                prop_assert_eq!(words[0], wanted);
+                let mut wanted = vec![0; words.len()];
+                for (number, (centre, km)) in circles.iter().enumerate() {
+                    add_position_if(distance::is_within(distance::metres(*centre, *point), *km), at(number), &mut wanted);
+                }
+                prop_assert_eq!(words, wanted);
             }
-            for (position, (centre, km)) in (0u32..).zip(&circles) {
-                index.remove(*centre, *km, position);
+            for (number, (centre, km)) in circles.iter().enumerate() {
+                index.remove(*centre, *km, at(number));
             }
-            prop_assert!(index.wide.circles.is_empty() && index.cells.values().all(|group| group.circles.is_empty()));
+            prop_assert!(index.wide.is_empty() && index.cells.is_empty());
+            prop_assert!(!before.wide.is_empty() || !before.cells.is_empty());
         }
     }
 

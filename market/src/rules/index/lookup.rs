@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use leadyard_types::{FieldValue, Schedule, SourceId};
@@ -47,27 +48,30 @@ pub(super) fn subject(leaf: &Leaf) -> Subject<'_> {
     }
 }
 
-/// Contracts by a value.
+/// Contracts by a value. Shared between copies; the map of a shared one is copied when it changes, not the sets in it.
 #[derive(Debug, Clone)]
-struct ByValue<K>(HashMap<K, Posting>);
+struct ByValue<K>(Arc<HashMap<K, Posting>>);
 
 impl<K> Default for ByValue<K> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self(Arc::default())
     }
 }
 
-impl<K: Hash + Eq> ByValue<K> {
+impl<K: Hash + Eq + Clone> ByValue<K> {
     fn change<Q: Hash + Eq + ?Sized>(&mut self, key: K, position: u32, insert: bool)
     where
         K: std::borrow::Borrow<Q>,
     {
         if insert {
-            self.0.entry(key).or_default().insert(position);
-        } else if let Some(posting) = self.0.get_mut(key.borrow()) {
-            posting.remove(position);
-            if posting.is_empty() {
-                self.0.remove(key.borrow());
+            Arc::make_mut(&mut self.0).entry(key).or_default().insert(position);
+        } else if self.0.get(key.borrow()).is_some_and(|posting| posting.contains(position)) {
+            let own = Arc::make_mut(&mut self.0);
+            if let Some(posting) = own.get_mut(key.borrow()) {
+                posting.remove(position);
+                if posting.is_empty() {
+                    own.remove(key.borrow());
+                }
             }
         }
     }
@@ -87,11 +91,11 @@ const ASKED_MAX: usize = 32;
 
 /// Contracts by a condition that must be asked, each different one once: a pattern, or hours.
 #[derive(Debug, Clone)]
-struct ByAsking<T>(Vec<(T, Posting)>);
+struct ByAsking<T>(Arc<Vec<(T, Posting)>>);
 
 impl<T> Default for ByAsking<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(Arc::default())
     }
 }
 
@@ -102,16 +106,20 @@ impl<T: Clone> ByAsking<T> {
 
     fn insert(&mut self, asked: &T, is_same: impl Fn(&T) -> bool, position: u32) {
         let known = self.0.iter().position(|(own, _)| is_same(own));
+        let own = Arc::make_mut(&mut self.0);
         let at = known.unwrap_or_else(|| {
-            self.0.push((asked.clone(), Posting::default()));
-            self.0.len() - 1
+            own.push((asked.clone(), Posting::default()));
+            own.len() - 1
         });
-        self.0[at].1.insert(position);
+        own[at].1.insert(position);
     }
 
     fn remove(&mut self, position: u32) {
-        self.0.iter_mut().for_each(|(_, posting)| posting.remove(position));
-        self.0.retain(|(_, posting)| !posting.is_empty());
+        if self.0.iter().any(|(_, posting)| posting.contains(position)) {
+            let own = Arc::make_mut(&mut self.0);
+            own.iter_mut().for_each(|(_, posting)| posting.remove(position));
+            own.retain(|(_, posting)| !posting.is_empty());
+        }
     }
 
     fn add_to(&self, holds: impl Fn(&T) -> bool, words: &mut [u64]) {
@@ -155,21 +163,21 @@ impl Probe {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lookup {
     /// A field's texts, lower-cased.
-    texts: ByValue<String>,
+    texts: ByValue<Arc<str>>,
     /// Those that ask only whether a field is given.
     given: Posting,
     patterns: ByAsking<Regex>,
     hours: ByAsking<Schedule>,
     numbers: Segments<Decimal>,
     dates: Segments<NaiveDate>,
-    codes: ByValue<String>,
-    prefixes: ByValue<String>,
+    codes: ByValue<Arc<str>>,
+    prefixes: ByValue<Arc<str>>,
     /// Bit `n`: there are prefixes of `n` characters.
     prefix_lengths: u32,
     /// Ranges of codes by the codes' length.
     code_ranges: BTreeMap<usize, Segments<String>>,
-    states: ByValue<String>,
-    countries: ByValue<String>,
+    states: ByValue<Arc<str>>,
+    countries: ByValue<Arc<str>>,
     circles: Circles,
     sources: ByValue<SourceId>,
 }
@@ -243,8 +251,8 @@ impl Lookup {
 
     /// The conditions that list values.
     fn change_values(&mut self, leaf: &Leaf, position: u32, insert: bool) {
-        let change = |map: &mut ByValue<String>, texts: &leaf::Texts| {
-            texts.folded().for_each(|text| map.change::<str>(text, position, insert));
+        let change = |map: &mut ByValue<Arc<str>>, texts: &leaf::Texts| {
+            texts.folded().for_each(|text| map.change::<str>(text.into(), position, insert));
         };
         match leaf {
             Leaf::OneOf { values, .. } => change(&mut self.texts, values),
@@ -253,7 +261,7 @@ impl Lookup {
             Leaf::Countries(countries) => change(&mut self.countries, countries),
             Leaf::PostalPrefixes(prefixes) => {
                 for prefix in prefixes {
-                    self.prefixes.change::<str>(prefix.clone(), position, insert);
+                    self.prefixes.change::<str>(prefix.as_str().into(), position, insert);
                     self.prefix_lengths |= 1 << prefix.len().min(31);
                 }
             }

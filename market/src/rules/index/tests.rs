@@ -39,8 +39,14 @@ proptest! {
         leads in prop::collection::vec(any_facts(), 1..12),
     ) {
         let mut index = ContractIndex::build(&first);
+        let before = index.clone();
+        let answers: Vec<_> = leads.iter().map(|lead| plain_loop(&before, lead)).collect();
         for (entry, insert) in steps {
             if insert { index.upsert(entry); } else { index.remove(entry.contract); }
+        }
+        // Edits of a copy leave the original as it was.
+        for (lead, answer) in leads.iter().zip(&answers) {
+            prop_assert_eq!(&before.candidates(lead), answer);
         }
         let mut scratch = Scratch::default();
         for lead in leads {

@@ -260,6 +260,7 @@ impl Ground {
             source_id: SourceId(Uuid::nil()),
             subid: None,
             received_at: Timestamp::UNIX_EPOCH,
+            test: false,
         };
         for (code, place) in self.places.iter().enumerate() {
             facts.fields.insert(field.to_owned(), FieldValue::Text(place.shown.clone()));

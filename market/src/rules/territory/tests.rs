@@ -229,7 +229,7 @@ proptest! {
             }
         }
         pairs.sort_unstable();
-        prop_assert_eq!(survey.overlaps_total as usize, pairs.len());
+        prop_assert_eq!(survey.overlaps_total, u64::try_from(pairs.len()).unwrap());
         let named: Vec<_> =
             survey.overlaps.iter().map(|overlap| (Reverse(overlap.codes as usize), overlap.buyers)).collect();
         prop_assert_eq!(&named, &pairs[..pairs.len().min(most)]);
