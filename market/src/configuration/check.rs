@@ -102,7 +102,7 @@ impl<'a> Checker<'a> {
                 .filter_map(|(id, fields)| Some((DestinationId(*id), place(fields)?)))
                 .collect(),
             sources: all(Noun::Source).map(|(id, fields)| (*id, uuid(fields, "campaign"))).collect(),
-            named: named(all(Noun::Contract).filter_map(|(_, fields)| typed(Noun::Contract, fields).ok())),
+            named: named(all(Noun::Contract).map(|(_, fields)| fields)),
         };
         Self { things, policy, references }
     }
@@ -159,8 +159,9 @@ impl<'a> Checker<'a> {
         let ended = terms.status == Status::Archived;
         let new = NewContract { campaign_id, buyer_id, name: head_text(fields, "name").to_owned(), terms };
         let found = self.references.problems(&new).unwrap_or_default();
-        // A stage may go once its contracts have ended.
-        found.into_iter().filter(|found| !ended || found.code != "UNKNOWN_STAGE").collect()
+        // A stage may go, and a destination serve another mode, once its contracts have ended.
+        let stands = |found: &FieldProblem| !ended || !matches!(found.code.as_str(), "UNKNOWN_STAGE" | "TEST_MODE");
+        found.into_iter().filter(stands).collect()
     }
 
     /// What a changed vertical or campaign would leave behind in things that the document does not name.
@@ -198,6 +199,18 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// The destinations that contracts in test mode, and others, name; those of contracts that have ended left out.
+fn named<'a>(contracts: impl Iterator<Item = &'a Fields>) -> HashMap<bool, HashSet<DestinationId>> {
+    let mut named: HashMap<bool, HashSet<DestinationId>> = HashMap::new();
+    for fields in contracts.filter(|fields| head_text(fields, "status") != Status::Archived.as_str()) {
+        let test = fields.get("test").and_then(Value::as_bool).unwrap_or_default();
+        let listed = fields.get("destinations").and_then(Value::as_array).into_iter().flatten();
+        let ids = listed.chain(fields.get("ping")).filter_map(|id| id.as_str()?.parse().ok());
+        named.entry(test).or_default().extend(ids.map(DestinationId));
+    }
+    named
+}
+
 /// A check of terms; that they are terms was made sure before.
 fn terms<T: serde::de::DeserializeOwned>(
     noun: Noun,
@@ -205,13 +218,4 @@ fn terms<T: serde::de::DeserializeOwned>(
     check: impl FnOnce(T) -> Vec<FieldProblem>,
 ) -> Vec<FieldProblem> {
     typed(noun, fields).map(check).unwrap_or_default()
-}
-
-/// What contracts in test mode, and what others, name; those left out that have ended.
-fn named(contracts: impl Iterator<Item = ContractTerms>) -> HashMap<bool, HashSet<DestinationId>> {
-    let mut named: HashMap<bool, HashSet<DestinationId>> = HashMap::new();
-    for terms in contracts.filter(|terms| terms.status != Status::Archived) {
-        named.entry(terms.test).or_default().extend(terms.destinations.iter().chain(&terms.ping));
-    }
-    named
 }

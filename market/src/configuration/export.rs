@@ -58,6 +58,9 @@ fn entry(noun: Noun, id: Uuid, names: &Names<'_>, fields: &Fields) -> Entry {
             Absent::Table => {
                 said.insert(field.to_owned(), json!({}));
             }
+            Absent::False => {
+                said.insert(field.to_owned(), json!(false));
+            }
             Absent::None => none.push(field),
             Absent::Unsaid => {}
         }

@@ -57,6 +57,8 @@ pub(super) enum Absent {
     List,
     /// By an empty table.
     Table,
+    /// By `false`.
+    False,
     /// By naming it in `none`.
     None,
     /// Not at all, unless somebody names it in `none`.
@@ -104,6 +106,7 @@ fn shape(noun: Noun) -> Shape {
             "buyer_settings" => Absent::Unsaid,
             _ if is_nothing(json!({})) => Absent::Table,
             _ if is_nothing(json!([])) => Absent::List,
+            _ if is_nothing(json!(false)) => Absent::False,
             _ => Absent::None,
         };
         absent.insert(*field, how);
@@ -358,6 +361,7 @@ mod tests {
         assert_eq!(contract.absent.get("filter"), Some(&Absent::None));
         assert_eq!(contract.absent.get("price_minor"), None);
         assert_eq!(contract.absent.get("buyer_bounds"), Some(&Absent::None));
+        assert_eq!(contract.absent.get("test"), Some(&Absent::False));
         assert_eq!(of(Noun::Source).absent.get("ping_limits"), Some(&Absent::Table));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use leadyard_entity::setup::{Current, Noun as Table, Revised};
-use leadyard_entity::{StoreError, StoreResult, Write};
+use leadyard_entity::{StoreError, Write};
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{
     AccountKind, BuyerId, BuyerTerms, CampaignId, CampaignTerms, ContractTerms, DestinationId, DestinationKind,
@@ -112,7 +112,7 @@ impl Setup {
             self.make(&write, *noun, &new, secrets, &mut applied).await?;
             self.alter(&write, *noun, &changed).await?;
         }
-        wake_after(&mut write, &plan).await?;
+        wake_leads(&mut write, &plan).await?;
         let detail = json!({ "new": applied.new, "changed": applied.changed, "version": version });
         write.audit("apply", "configuration", None, &detail).await?;
         let _ = write.commit().await?;
@@ -286,18 +286,6 @@ impl Setup {
     }
 }
 
-/// Leads that wait may be sellable now.
-async fn wake_after(write: &mut Write, plan: &Plan) -> StoreResult<()> {
-    let of = |noun: Noun| plan.changes.iter().filter(move |change| change.noun == noun);
-    let campaigns = of(Noun::Campaign).map(|change| change.id);
-    let theirs = of(Noun::Contract).map(|change| refers(&change.after, "campaign"));
-    wake(write, &campaigns.chain(theirs).map(CampaignId).collect()).await?;
-    for buyer in of(Noun::Buyer) {
-        wake_for(write, BuyerId(buyer.id)).await?;
-    }
-    Ok(())
-}
-
 /// Names and whatever else stands beside the terms of what exists.
 async fn heads(write: &Write, plan: &Plan) -> SetupResult<()> {
     let tables = [
@@ -328,6 +316,24 @@ async fn heads(write: &Write, plan: &Plan) -> SetupResult<()> {
             }
         }
         write.rename(table, &names).await?;
+    }
+    Ok(())
+}
+
+/// Leads that wait are offered again, once for every campaign: what was agreed anew may buy them.
+async fn wake_leads(write: &mut Write, plan: &Plan) -> SetupResult<()> {
+    let (mut campaigns, mut buyers) = (BTreeSet::new(), BTreeSet::new());
+    for change in &plan.changes {
+        match change.noun {
+            Noun::Campaign => campaigns.extend([CampaignId(change.id)]),
+            Noun::Contract => campaigns.extend([CampaignId(refers(&change.after, "campaign"))]),
+            Noun::Buyer if !change.new => buyers.extend([BuyerId(change.id)]),
+            _ => {}
+        }
+    }
+    wake(write, &campaigns).await?;
+    for buyer in buyers {
+        wake_for(write, buyer).await?;
     }
     Ok(())
 }

@@ -46,8 +46,8 @@ impl Setup {
         }
         refuse(problems)?;
         let wallets = references.wallets(&new);
-        let ids: Vec<Uuid> = new.iter().map(|_| self.new_id()).collect();
         let campaigns = new.iter().map(|new| new.campaign_id).collect();
+        let ids: Vec<Uuid> = new.iter().map(|_| self.new_id()).collect();
         self.add_contracts(&write, &ids, new, &wallets).await?;
         wake(&mut write, &campaigns).await?;
         let _ = write.commit().await?;
@@ -172,7 +172,7 @@ impl References {
         Ok(named)
     }
 
-    pub(crate) fn wallets(&self, new: &[NewContract]) -> BTreeSet<AccountKey> {
+    fn wallets(&self, new: &[NewContract]) -> BTreeSet<AccountKey> {
         let wallet = |new: &NewContract| {
             let currency = self.campaigns.get(&new.campaign_id.0)?.currency;
             Some((AccountKind::BuyerWallet, new.buyer_id.0, currency))

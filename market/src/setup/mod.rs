@@ -142,21 +142,10 @@ impl Setup {
         terms: &T,
     ) -> SetupResult<i64> {
         let version = revise(&write, current, status, terms).await?;
-        wake_after(&mut write, current).await?;
+        self.wake(&mut write, current).await?;
         let _ = write.commit().await?;
         Ok(version)
     }
-}
-
-/// Leads that wait are offered again: what was agreed anew may buy them.
-async fn wake_after(write: &mut Write, changed: &Current) -> SetupResult<()> {
-    match (changed.noun, changed.parent_id) {
-        (Revised::Campaign, _) => wake(write, &[CampaignId(changed.id)].into()).await?,
-        (Revised::Contract, Some(campaign)) => wake(write, &[CampaignId(campaign)].into()).await?,
-        (Revised::Buyer, _) => wake_for(write, BuyerId(changed.id)).await?,
-        _ => {}
-    }
-    Ok(())
 }
 
 /// Writes a new revision, with its line in the audit.
@@ -167,6 +156,19 @@ async fn revise<T: Serialize>(write: &Write, current: &Current, status: Option<S
     let version = write.revise(current, status, to_text(terms)?).await?;
     write.audit("revise", current.noun.as_str(), Some(current.id), &json!({ "version": version })).await?;
     Ok(version)
+}
+
+impl Setup {
+    /// Leads that wait are offered again: what was agreed anew may buy them.
+    async fn wake(&self, write: &mut Write, changed: &Current) -> SetupResult<()> {
+        match (changed.noun, changed.parent_id) {
+            (Revised::Campaign, _) => wake(write, &[CampaignId(changed.id)].into()).await?,
+            (Revised::Contract, Some(campaign)) => wake(write, &[CampaignId(campaign)].into()).await?,
+            (Revised::Buyer, _) => wake_for(write, BuyerId(changed.id)).await?,
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 /// Somebody who read an older version must read again before changing anything.
