@@ -34,6 +34,7 @@ pub mod suppression;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod waiting;
 pub mod workers;
 pub mod yardstick;
 

@@ -57,14 +57,19 @@ pub fn bid_seen(row: &ping::Model) -> StoreResult<BidSeen> {
 }
 
 impl Write {
-    /// The bids of stored leads that still hold: the newest of each contract.
+    /// The answers about stored leads that still hold, the newest of each contract: bids until they end, and a no until the
+    /// contract is agreed anew, since nobody is asked twice without a cause.
     pub async fn standing_bids(
         &self,
         leads: &BTreeSet<LeadId>,
         now: Timestamp,
     ) -> StoreResult<HashMap<LeadId, HashMap<ContractId, BidSeen>>> {
         let sql = format!(
-            "SELECT * FROM ping WHERE lead_id IN ({}) AND verdict = ? AND expires_at > ? ORDER BY asked_at, id",
+            "SELECT ping.* FROM ping JOIN contract ON contract.id = ping.contract_id
+             JOIN revision ON revision.id = contract.revision_id WHERE ping.lead_id IN ({})
+             AND ((ping.verdict = ? AND ping.expires_at > ?)
+               OR (ping.verdict IN (?, ?) AND ping.asked_at >= revision.created_at))
+             ORDER BY ping.asked_at, ping.id",
             marks(leads.len())
         );
         let mut standing: HashMap<LeadId, HashMap<ContractId, BidSeen>> = HashMap::new();
@@ -73,6 +78,7 @@ impl Write {
         }
         let mut values: Vec<Value> = leads.iter().map(|lead| Value::from(lead.0)).collect();
         values.extend([PingVerdict::Bid.as_str().into(), now.into()]);
+        values.extend([PingVerdict::NoBid.as_str().into(), PingVerdict::Duplicate.as_str().into()]);
         for row in self.all::<ping::Model>(&sql, values).await? {
             let lead = LeadId(row.lead_id.unwrap_or(Uuid::nil()));
             standing.entry(lead).or_default().insert(ContractId(row.contract_id), bid_seen(&row)?);

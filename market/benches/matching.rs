@@ -21,10 +21,10 @@ use leadyard_market::rules::price::CompiledPrices;
 use leadyard_market::rules::schedule::is_open;
 use leadyard_market::rules::territory::{Ground, Question, survey};
 use leadyard_market::snapshot::{Buyer, CampaignContracts, Contract};
-use leadyard_types::terms::{Exclusivity, Window};
+use leadyard_types::terms::{Exclusivity, OutsideHours, Window};
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, Consent, ContractId, ContractTerms, FieldValue, Filter, RevisionId, Schedule,
-    SourceId, Status, Timestamp, Verdict,
+    BuyerId, BuyerSettings, BuyerTerms, CampaignId, Consent, ContractId, ContractTerms, FieldValue, Filter, RevisionId,
+    Schedule, SourceId, Status, Timestamp, Verdict,
 };
 use uuid::Uuid;
 
@@ -196,16 +196,21 @@ fn contract(member: &Member) -> Contract {
         shared_percents: Vec::new(),
         ping: None,
         margin: None,
+        test: false,
         filter: None,
         sources_allowed,
         sources_denied,
         caps: Vec::new(),
         schedule: member.schedule.clone(),
+        outside_hours: OutsideHours::Next,
+        wait_at_most_minutes: None,
         consent_names_buyer: false,
         verdict: Verdict::None,
         destinations: Vec::new(),
         credit_frees_cap: false,
         unknown_window_minutes: 60,
+        buyer_bounds: None,
+        buyer_settings: BuyerSettings::default(),
     };
     Contract {
         id: contract,
@@ -217,6 +222,7 @@ fn contract(member: &Member) -> Contract {
         prices: CompiledPrices::compile(terms.price_minor, &[], "DE", &PostalTable::default()).unwrap(),
         terms,
         filter,
+        own: None,
     }
 }
 

@@ -137,10 +137,11 @@ impl Market {
             }
             // Whether a later stage has its turn at all follows from what the stages so far would do.
             let so_far = RoutingInput { stages: stages[..=place].to_vec(), ..screened.input.clone() };
-            let winners = route(&so_far).winners;
+            let routing = route(&so_far);
+            let (winners, held) = (routing.winners, routing.waits.is_some_and(|waits| waits.held));
             let full = winners.len() >= usize::from(screened.input.places());
             let sold_here = winners.iter().any(|winner| screened.input.candidates[winner.position].stage == stage.key);
-            if full || (sold_here && stage.on_sold == OnSold::Stop) {
+            if full || held || (sold_here && stage.on_sold == OnSold::Stop) {
                 break;
             }
         }

@@ -152,6 +152,10 @@ impl Courier {
                 self.market.expire_unknown(task, sale_id).await?;
                 Ok(LaneHealth::Unknown)
             }
+            Some(TaskPayload::Wake { campaign_id }) => {
+                self.market.wake_waiting(campaign_id).await?;
+                self.end(task, TaskEnd::Done).await
+            }
             Some(TaskPayload::Place { lead_id }) => {
                 match self.market.place_again(lead_id).await {
                     Ok(_) => {}

@@ -1,7 +1,8 @@
 //! Check 8, its static half: which contracts' terms fit a lead. What depends on the moment (sold before, caps,
 //! balance) is [`crate::rules::routing`]'s.
 
-use leadyard_types::{Check, Principal, Refusal, Status, Timestamp};
+use leadyard_types::terms::OutsideHours;
+use leadyard_types::{Check, Principal, Refusal, Schedule, Status, Timestamp};
 
 use crate::rules::facts::LeadFacts;
 use crate::rules::{consent, schedule};
@@ -50,9 +51,26 @@ pub fn refusal(contract: &Contract, buyer: &Buyer, facts: &LeadFacts, now: Times
 /// Whether a contract's hours are open.
 #[must_use]
 pub fn is_open(contract: &Contract, now: Timestamp) -> bool {
+    hours(contract).all(|hours| schedule::is_open(hours, now))
+}
+
+/// When a contract opens that is outside its hours and says that a lead waits for it; asked of those whose other terms fit.
+#[must_use]
+pub fn opens_at(contract: &Contract, buyer: &Buyer, now: Timestamp) -> Option<Timestamp> {
+    let waits = contract.terms.outside_hours == OutsideHours::Wait && buyer.terms.status == Status::Active;
+    let hours: Vec<&Schedule> = hours(contract).filter(|_| waits).collect();
+    schedule::next_opening_of_all(&hours, now).filter(|opens_at| *opens_at > now)
+}
+
+/// Whether a contract has hours at all.
+pub(crate) fn has_hours(contract: &Contract) -> bool {
+    hours(contract).next().is_some()
+}
+
+/// The hours that were agreed and those its buyer set.
+fn hours(contract: &Contract) -> impl Iterator<Item = &Schedule> {
     let own = contract.own.as_ref().and_then(|own| own.schedule.as_ref());
-    let mut hours = contract.terms.schedule.iter().chain(own);
-    hours.all(|hours| schedule::is_open(hours, now))
+    contract.terms.schedule.iter().chain(own)
 }
 
 /// Whether a contract takes leads of the source.

@@ -9,8 +9,8 @@ use leadyard_entity::model::decision;
 use leadyard_entity::placement::UnsealedLead;
 use leadyard_entity::{Read, StoreError, StoreResult};
 use leadyard_types::{
-    CampaignId, Check, ContractVerdict, DecisionId, Fields, LeadId, LeadState, PlanSeen, Principal, SourceId,
-    SystemTask, Timestamp,
+    CampaignId, Check, ContractId, ContractVerdict, DecisionId, Fields, LeadId, LeadState, PlanSeen, Principal,
+    Refusal, SourceId, SystemTask, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::eligibility;
 use crate::market::Market;
 use crate::rules::facts::{Centre, LeadFacts, Origin, derive};
-use crate::rules::routing::{RULES_VERSION, RoutingInput, RunnerUp, add_counterfactuals, route};
+use crate::rules::routing::{RULES_VERSION, RoutingInput, RunnerUp, Waits, add_counterfactuals, route};
 use crate::snapshot::Snapshot;
 pub(crate) use history::History;
 
@@ -62,6 +62,9 @@ pub struct DecisionExplained {
     /// The plan that was followed, where an experiment divides the campaign's leads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanSeen>,
+    /// What the lead waits for, where nobody bought it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Waits>,
     /// Why the contracts cannot be shown: the person was erased, or another version of the rules decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -163,6 +166,7 @@ impl Market {
             contracts: Vec::new(),
             runner_up: None,
             plan: None,
+            waits: None,
             note: None,
         };
         if decision.rules_version != RULES_VERSION {
@@ -173,6 +177,7 @@ impl Market {
         let mut routing = route(&stored.input);
         add_counterfactuals(&stored.input, &mut routing.verdicts);
         explained.runner_up = routing.runner_up;
+        explained.waits = routing.waits;
         explained.plan.clone_from(&stored.input.plan);
         let mut verdicts: HashMap<_, ContractVerdict> =
             routing.verdicts.into_iter().map(|verdict| (verdict.contract_id, verdict)).collect();
@@ -196,7 +201,8 @@ impl Market {
                     bid: None,
                     decided_by: None,
                     would_win_at_minor: None,
-                    refusal: eligibility::refusal(&contract, &buyer, &facts, decision.decided_at),
+                    refusal: eligibility::refusal(&contract, &buyer, &facts, decision.decided_at)
+                        .map(|refusal| opening(&stored.input, contract.id, refusal)),
                 }
             });
             explained.contracts.push(ContractExplained {
@@ -214,6 +220,14 @@ impl Market {
     /// The facts as the decision saw them.
     pub(crate) fn facts_of(&self, lead: &UnsealedLead, stored: &Stored) -> StoreResult<LeadFacts> {
         facts_then(&self.snapshot(), lead, stored)
+    }
+}
+
+/// Adds to a refusal by the hours when the contract opens, where the lead would wait for it.
+fn opening(input: &RoutingInput, contract: ContractId, refusal: Refusal) -> Refusal {
+    match input.waiting.iter().find(|waiting| waiting.candidate.contract_id == contract) {
+        Some(waiting) => refusal.seeing("opens at", waiting.opens_at.to_rfc3339()),
+        None => refusal,
     }
 }
 

@@ -16,6 +16,8 @@ use leadyard_types::{
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::waiting::wake_for;
+
 /// The longest idempotency key and memo taken.
 const TEXT_CHARS_MAX: usize = 200;
 /// The most money one movement takes, minor units: a slip of the finger ends here, and sums of millions still fit.
@@ -166,7 +168,7 @@ fn ledger_key(movement: &Movement<'_>) -> String {
 }
 
 /// Posts a movement, unless it was posted before. What the caller had to lock is locked.
-async fn move_money(write: Write, movement: &Movement<'_>) -> Result<bool, FinanceError> {
+async fn move_money(mut write: Write, movement: &Movement<'_>) -> Result<bool, FinanceError> {
     let accounts = write.ensure_accounts(&[movement.debit, movement.credit].into()).await?;
     let account = |key| accounts.get(key).map(|row| AccountId(row.id)).ok_or_else(|| StoreError::corrupt("account"));
     let (debit, credit) = (account(&movement.debit)?, account(&movement.credit)?);
@@ -196,6 +198,10 @@ async fn move_money(write: Write, movement: &Movement<'_>) -> Result<bool, Finan
     let detail = json!({ "kind": movement.kind, "amount_minor": movement.money.amount_minor,
         "currency": movement.money.currency, "no": no });
     write.audit("move_money", noun, Some(owner), &detail).await?;
+    if movement.credit.0 == AccountKind::BuyerWallet {
+        // Leads that wait may be affordable now.
+        wake_for(&mut write, BuyerId(movement.credit.1)).await?;
+    }
     let _ = write.commit().await?;
     Ok(true)
 }

@@ -31,6 +31,7 @@ pub mod snapshot;
 pub mod standing;
 pub mod territory;
 pub mod verify;
+pub mod waiting;
 
 pub use delivery::{Courier, Failure, LaneHealth};
 pub use intake::IntakeError;

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use leadyard_entity::model::{decision, sale};
 use leadyard_entity::placement::UnsealedLead;
 use leadyard_entity::{Read, StoreError, StoreResult};
-use leadyard_types::{CampaignId, LeadId, Principal, SystemTask};
+use leadyard_types::{CampaignId, Check, LeadId, Principal, SystemTask};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -154,8 +154,17 @@ impl Market {
         let postal = self.snapshot().postal.clone();
         let mut candidates: HashMap<_, _> =
             stored.input.candidates.iter().map(|candidate| (candidate.contract_id, candidate)).collect();
+        let mut waiting: HashMap<_, _> =
+            stored.input.waiting.iter().map(|waiting| (waiting.candidate.contract_id, waiting)).collect();
         for (contract, buyer) in history.before(campaign, decision.no, &stored.country, &postal)? {
             let refusal = eligibility::refusal(&contract, &buyer, &facts, decision.decided_at);
+            if let Some(waiting) = waiting.remove(&contract.id) {
+                let opens_at = eligibility::opens_at(&contract, &buyer, decision.decided_at);
+                let by_hours = refusal.as_ref().is_some_and(|refusal| refusal.check == Check::Hours);
+                if !by_hours || opens_at != Some(waiting.opens_at) {
+                    return Ok(Some(format!("{} was waited for until another moment", contract.name)));
+                }
+            }
             match (candidates.remove(&contract.id), refusal) {
                 (None, None) => return Ok(Some(format!("the terms of {} fit, and it was left out", contract.name))),
                 (Some(_), Some(refusal)) => {

@@ -6,8 +6,8 @@ use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, Redirects,
-    UnsoldPolicy, VerticalTerms,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
+    Redirects, UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
     AuctionTerms, BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason,
@@ -88,6 +88,8 @@ pub fn terms(price_minor: i64) -> ContractTerms {
         sources_denied: Vec::new(),
         caps: Vec::new(),
         schedule: None,
+        outside_hours: OutsideHours::Next,
+        wait_at_most_minutes: None,
         consent_names_buyer: false,
         verdict: Verdict::None,
         destinations: Vec::new(),

@@ -194,6 +194,7 @@ async fn a_plan_may_auction_what_the_other_sells_at_fixed_prices() {
         let buyer = app.buyer("Bidder", 1_000_000, vec![]).await;
         let ping = Some(app.asked_at(buyer, "/bids", Bidding::Bid(Offer::of("25.00"))).await);
         app.contract(market.campaign_id, buyer, "bids", leadyard_types::ContractTerms { ping, ..terms(1_000) }).await;
+        app.app.market.refresh().await.unwrap();
         for number in 0..16 {
             let (id, _) = send(&app, &market, &lead(number)).await;
             let decision = app.app.market.explain(id).await.unwrap().unwrap().decisions.remove(0);

@@ -9,8 +9,8 @@ use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, Redirects,
-    UnsoldPolicy, VerticalTerms,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
+    Redirects, UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
     BuyerSettings, BuyerTerms, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel, Currency,
@@ -114,6 +114,8 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
                 .into_iter()
                 .collect(),
             schedule: None,
+            outside_hours: OutsideHours::Next,
+            wait_at_most_minutes: None,
             consent_names_buyer: false,
             verdict: Verdict::None,
             destinations: vec![destination],

@@ -98,6 +98,12 @@ fn print_decision(decision: &DecisionExplained) {
     if let Some(plan) = &decision.plan {
         println!("  {plan}");
     }
+    if let Some(waits) = decision.waits {
+        let contract = decision.contracts.iter().find(|entry| entry.verdict.contract_id == waits.contract_id);
+        let name = contract.map_or_else(|| waits.contract_id.to_string(), |entry| entry.contract.clone());
+        let held = if waits.held { ", and is held back for it" } else { "" };
+        println!("  it waits for {name}, which opens at {}{held}", waits.opens_at.format("%Y-%m-%d %H:%M:%S"));
+    }
     if let Some(next) = &decision.runner_up {
         let buyers = next.contracts.len();
         println!(

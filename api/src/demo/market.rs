@@ -9,8 +9,8 @@ use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, Redirects,
-    UnsoldPolicy, VerticalTerms, Window,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
+    Redirects, UnsoldPolicy, VerticalTerms, Window,
 };
 use leadyard_types::{
     BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms,
@@ -233,6 +233,8 @@ impl Maker<'_> {
             sources_denied: Vec::new(),
             caps: wish.caps,
             schedule: wish.schedule,
+            outside_hours: OutsideHours::Next,
+            wait_at_most_minutes: None,
             consent_names_buyer: false,
             verdict,
             destinations: vec![made.id],

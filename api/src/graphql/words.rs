@@ -49,6 +49,14 @@ mirror! {
         Supplier,
     }
 
+    /// What a contract outside its hours does with a lead it would buy.
+    OutsideHours = "leadyard_types::terms::OutsideHours", leadyard_types::terms::OutsideHours {
+        /// Lets it go to the next contract.
+        Next,
+        /// Lets it wait for the window, if nobody else buys it at once.
+        Wait,
+    }
+
     /// One of the two plans of stages between which an experiment divides leads.
     Plan = "leadyard_types::Plan", leadyard_types::Plan {
         /// The campaign's own stages.

@@ -221,6 +221,26 @@ impl Write {
             .collect()
     }
 
+    /// What the last decisions about leads stored, where they were made by a version of the rules. The caller holds the
+    /// leads.
+    pub async fn last_decisions(
+        &self,
+        leads: impl Iterator<Item = Uuid>,
+        rules_version: i64,
+    ) -> StoreResult<HashMap<LeadId, String>> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            lead_id: Uuid,
+            data: String,
+        }
+        let sql = "SELECT decision.lead_id, decision.data FROM decision
+                   JOIN lead ON lead.id = decision.lead_id AND lead.decisions = decision.number
+                   WHERE decision.rules_version = ? AND decision.lead_id IN ({})";
+        let keys = leads.map(Value::from).collect();
+        let rows: Vec<Row> = self.all_in_with(sql, &[rules_version.into()], keys).await?;
+        Ok(rows.into_iter().map(|row| (LeadId(row.lead_id), row.data)).collect())
+    }
+
     /// People known by these identity hashes.
     pub async fn people(&self, identities: impl IntoIterator<Item = IndexHash>) -> StoreResult<Vec<person::Model>> {
         self.all_in("SELECT * FROM person WHERE identity_hash IN ({})", hashes(identities)).await

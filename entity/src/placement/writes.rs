@@ -43,6 +43,8 @@ pub struct LeadUpdate {
     pub offer_at: Option<Timestamp>,
     /// The plan it followed, where an experiment divides the campaign's leads.
     pub plan: Option<PlanSeen>,
+    /// Whether a decision was written; where nothing was new, none was.
+    pub decided: bool,
 }
 
 /// Everything a batch of placements writes.
@@ -145,16 +147,17 @@ impl Write {
                 update.offer_at.into(),
                 update.plan.as_ref().map(|seen| seen.split.clone()).into(),
                 update.plan.as_ref().map(|seen| seen.plan.as_str()).into(),
+                i64::from(update.decided).into(),
                 now.into(),
             ]
         });
-        let sql = "WITH moved (id, state, reason, retry_until, offer_at, split, plan, at) AS ({})
+        let sql = "WITH moved (id, state, reason, retry_until, offer_at, split, plan, decided, at) AS ({})
              UPDATE lead SET state = moved.state, reason = moved.reason, retry_until = moved.retry_until,
              offer_at = moved.offer_at, split = COALESCE(moved.split, lead.split), plan = COALESCE(moved.plan, lead.plan),
-             decisions = lead.decisions + 1,
+             decisions = lead.decisions + moved.decided,
              state_since = CASE WHEN lead.state = moved.state THEN lead.state_since ELSE moved.at END
              FROM moved WHERE lead.id = moved.id";
-        self.run_over(sql, 8, rows.collect()).await.map(|_| ())
+        self.run_over(sql, 9, rows.collect()).await.map(|_| ())
     }
 
     /// Stores rotations. The caller holds the campaigns.

@@ -95,11 +95,6 @@ impl<'a> Checker<'a> {
             let buyer_id = uuid(fields, "buyer")?;
             Some(Place { buyer_id, kind: head_text(fields, "kind").to_owned() })
         };
-        // A test never goes where leads go, and no lead where tests go.
-        let mut named: HashMap<bool, HashSet<DestinationId>> = HashMap::new();
-        for terms in all(Noun::Contract).filter_map(|(_, fields)| typed::<ContractTerms>(Noun::Contract, fields).ok()) {
-            named.entry(terms.test).or_default().extend(terms.destinations.iter().chain(&terms.ping));
-        }
         let references = References {
             campaigns: all(Noun::Campaign).filter_map(|(id, fields)| Some((*id, facts(fields)?))).collect(),
             buyers: all(Noun::Buyer).map(|(id, _)| *id).collect(),
@@ -107,7 +102,7 @@ impl<'a> Checker<'a> {
                 .filter_map(|(id, fields)| Some((DestinationId(*id), place(fields)?)))
                 .collect(),
             sources: all(Noun::Source).map(|(id, fields)| (*id, uuid(fields, "campaign"))).collect(),
-            named,
+            named: named(all(Noun::Contract).filter_map(|(_, fields)| typed(Noun::Contract, fields).ok())),
         };
         Self { things, policy, references }
     }
@@ -210,4 +205,13 @@ fn terms<T: serde::de::DeserializeOwned>(
     check: impl FnOnce(T) -> Vec<FieldProblem>,
 ) -> Vec<FieldProblem> {
     typed(noun, fields).map(check).unwrap_or_default()
+}
+
+/// What contracts in test mode, and what others, name; those left out that have ended.
+fn named(contracts: impl Iterator<Item = ContractTerms>) -> HashMap<bool, HashSet<DestinationId>> {
+    let mut named: HashMap<bool, HashSet<DestinationId>> = HashMap::new();
+    for terms in contracts.filter(|terms| terms.status != Status::Archived) {
+        named.entry(terms.test).or_default().extend(terms.destinations.iter().chain(&terms.ping));
+    }
+    named
 }

@@ -11,7 +11,8 @@ use leadyard_entity::placement::{
 use leadyard_entity::{IndexHash, Keyring, StoreError, StoreResult, Write};
 use leadyard_types::terms::DuplicateScope;
 use leadyard_types::{
-    AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadId, Plan, Timestamp,
+    AccountId, AccountKind, BidSeen, BuyerId, CampaignId, Cap, ContractId, Currency, Ids, LeadAnswer, LeadId,
+    LeadState, Plan, Timestamp,
 };
 use uuid::Uuid;
 
@@ -21,6 +22,7 @@ use crate::rules::cap::{Bucket, Buckets};
 use crate::rules::facts::{LeadFacts, Origin, derive};
 use crate::rules::index::Scratch;
 use crate::rules::method::StageState;
+use crate::rules::routing::RULES_VERSION;
 use crate::snapshot::{Campaign, Fit, Snapshot, Source};
 
 /// A wallet as the batch sees it; it changes as the batch sells.
@@ -58,7 +60,13 @@ pub(crate) struct Batch<'a> {
     pub(super) ids: &'a dyn Ids,
     pub(super) now: Timestamp,
     pub(super) again: HashMap<LeadId, Again>,
+    /// What became of stored leads in this batch so far.
+    pub(super) decided: HashMap<LeadId, LeadAnswer>,
+    /// What the last decisions about leads that wait stored.
+    pub(super) last: HashMap<LeadId, String>,
     pub(super) fits: Vec<Vec<Fit>>,
+    /// Contracts outside their hours for which each lead would wait, and when they open.
+    pub(super) opening: Vec<Vec<(Fit, Timestamp)>>,
     pub(super) answers: HashMap<(String, IndexHash), StoredAnswer>,
     pub(super) suppressed: HashSet<(IndexHash, Option<CampaignId>)>,
     pub(super) hits: HashMap<IndexHash, Vec<FingerprintHit>>,
@@ -88,13 +96,18 @@ impl<'a> Batch<'a> {
         lock(transaction, work, &again).await?;
         let mut scratch = Scratch::default();
         let fits: Vec<Vec<Fit>> = work.iter().map(|work| fits(snapshot, work, &again, now, &mut scratch)).collect();
-        let buyers: BTreeSet<BuyerId> = fits.iter().flatten().map(|(_, buyer)| buyer.id).collect();
+        let opening: Vec<Vec<(Fit, Timestamp)>> =
+            work.iter().map(|work| opening(snapshot, work, &again, now, &mut scratch)).collect();
+        let every = || fits.iter().flatten().chain(opening.iter().flatten().map(|(fit, _)| fit));
+        let buyers: BTreeSet<BuyerId> = every().map(|(_, buyer)| buyer.id).collect();
         let wallets = load_wallets(transaction, &buyers).await?;
         let again = relock(transaction, again).await?;
+        let waiting = again.values().filter(|again| again.lead.row.state == LeadState::Queued.as_str());
+        let last = transaction.last_decisions(waiting.map(|again| again.lead.row.id), RULES_VERSION).await?;
         let campaigns: BTreeSet<CampaignId> = campaigns_of(work, &again);
         let (hits, sales) = load_history(transaction, work, &again).await?;
         let buckets = Buckets::default();
-        let keys = counter_keys(work, &again, &fits, snapshot, now, &buckets);
+        let keys = counter_keys(work, &again, every(), snapshot, now, &buckets);
         let fresh = || work.iter().filter_map(Work::new_lead);
         let keyed: Vec<(String, IndexHash)> = fresh().map(|lead| (lead.scope.clone(), lead.key)).collect();
         Ok(Self {
@@ -111,7 +124,10 @@ impl<'a> Batch<'a> {
             sales,
             wallets,
             fits,
+            opening,
             again,
+            decided: HashMap::new(),
+            last,
             work,
             snapshot,
             keyring: market.store.keyring(),
@@ -222,6 +238,26 @@ fn fits(
     contracts.fitting(&snapshot.buyers, facts, now, scratch)
 }
 
+/// The contracts outside their hours for which a lead might wait, in id order.
+fn opening(
+    snapshot: &Snapshot,
+    work: &Work,
+    again: &HashMap<LeadId, Again>,
+    now: Timestamp,
+    scratch: &mut Scratch,
+) -> Vec<(Fit, Timestamp)> {
+    let (campaign, facts) = match work {
+        Work::New(lead) if lead.source_refusal.is_none() && lead.problems.is_empty() => (lead.campaign.id, &lead.facts),
+        Work::New(_) => return Vec::new(),
+        Work::Again(id, _) => match again.get(id) {
+            Some(again) if !again.lead.erased => (again.campaign.id, &again.facts),
+            _ => return Vec::new(),
+        },
+    };
+    let Some(contracts) = snapshot.contracts.get(&campaign) else { return Vec::new() };
+    contracts.opening(&snapshot.buyers, facts, now, scratch)
+}
+
 async fn load_wallets(
     transaction: &Write,
     buyers: &BTreeSet<BuyerId>,
@@ -282,10 +318,10 @@ async fn load_rotations(
 }
 
 /// The buckets of every cap that may matter.
-fn counter_keys(
+fn counter_keys<'f>(
     work: &[Work],
     again: &HashMap<LeadId, Again>,
-    fits: &[Vec<Fit>],
+    fits: impl Iterator<Item = &'f Fit>,
     snapshot: &Snapshot,
     now: Timestamp,
     buckets: &Buckets,
@@ -303,7 +339,7 @@ fn counter_keys(
     }
     // The same contracts fit lead after lead.
     let mut seen = HashSet::new();
-    for (contract, buyer) in fits.iter().flatten().filter(|(contract, _)| seen.insert(contract.id)) {
+    for (contract, buyer) in fits.filter(|(contract, _)| seen.insert(contract.id)) {
         let zone = buyer.terms.time_zone;
         add(CapOwner::Contract(contract.id.0), &contract.terms.caps, now, zone);
         add(CapOwner::Contract(contract.id.0), contract.own_caps(), now, zone);

@@ -26,7 +26,7 @@ use crate::rules::facts::LeadFacts;
 use crate::rules::method::StageState;
 use crate::rules::payout::payout_for_accepted;
 use crate::rules::promise::SupplierShare;
-use crate::rules::routing::{Candidate, RoutingInput};
+use crate::rules::routing::{Candidate, RoutingInput, Waiting};
 use crate::rules::split::rotation_key;
 use crate::rules::trial::{TestAnswer, test_answer, test_price_minor};
 use crate::snapshot::{Buyer, Campaign, Contract, Fit};
@@ -75,6 +75,7 @@ fn new_subject(lead: &Prepared, lead_id: LeadId) -> Subject<'_> {
         identity: lead.offered.quote().unwrap_or_else(|| lead.identity.as_ref().unwrap_or(&lead.key)),
         plan_before: None,
         plan_seen: None,
+        until: None,
     }
 }
 
@@ -95,6 +96,7 @@ fn stored_subject(again: &Again, lead_id: LeadId, own_sales: Vec<PriorSale>) -> 
         identity: again.lead.identity.as_deref().unwrap_or_else(|| again.lead.row.id.as_bytes()),
         plan_before: again.plan_before(),
         plan_seen: None,
+        until: again.lead.row.retry_until,
     }
 }
 
@@ -139,6 +141,7 @@ impl Batch<'_> {
         let (Some(work), Some(fits)) = (self.work.first(), self.fits.first_mut().map(std::mem::take)) else {
             return Ok(None);
         };
+        let opening = self.opening.first_mut().map(std::mem::take).unwrap_or_default();
         match work {
             Work::New(lead) => {
                 if self.earlier_answer(lead, &mut PlacementWrites::default())?.is_some()
@@ -147,7 +150,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let lead_id = LeadId(uuid::Uuid::nil());
-                let input = self.moment().routing_input(&new_subject(lead, lead_id), &fits);
+                let input = self.moment().routing_input(&new_subject(lead, lead_id), &fits, &opening);
                 Ok(Some(Screened { input, fits, again: None }))
             }
             Work::Again(id, _) => {
@@ -157,7 +160,7 @@ impl Batch<'_> {
                     return Ok(None);
                 }
                 let own_sales = self.sales.get(id).cloned().unwrap_or_default();
-                let input = self.moment().routing_input(&stored_subject(&again, *id, own_sales), &fits);
+                let input = self.moment().routing_input(&stored_subject(&again, *id, own_sales), &fits, &opening);
                 Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
             }
         }
@@ -171,7 +174,7 @@ impl Batch<'_> {
         if let Some(rejection) = self.rejection(lead) {
             return Ok(Err(rejection));
         }
-        let input = self.moment().routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits);
+        let input = self.moment().routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits, &[]);
         Ok(Ok(Screened { input, fits, again: None }))
     }
 
@@ -245,12 +248,15 @@ impl Batch<'_> {
         if per_lead_minor > 0 {
             self.write_payout(&subject, None, per_lead_minor, writes);
         }
-        let placed = self.place(&subject, &fits, writes)?;
+        let opening = std::mem::take(&mut self.opening[index]);
+        let input = self.moment().routing_input(&subject, &fits, &opening);
+        let placed = self.place(&subject, input, &fits, None, writes)?;
         let outcome = self.outcome(&subject, LeadState::Received, None, &placed, writes);
         if let Some(stored) = writes.leads.get_mut(row) {
             stored.state = outcome.state.as_str().to_owned();
             stored.reason = outcome.reason.map(|check| check.as_str().to_owned());
             stored.retry_until = outcome.retry_until;
+            stored.offer_at = outcome.offer_at;
             stored.decisions = 1;
             stored.split = placed.plan.as_ref().map(|seen| seen.split.clone());
             stored.plan = placed.plan.as_ref().map(|seen| seen.plan.as_str().to_owned());
@@ -295,7 +301,8 @@ impl Batch<'_> {
         if reason.is_none() {
             let subject = new_subject(lead, lead_id);
             let fits = std::mem::take(&mut self.fits[index]);
-            self.place(&subject, &fits, writes)?;
+            let input = self.moment().routing_input(&subject, &fits, &[]);
+            self.place(&subject, input, &fits, None, writes)?;
             if let Some(stored) = writes.leads.get_mut(row) {
                 stored.decisions = 1;
             }
@@ -328,6 +335,10 @@ impl Batch<'_> {
     ) -> StoreResult<Answer> {
         writes.pings.extend(asked.pings.iter().cloned());
         let Some(again) = self.again.remove(&id) else {
+            if let Some(known) = self.decided.get(&id) {
+                // Twice in one batch: it was decided a moment ago.
+                return Ok(Ok(known.clone()));
+            }
             return Ok(Err(StoreError::corrupt("a lead that is offered again is missing").into()));
         };
         let state: LeadState = again.lead.row.state.parse().map_err(StoreError::corrupt)?;
@@ -343,22 +354,36 @@ impl Batch<'_> {
             repeated: false,
         };
         if matches!(state, LeadState::Rejected | LeadState::Quarantined) {
-            return Ok(Ok(answer(state, None)));
+            let answer = answer(state, None);
+            self.decided.insert(id, answer.clone());
+            return Ok(Ok(answer));
         }
         let own_sales = self.sales.get(&id).cloned().unwrap_or_default();
         let subject = stored_subject(&again, id, own_sales);
         let fits = std::mem::take(&mut self.fits[index]);
-        let placed = self.place(&subject, &fits, writes)?;
+        let opening = std::mem::take(&mut self.opening[index]);
+        let input = self.moment().routing_input(&subject, &fits, &opening);
+        if input.places() == 0 && matches!(state, LeadState::Sold | LeadState::Received) {
+            // Somebody has it already, or is being asked: there is nothing to decide.
+            let answer = answer(state, None);
+            self.decided.insert(id, answer.clone());
+            return Ok(Ok(answer));
+        }
+        let last = self.last.remove(&id);
+        let placed = self.place(&subject, input, &fits, last.as_deref(), writes)?;
         let outcome = self.outcome(&subject, state, again.lead.row.retry_until, &placed, writes);
         writes.lead_updates.push(leadyard_entity::placement::LeadUpdate {
             lead_id: id,
             state: outcome.state,
             reason: outcome.reason.map(|check| check.as_str().to_owned()),
             retry_until: outcome.retry_until,
-            offer_at: None,
+            offer_at: outcome.offer_at,
             plan: placed.plan,
+            decided: !placed.nothing_new,
         });
-        Ok(Ok(answer(outcome.state, outcome.reason)))
+        let answer = answer(outcome.state, outcome.reason);
+        self.decided.insert(id, answer.clone());
+        Ok(Ok(answer))
     }
 
     /// What this batch's next decision sees of the moment.
@@ -412,14 +437,27 @@ impl Moment<'_> {
     }
 
     /// The routing's input: every contract whose terms fit, with what is seen of it now.
-    pub(crate) fn routing_input(&self, subject: &Subject<'_>, fits: &[Fit]) -> RoutingInput {
+    pub(crate) fn routing_input(
+        &self,
+        subject: &Subject<'_>,
+        fits: &[Fit],
+        opening: &[(Fit, Timestamp)],
+    ) -> RoutingInput {
         let (campaign, now) = (subject.campaign, self.now);
         let caps: &[Cap] = if subject.facts.test { &[] } else { &campaign.terms.caps };
         let known = self.leads_of_same_person(subject);
         let plan = subject.plan();
         let stages = campaign.terms.stages_of(plan.as_ref().map_or(Plan::A, |seen| seen.plan)).to_vec();
-        let candidates: Vec<Candidate> = fits.iter().map(|fit| self.candidate(subject, fit, &stages, &known)).collect();
-        let rotations = stages.iter().filter(|_| !subject.facts.test).filter_map(|stage| {
+        let candidate = |fit, at| self.candidate(subject, fit, &stages, &known, at);
+        let candidates: Vec<Candidate> = fits.iter().map(|fit| candidate(fit, now)).collect();
+        let unsold = subject.unsold(now);
+        let (test, offered) = (subject.facts.test, subject.offered);
+        let promised = test || offered != Offered::Sent || subject.promise_minor.is_some();
+        let opening = if promised { &[] } else { opening };
+        let waited_for =
+            opening.iter().filter(|((contract, _), at)| unsold.waits_for(*at, contract.terms.wait_at_most_minutes));
+        let waiting = waited_for.map(|(fit, at)| Waiting { candidate: candidate(fit, *at), opens_at: *at }).collect();
+        let rotations = stages.iter().filter(|_| !test).filter_map(|stage| {
             let rotation = self.rotations.get(&(campaign.id, rotation_key(plan.as_ref(), &stage.key)))?;
             let members = candidates.iter().filter(|candidate| candidate.stage == stage.key);
             Some((stage.key.clone(), rotation.among(members.map(|candidate| candidate.contract_id))))
@@ -435,6 +473,8 @@ impl Moment<'_> {
             stages,
             plan,
             candidates,
+            offered_until: (!opening.is_empty()).then(|| unsold.window_end()),
+            waiting,
         }
     }
 
@@ -444,6 +484,7 @@ impl Moment<'_> {
         (contract, buyer): &Fit,
         stages: &[Stage],
         known: &BTreeSet<LeadId>,
+        now: Timestamp,
     ) -> Candidate {
         let (price_minor, rule) = contract.prices.price(subject.facts);
         let auctioned = |stage: &Stage| stage.key == contract.terms.stage && stage.method == Method::Auction;
@@ -455,7 +496,7 @@ impl Moment<'_> {
         let shared_minor = shared_prices(subject.campaign, contract, price_minor, bid.as_ref());
         let (zone, currency, test) = (buyer.terms.time_zone, subject.campaign.currency, subject.facts.test);
         // A test is neither capped nor billed.
-        let uses = |owner, caps: &[Cap]| if test { Vec::new() } else { self.uses(owner, caps, self.now, zone) };
+        let uses = |owner, caps: &[Cap]| if test { Vec::new() } else { self.uses(owner, caps, now, zone) };
         let available = || self.wallets.get(&(buyer.id, currency)).map_or(0, |wallet| wallet.available_minor);
         Candidate {
             contract_id: contract.id,

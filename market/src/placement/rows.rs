@@ -17,7 +17,7 @@ use leadyard_types::{
     LeadState, Method, Money, PersonId, Plan, PlanSeen, SaleId, SaleState, TaskPayload, Timestamp, TransferKind,
     Verdict,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -28,9 +28,11 @@ use crate::intake::{Offered, Prepared, door_word, split_personal};
 use crate::rules::facts::LeadFacts;
 use crate::rules::payout::payout_for_sale;
 use crate::rules::promise::SupplierShare;
-use crate::rules::routing::{Candidate, RULES_VERSION, Routing, RoutingInput, Winner, route};
+use crate::rules::routing::{Candidate, RULES_VERSION, Routing, RoutingInput, Waits, Winner, route};
 use crate::rules::split::{plan_again, plan_of};
+use crate::rules::waiting::{Unsold, nothing_new};
 use crate::snapshot::{Campaign, Fit, Source};
+use crate::waiting::offer_task;
 
 /// A lead that is routed.
 pub(crate) struct Subject<'a> {
@@ -53,9 +55,17 @@ pub(crate) struct Subject<'a> {
     pub(crate) plan_before: Option<(&'a str, Plan)>,
     /// What a decision that is made again saw of its plan.
     pub(crate) plan_seen: Option<&'a PlanSeen>,
+    /// Until when it is offered, where that was said before.
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl Subject<'_> {
+    /// The lead as it waits, where nobody buys it.
+    pub(super) fn unsold(&self, now: Timestamp) -> Unsold {
+        let policy = self.campaign.terms.unsold;
+        Unsold { received_at: self.facts.received_at, now, until: self.until, policy }
+    }
+
     /// The plan by which the lead is sold; `None` where the campaign does not divide its leads.
     pub(crate) fn plan(&self) -> Option<PlanSeen> {
         let split = self.campaign.terms.split.as_ref()?;
@@ -75,6 +85,10 @@ pub(super) struct Placed {
     pub(super) payout_minor: i64,
     /// The plan that was followed.
     pub(super) plan: Option<PlanSeen>,
+    /// For what it waits, if nobody bought it.
+    pub(super) waits: Option<Waits>,
+    /// Nobody bought it, for the same reasons as before: no decision was written.
+    pub(super) nothing_new: bool,
 }
 
 /// What a decision came to: `SOLD`, `OFFERED` to a buyer who answers, or `UNSOLD`.
@@ -101,6 +115,15 @@ pub(super) struct Outcome {
     pub(super) state: LeadState,
     pub(super) reason: Option<Check>,
     pub(super) retry_until: Option<Timestamp>,
+    /// When it is offered again next.
+    pub(super) offer_at: Option<Timestamp>,
+}
+
+impl Outcome {
+    /// Where a lead stays that is not offered again by itself.
+    fn at_rest(state: LeadState, reason: Option<Check>, retry_until: Option<Timestamp>) -> Self {
+        Self { state, reason, retry_until, offer_at: None }
+    }
 }
 
 /// What a decision stores of what it saw.
@@ -125,11 +148,15 @@ impl Batch<'_> {
     pub(super) fn place(
         &mut self,
         subject: &Subject<'_>,
+        input: RoutingInput,
         fits: &[Fit],
+        last: Option<&str>,
         writes: &mut PlacementWrites,
     ) -> StoreResult<Placed> {
-        let input = self.moment().routing_input(subject, fits);
         let routing = route(&input);
+        if routing.winners.is_empty() && last.is_some_and(|last| is_as_before(last, &input, &routing)) {
+            return Ok(Placed { plan: input.plan, waits: routing.waits, nothing_new: true, ..Placed::default() });
+        }
         let decision_id = self.ids.uuid();
         self.write_decision(subject, decision_id, &input, &routing, writes)?;
         let mut placed = Placed::default();
@@ -145,6 +172,7 @@ impl Batch<'_> {
             self.write_sale(subject, &fits[winner.position], sale, writes);
         }
         self.turn_rotations(subject, &input, &routing);
+        placed.waits = routing.waits;
         placed.plan = input.plan;
         Ok(placed)
     }
@@ -441,37 +469,37 @@ impl Batch<'_> {
     ) -> Outcome {
         let standing = |state: SaleState| subject.own_sales.iter().any(|sale| sale.state == state);
         if placed.sold > 0 || from == LeadState::Sold || standing(SaleState::Sold) {
-            return Outcome { state: LeadState::Sold, reason: None, retry_until: None };
+            return Outcome::at_rest(LeadState::Sold, None, None);
         }
         if placed.pending > 0 || standing(SaleState::Pending) || standing(SaleState::Unknown) {
-            return Outcome { state: LeadState::Received, reason: None, retry_until };
+            return Outcome::at_rest(LeadState::Received, None, retry_until);
         }
         if subject.promise_minor.is_some() {
             // Its supplier was promised a price now, and goes elsewhere: it is not offered again by itself.
             let detail = json!({ "check": Check::PromiseLapsed });
             Self::event(writes, subject.lead_id, LeadEventKind::Unsold, detail);
-            return Outcome { state: LeadState::Unsold, reason: Some(Check::PromiseLapsed), retry_until: None };
+            return Outcome::at_rest(LeadState::Unsold, Some(Check::PromiseLapsed), None);
         }
-        let policy = subject.campaign.terms.unsold;
-        let until =
-            retry_until.unwrap_or_else(|| self.now + chrono::Duration::minutes(i64::from(policy.retry_window_minutes)));
-        let next = self.now + chrono::Duration::minutes(i64::from(policy.retry_every_minutes.max(1)));
-        if self.now >= until {
+        let unsold = subject.unsold(self.now);
+        let Some(next) = unsold.next_offer(placed.waits.map(|waits| waits.opens_at)) else {
             let detail = json!({ "check": Check::NoBuyer });
             Self::event(writes, subject.lead_id, LeadEventKind::Unsold, detail);
-            return Outcome { state: LeadState::Unsold, reason: Some(Check::NoBuyer), retry_until: Some(until) };
-        }
-        let run_at = next.min(until);
-        writes.tasks.push(NewTask {
-            payload: TaskPayload::Place { lead_id: subject.lead_id },
-            lane: "place".to_owned(),
-            run_at,
-            dedupe_key: Some(format!("place:{}:{}", subject.lead_id, run_at.timestamp_micros())),
-        });
+            return Outcome::at_rest(LeadState::Unsold, Some(Check::NoBuyer), Some(unsold.window_end()));
+        };
+        writes.tasks.push(offer_task(subject.lead_id, next.at));
         if from != LeadState::Queued {
-            Self::event(writes, subject.lead_id, LeadEventKind::Queued, json!({ "until": until }));
+            let detail = match placed.waits {
+                Some(waits) => json!({ "until": next.until, "waits_for": waits }),
+                None => json!({ "until": next.until }),
+            };
+            Self::event(writes, subject.lead_id, LeadEventKind::Queued, detail);
         }
-        Outcome { state: LeadState::Queued, reason: Some(Check::NoBuyer), retry_until: Some(until) }
+        Outcome {
+            state: LeadState::Queued,
+            reason: Some(Check::NoBuyer),
+            retry_until: Some(next.until),
+            offer_at: Some(next.at),
+        }
     }
 
     /// The lead itself, with its person, consent, fingerprints and first events.
@@ -631,6 +659,16 @@ fn keep_refused_values(lead: &Prepared, personal: &mut Fields) {
         let text = sent.as_str().map_or_else(|| sent.to_string(), str::to_owned);
         personal.insert(problem.field.clone(), FieldValue::Text(text.chars().take(KEPT_CHARS).collect()));
     }
+}
+
+/// Whether a look at which nobody bought came to the same as the decision before it.
+fn is_as_before(last: &str, input: &RoutingInput, routing: &Routing) -> bool {
+    #[derive(Deserialize)]
+    struct Last {
+        input: RoutingInput,
+    }
+    let Ok(last) = serde_json::from_str::<Last>(last) else { return false };
+    nothing_new((&last.input, &route(&last.input)), (input, routing))
 }
 
 fn refs(subject: &Subject<'_>, sale: Option<&sale::Model>) -> TransferRefs {

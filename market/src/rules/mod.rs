@@ -33,6 +33,7 @@ pub mod territory;
 pub mod trial;
 pub mod value;
 pub mod vertical;
+pub mod waiting;
 pub mod weighted;
 
 pub(crate) mod chunks;

@@ -5,6 +5,7 @@
 //! the buyer → caps → balance → floor → stages and methods.
 
 mod auctioned;
+mod held;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use leadyard_types::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::held::held_refusal;
 use super::cap::{self, CapUse};
 use super::method::{self, Member, StageState};
 use super::promise::{SupplierShare, kept_together};
@@ -106,6 +108,32 @@ pub struct RoutingInput {
     pub rotations: BTreeMap<String, StageState>,
     /// The contracts whose terms fit, in id order.
     pub candidates: Vec<Candidate>,
+    /// Until when the lead is offered, where contracts are outside their hours that it may wait for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered_until: Option<Timestamp>,
+    /// Contracts for which the lead would wait: all that stands in the way is the hour.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
+}
+
+/// A contract outside its hours that says WAIT.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What was seen of it, its caps as of the moment its window opens.
+    pub candidate: Candidate,
+    /// When its window opens.
+    pub opens_at: Timestamp,
+}
+
+/// For what a lead that nobody bought waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// The contract.
+    pub contract_id: ContractId,
+    /// When its window opens.
+    pub opens_at: Timestamp,
+    /// Whether the lead was held back from contracts behind it.
+    pub held: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the serialiser asks by reference")]
@@ -144,6 +172,8 @@ pub struct Routing {
     pub runner_up: Option<RunnerUp>,
     /// What was found about every candidate, in their order.
     pub verdicts: Vec<ContractVerdict>,
+    /// What the lead waits for, where nobody buys it.
+    pub waits: Option<Waits>,
 }
 
 /// The rules this version decides by. A decision stores it; another version's decisions are reported apart.
@@ -164,6 +194,9 @@ pub fn route(input: &RoutingInput) -> Routing {
         run.try_stage(stage);
         // A stage that sold ends the run, unless it says that later stages fill the places left.
         if run.winners.len() > before && stage.on_sold == OnSold::Stop {
+            break;
+        }
+        if run.held.is_some() {
             break;
         }
     }
@@ -200,12 +233,22 @@ struct Run<'a> {
     runner_up: Option<RunnerUp>,
     groups: BTreeSet<Uuid>,
     verdicts: Vec<ContractVerdict>,
+    /// For whom the lead is held back from everybody else.
+    held: Option<Waits>,
 }
 
 impl<'a> Run<'a> {
     fn new(input: &'a RoutingInput) -> Self {
         let verdicts = input.candidates.iter().map(open_verdict).collect();
-        Self { input, slots: input.places(), winners: Vec::new(), runner_up: None, groups: BTreeSet::new(), verdicts }
+        Self {
+            input,
+            slots: input.places(),
+            winners: Vec::new(),
+            runner_up: None,
+            groups: BTreeSet::new(),
+            verdicts,
+            held: None,
+        }
     }
 
     /// The first dynamic check that refuses a candidate.
@@ -298,11 +341,21 @@ impl<'a> Run<'a> {
         }
         let members: Vec<Member> =
             eligible.iter().map(|&position| self.input.candidates[position].member(rotation)).collect();
+        let ahead = self.holding(stage);
         // The order holds through all the places: see `method::order`.
         for (place, index) in method::order(stage.method, &members, rotation, places).into_iter().enumerate() {
             let position = eligible[index];
             self.verdicts[position].rank = Some(u32::try_from(place + 1).unwrap_or(u32::MAX));
-            self.verdicts[position].refusal = self.choose(position, &mut places);
+            let held = ahead.filter(|ahead| {
+                self.winners.is_empty() && ahead.candidate.turn() < self.input.candidates[position].turn()
+            });
+            self.verdicts[position].refusal = match held {
+                Some(ahead) => Some(held_refusal(ahead)),
+                None => self.choose(position, &mut places),
+            };
+        }
+        if self.winners.is_empty() && places > 0 {
+            self.held = ahead.map(|ahead| ahead.waits(true));
         }
     }
 
@@ -344,12 +397,17 @@ impl<'a> Run<'a> {
 
     /// What was never reached was not chosen.
     fn finish(mut self) -> Routing {
+        let waits = if self.winners.is_empty() { self.held.or_else(|| self.first_to_open()) } else { None };
         for (position, verdict) in self.verdicts.iter_mut().enumerate() {
             if verdict.refusal.is_none() && !self.winners.iter().any(|winner| winner.position == position) {
-                verdict.refusal = Some(Refusal::new(Check::NotChosen, "eligible, but an earlier stage sold the lead"));
+                let message = match self.held {
+                    Some(_) => "eligible, but an earlier stage holds the lead for a window",
+                    None => "eligible, but an earlier stage sold the lead",
+                };
+                verdict.refusal = Some(Refusal::new(Check::NotChosen, message));
             }
         }
-        Routing { winners: self.winners, runner_up: self.runner_up, verdicts: self.verdicts }
+        Routing { winners: self.winners, runner_up: self.runner_up, verdicts: self.verdicts, waits }
     }
 }
 

@@ -45,6 +45,8 @@ fn input(max: u8, method: Method, candidates: Vec<Candidate>) -> RoutingInput {
         plan: None,
         rotations: BTreeMap::new(),
         candidates,
+        offered_until: None,
+        waiting: Vec::new(),
     }
 }
 

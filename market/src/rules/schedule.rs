@@ -54,6 +54,23 @@ pub fn next_opening(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> 
     None
 }
 
+/// The first moment at or after `after` at which all of some schedules are open. `None` if there is none within three
+/// weeks: weekly windows that never overlap then never do.
+#[must_use]
+pub fn next_opening_of_all(schedules: &[&Schedule], after: Timestamp) -> Option<Timestamp> {
+    let last = after.checked_add_signed(TimeDelta::weeks(3))?;
+    let mut at = after;
+    while at <= last {
+        // Each waits for the latest of the others.
+        let latest = schedules.iter().try_fold(at, |at, schedule| next_opening(schedule, at))?;
+        if latest == at {
+            return Some(at);
+        }
+        at = latest;
+    }
+    None
+}
+
 /// When the next window begins, if the clocks do not change until then. `at` lies outside every window.
 fn next_start_on_the_wall(schedule: &Schedule, at: Timestamp) -> Option<Timestamp> {
     let local = at.with_timezone(&schedule.time_zone);
@@ -163,6 +180,19 @@ mod tests {
         let fields: Vec<_> = check_schedule(&bad).into_iter().map(|problem| problem.field).collect();
         assert_eq!(fields, ["windows.1", "windows.2"]);
         assert!(!is_open(&bad, utc("2026-07-07T12:00:00Z")));
+    }
+
+    /// Two schedules open together where their windows overlap, and never where they do not.
+    #[test]
+    fn schedules_open_together() {
+        let agreed = schedule(Tz::Europe__Berlin, &[(Weekday::Mon, 540, 720), (Weekday::Fri, 540, 720)]);
+        let own = schedule(Tz::UTC, &[(Weekday::Mon, 0, 420), (Weekday::Fri, 480, 500)]);
+        let after = utc("2026-07-06T04:00:00Z");
+        assert_eq!(next_opening_of_all(&[&agreed, &own], after), Some(utc("2026-07-10T08:00:00Z")));
+        assert_eq!(next_opening_of_all(&[&agreed], after), next_opening(&agreed, after));
+        let never = schedule(Tz::UTC, &[(Weekday::Tue, 0, 1440)]);
+        assert_eq!(next_opening_of_all(&[&agreed, &never], after), None);
+        assert_eq!(next_opening_of_all(&[], after), Some(after));
     }
 
     const ZONES: &[Tz] =

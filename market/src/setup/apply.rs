@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use leadyard_entity::setup::{Current, Noun as Table, Revised};
-use leadyard_entity::{StoreError, Write};
+use leadyard_entity::{StoreError, StoreResult, Write};
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{
     AccountKind, BuyerId, BuyerTerms, CampaignId, CampaignTerms, ContractTerms, DestinationId, DestinationKind,
@@ -22,6 +22,7 @@ use super::{
 use crate::configuration::{Change, Document, Fields, Noun, Plan, Problems, Secrets, Standing, plan};
 use crate::configuration::{head_text, typed};
 use crate::delivery::requeue_waiting;
+use crate::waiting::{wake, wake_for};
 
 /// Why a document was not applied. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,7 @@ impl Setup {
             self.make(&write, *noun, &new, secrets, &mut applied).await?;
             self.alter(&write, *noun, &changed).await?;
         }
+        wake_after(&mut write, &plan).await?;
         let detail = json!({ "new": applied.new, "changed": applied.changed, "version": version });
         write.audit("apply", "configuration", None, &detail).await?;
         let _ = write.commit().await?;
@@ -282,6 +284,18 @@ impl Setup {
         }
         Ok(())
     }
+}
+
+/// Leads that wait may be sellable now.
+async fn wake_after(write: &mut Write, plan: &Plan) -> StoreResult<()> {
+    let of = |noun: Noun| plan.changes.iter().filter(move |change| change.noun == noun);
+    let campaigns = of(Noun::Campaign).map(|change| change.id);
+    let theirs = of(Noun::Contract).map(|change| refers(&change.after, "campaign"));
+    wake(write, &campaigns.chain(theirs).map(CampaignId).collect()).await?;
+    for buyer in of(Noun::Buyer) {
+        wake_for(write, BuyerId(buyer.id)).await?;
+    }
+    Ok(())
 }
 
 /// Names and whatever else stands beside the terms of what exists.

@@ -144,7 +144,7 @@ impl Setup {
 
     async fn save_own(
         &self,
-        write: Write,
+        mut write: Write,
         current: &Current,
         (terms, next): (&ContractTerms, &ContractTerms),
         action: &str,
@@ -152,6 +152,7 @@ impl Setup {
     ) -> SetupResult<i64> {
         forget_counters_if_capped_otherwise(&write, current, terms, next).await?;
         let version = write.revise(current, None, to_text(next)?).await?;
+        super::wake_after(&mut write, current).await?;
         let detail = json!({ "version": version, "before": before, "after": after });
         write.audit(action, "contract", Some(current.id), &detail).await?;
         let _ = write.commit().await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use leadyard_connectors::OutboundPolicy;
 use leadyard_types::field::UnknownFields;
-use leadyard_types::terms::VerticalTerms;
+use leadyard_types::terms::{OutsideHours, VerticalTerms};
 use leadyard_types::{
     BuyerTerms, CampaignTerms, ContractTerms, FieldProblem, Filter, Margin, Method, OnSold, Percent, PriceRule,
     Pricing, SaleMode, Schedule, SourceTerms, Stage, Verdict,
@@ -32,6 +32,8 @@ const QUOTE_HOLDS_SECONDS: std::ops::RangeInclusive<u32> = 10..=86_400;
 const SHARED_PERCENTS_MAX: usize = 20;
 /// The dearest lead, minor units: sums of millions of them still fit.
 const PRICE_MINOR_MAX: i64 = 1_000_000_000;
+/// How long a lead may wait for a window: nobody remembers an enquiry of last month.
+const WAIT_MINUTES_MAX: u32 = 31 * 24 * 60;
 /// How long an unclear answer may keep money held: a quarter.
 const UNKNOWN_WINDOW_MINUTES_MAX: u32 = 92 * 24 * 60;
 
@@ -163,6 +165,10 @@ fn asked_too_long(stages: &[Stage]) -> Option<FieldProblem> {
 /// What a stage says of its auction.
 fn auction(terms: &CampaignTerms, stage: &Stage) -> Vec<FieldProblem> {
     let mut problems = Vec::new();
+    if stage.hold_for_window && (stage.method != Method::Waterfall || terms.sale_mode != SaleMode::Exclusive) {
+        let message = "only a WATERFALL that sells to one holds a lead back for a window";
+        problems.push(problem("hold_for_window", "NOT_ALLOWED", message));
+    }
     if stage.max_sales == Some(0) {
         problems.push(problem("max_sales", "OUT_OF_RANGE", "at least 1 is expected"));
     }
@@ -253,6 +259,24 @@ pub(crate) fn contract(terms: &ContractTerms, campaign: &CampaignFacts) -> Vec<F
     let mut problems = check_caps(&terms.caps);
     if let Some(schedule) = &terms.schedule {
         problems.extend(check_schedule(schedule).into_iter().map(|found| under("schedule", found)));
+    }
+    if terms.wait_at_most_minutes.is_some_and(|minutes| !(1..=WAIT_MINUTES_MAX).contains(&minutes)) {
+        problems.push(problem("wait_at_most_minutes", "OUT_OF_RANGE", "1 minute to 31 days is expected"));
+    }
+    if terms.outside_hours == OutsideHours::Wait {
+        if terms.schedule.is_none() {
+            problems.push(problem(
+                "outside_hours",
+                "NOT_ALLOWED",
+                "only a contract with a schedule is ever outside its hours",
+            ));
+        }
+        if terms.wait_at_most_minutes.is_none() && campaign.terms.unsold.retry_window_minutes == 0 {
+            let message = "the campaign keeps no unsold leads: say how long a lead waits for this contract";
+            problems.push(problem("wait_at_most_minutes", "REQUIRED", message));
+        }
+    } else if terms.wait_at_most_minutes.is_some() {
+        problems.push(problem("wait_at_most_minutes", "NOT_ALLOWED", "only where outside_hours is WAIT"));
     }
     let mut own_stages = campaign.terms.all_stages().filter(|stage| stage.key == terms.stage).peekable();
     if own_stages.peek().is_none() {

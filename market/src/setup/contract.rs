@@ -13,6 +13,8 @@ use leadyard_types::{
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::waiting::wake;
+
 use super::bounds::forget_counters_if_capped_otherwise;
 use super::{CampaignFacts, Setup, SetupError, SetupResult, check, expect_version, from_text, refuse, to_text};
 
@@ -32,7 +34,7 @@ pub struct NewContract {
 impl Setup {
     /// Makes contracts, all or none, in set-based statements. A buyer gets a wallet in the campaign's currency.
     pub async fn create_contracts(&self, new: Vec<NewContract>) -> SetupResult<Vec<ContractId>> {
-        let write = self.change().await?;
+        let mut write = self.change().await?;
         let references = References::load(&write, &new, None).await?;
         let mut problems = Vec::new();
         for (position, contract) in new.iter().enumerate() {
@@ -45,7 +47,9 @@ impl Setup {
         refuse(problems)?;
         let wallets = references.wallets(&new);
         let ids: Vec<Uuid> = new.iter().map(|_| self.new_id()).collect();
+        let campaigns = new.iter().map(|new| new.campaign_id).collect();
         self.add_contracts(&write, &ids, new, &wallets).await?;
+        wake(&mut write, &campaigns).await?;
         let _ = write.commit().await?;
         Ok(ids.into_iter().map(ContractId).collect())
     }

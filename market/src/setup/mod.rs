@@ -18,11 +18,15 @@ use std::collections::HashMap;
 use leadyard_connectors::OutboundPolicy;
 use leadyard_entity::setup::{Current, Noun, Revised};
 use leadyard_entity::{Store, StoreError, Write};
-use leadyard_types::{FieldProblem, InvalidTransition, Principal, RevisionId, Role, Status, SystemTask};
+use leadyard_types::{
+    BuyerId, CampaignId, FieldProblem, InvalidTransition, Principal, RevisionId, Role, Status, SystemTask,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::waiting::{wake, wake_for};
 
 pub use apply::{Applied, ApplyError};
 pub use bounds::OwnChange;
@@ -132,15 +136,27 @@ impl Setup {
     /// Writes a new revision and commits. The terms were checked; the version is compared here.
     async fn save<T: Serialize>(
         &self,
-        write: Write,
+        mut write: Write,
         current: &Current,
         status: Option<Status>,
         terms: &T,
     ) -> SetupResult<i64> {
         let version = revise(&write, current, status, terms).await?;
+        wake_after(&mut write, current).await?;
         let _ = write.commit().await?;
         Ok(version)
     }
+}
+
+/// Leads that wait are offered again: what was agreed anew may buy them.
+async fn wake_after(write: &mut Write, changed: &Current) -> SetupResult<()> {
+    match (changed.noun, changed.parent_id) {
+        (Revised::Campaign, _) => wake(write, &[CampaignId(changed.id)].into()).await?,
+        (Revised::Contract, Some(campaign)) => wake(write, &[CampaignId(campaign)].into()).await?,
+        (Revised::Buyer, _) => wake_for(write, BuyerId(changed.id)).await?,
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Writes a new revision, with its line in the audit.

@@ -323,8 +323,10 @@ impl Run {
                 identity: &replayed.identity,
                 plan_before: before.as_ref().map(|seen| (seen.split.as_str(), seen.plan)),
                 plan_seen: seen.as_ref(),
+                until: replayed.stored.input.offered_until,
             };
-            let input = self.input(&subject, &fits, now, page);
+            let opening = self.standing.opening(campaign.id, &replayed.facts, now);
+            let input = self.input(&subject, (&fits, &opening), now, page);
             lead.plan.clone_from(&input.plan);
             let routing = route(&input);
             if round == 0 {
@@ -338,8 +340,15 @@ impl Run {
     }
 
     /// What the simulated world shows of a lead's candidates.
-    fn input(&mut self, subject: &Subject<'_>, fits: &[Fit], now: Timestamp, page: &Page) -> RoutingInput {
-        let counters = self.world.counters(subject, fits, now);
+    fn input(
+        &mut self,
+        subject: &Subject<'_>,
+        (fits, opening): (&[Fit], &[(Fit, Timestamp)]),
+        now: Timestamp,
+        page: &Page,
+    ) -> RoutingInput {
+        let every = fits.iter().chain(opening.iter().map(|(fit, _)| fit));
+        let counters = self.world.counters(subject, every, now);
         let mut hits = HashMap::new();
         let mut sales: HashMap<LeadId, Vec<PriorSale>> = HashMap::new();
         for hash in subject.fingerprints {
@@ -361,7 +370,7 @@ impl Run {
             wallets: &self.world.wallets,
             complaint_rates: &self.world.rates,
         };
-        moment.routing_input(subject, fits)
+        moment.routing_input(subject, fits, opening)
     }
 
     /// Complaint rates are taken as decisions recorded them: they were counted every few minutes only.

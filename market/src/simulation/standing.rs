@@ -233,6 +233,12 @@ impl Standing {
         contracts.fitting(&self.buyers, facts, now, &mut self.scratch)
     }
 
+    /// The contracts outside their hours for which a lead might wait.
+    pub(super) fn opening(&mut self, campaign: CampaignId, facts: &LeadFacts, now: Timestamp) -> Vec<(Fit, Timestamp)> {
+        let Some(contracts) = self.contracts.get(&campaign) else { return Vec::new() };
+        contracts.opening(&self.buyers, facts, now, &mut self.scratch)
+    }
+
     /// A contract and its buyer as they stand.
     pub(super) fn contract(&self, id: ContractId) -> Option<(&Contract, &Buyer)> {
         let contract = self.known.get(&id)?;

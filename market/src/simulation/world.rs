@@ -89,12 +89,17 @@ impl World {
     }
 
     /// What is in the buckets of every cap that may matter to a lead.
-    pub(super) fn counters(&mut self, subject: &Subject<'_>, fits: &[Fit], now: Timestamp) -> Counters {
+    pub(super) fn counters<'f>(
+        &mut self,
+        subject: &Subject<'_>,
+        fits: impl Iterator<Item = &'f Fit>,
+        now: Timestamp,
+    ) -> Counters {
         let mut counters = Counters::new();
         let campaign = subject.campaign;
         let zone = campaign.terms.time_zone;
         let of_campaign = (CapOwner::Campaign(campaign.id.0), &campaign.terms.caps[..], zone);
-        let of_contracts = fits.iter().flat_map(|(contract, buyer)| {
+        let of_contracts = fits.flat_map(|(contract, buyer)| {
             let zone = buyer.terms.time_zone;
             [
                 (CapOwner::Contract(contract.id.0), &contract.terms.caps[..], zone),

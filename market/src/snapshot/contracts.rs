@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use leadyard_types::terms::OutsideHours;
 use leadyard_types::{BuyerId, Status, Timestamp};
 
 use super::{Buyer, Contract};
@@ -73,6 +74,13 @@ pub struct CampaignContracts {
     /// Those in test mode: few, and asked for tests only.
     tests: Vec<Arc<Contract>>,
     shut: Shut,
+    /// How many of them let leads wait for their hours.
+    waiting: usize,
+}
+
+/// Whether a contract lets leads wait for its hours.
+fn waits(contract: &Contract) -> bool {
+    contract.terms.outside_hours == OutsideHours::Wait && eligibility::has_hours(contract)
 }
 
 impl CampaignContracts {
@@ -87,7 +95,7 @@ impl CampaignContracts {
         if tests || !contract.runs() {
             let place = self.index.remove(contract.id).and_then(|position| self.place_mut(position));
             let before = place.and_then(Option::take);
-            self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
+            self.forget(before.as_deref());
             return;
         }
         let position = self.index.upsert(IndexEntry {
@@ -97,10 +105,16 @@ impl CampaignContracts {
             sources_denied: contract.terms.sources_denied.clone(),
         });
         self.shut.change(position, &contract);
-        let asks = contract.terms.ping.is_some();
+        self.asking += usize::from(contract.terms.ping.is_some());
+        self.waiting += usize::from(waits(&contract));
         let before = self.place_mut(position).and_then(|place| place.replace(contract));
-        self.asking -= usize::from(before.is_some_and(|contract| contract.terms.ping.is_some()));
-        self.asking += usize::from(asks);
+        self.forget(before.as_deref());
+    }
+
+    /// A contract that was counted is not there any more.
+    fn forget(&mut self, contract: Option<&Contract>) {
+        self.asking -= usize::from(contract.is_some_and(|contract| contract.terms.ping.is_some()));
+        self.waiting -= usize::from(contract.is_some_and(waits));
     }
 
     /// The contracts, in no order.
@@ -159,6 +173,35 @@ impl CampaignContracts {
         let mut fits: Vec<Fit> = fits.collect();
         fits.sort_unstable_by_key(|(contract, _)| contract.id);
         fits
+    }
+
+    /// The contracts whose terms would fit a lead but for the hour, and that let it wait, with the moment they open; in id
+    /// order.
+    #[must_use]
+    pub fn opening(
+        &self,
+        buyers: &HashMap<BuyerId, Arc<Buyer>>,
+        facts: &LeadFacts,
+        now: Timestamp,
+        scratch: &mut Scratch,
+    ) -> Vec<(Fit, Timestamp)> {
+        if self.waiting == 0 {
+            return Vec::new();
+        }
+        let opening = self.found(facts, scratch).filter_map(|contract| {
+            let buyer = buyers.get(&contract.buyer_id)?;
+            let opens_at = eligibility::opens_at(contract, buyer, now)?;
+            Some(((Arc::clone(contract), Arc::clone(buyer)), opens_at))
+        });
+        let mut opening: Vec<(Fit, Timestamp)> = opening.collect();
+        opening.sort_unstable_by_key(|((contract, _), _)| contract.id);
+        opening
+    }
+
+    /// The contracts whose filters and sources fit.
+    fn found<'a>(&'a self, facts: &LeadFacts, scratch: &'a mut Scratch) -> impl Iterator<Item = &'a Arc<Contract>> {
+        let found = self.index.candidates_into(facts, scratch).iter();
+        found.filter_map(|position| self.places.get(usize::try_from(*position).ok()?)?.as_ref())
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use leadyard_entity::configuration::Head;
-use leadyard_types::terms::{Exclusivity, PriceRule, Stage, Window};
+use leadyard_types::terms::{Exclusivity, OutsideHours, PriceRule, Stage, Window};
 use leadyard_types::{
     BuyerBounds, BuyerSettings, BuyerTerms, Cap, CapPeriod, ContractId, ContractTerms, Currency, Filter, Method, Money,
     SaleMode, Schedule, SourceId, Status, Verdict,
@@ -54,6 +54,8 @@ fn terms() -> ContractTerms {
         sources_denied: Vec::new(),
         caps: Vec::new(),
         schedule: None,
+        outside_hours: OutsideHours::Next,
+        wait_at_most_minutes: None,
         consent_names_buyer: false,
         verdict: Verdict::None,
         destinations: Vec::new(),
@@ -183,6 +185,8 @@ fn decision(fits: &[Fit], facts: &LeadFacts, now: Timestamp) -> (String, String)
         plan: None,
         rotations: BTreeMap::from([("main".to_owned(), StageState::default())]),
         candidates: fits.iter().map(candidate).collect(),
+        offered_until: None,
+        waiting: Vec::new(),
     };
     let routing = route(&input);
     let verdicts = serde_json::to_string(&(routing.winners, routing.verdicts)).unwrap();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DeliveryId, LeadId, SaleId};
+use crate::id::{CampaignId, DeliveryId, LeadId, SaleId};
 
 /// What a task asks for. The tag carries the version, so that old rows drain after an upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +28,12 @@ pub enum TaskPayload {
         /// The lead.
         lead_id: LeadId,
     },
+    /// Offer the leads of a campaign that wait, now: something changed that may make them sellable.
+    #[serde(rename = "wake.v1")]
+    Wake {
+        /// The campaign.
+        campaign_id: CampaignId,
+    },
     /// End an unknown sale's hold when its window is over.
     #[serde(rename = "expire_unknown.v1")]
     ExpireUnknown {
@@ -44,6 +50,7 @@ impl TaskPayload {
             Self::Deliver { .. } => "deliver.v1",
             Self::Post { .. } => "post.v1",
             Self::Place { .. } => "place.v1",
+            Self::Wake { .. } => "wake.v1",
             Self::ExpireUnknown { .. } => "expire_unknown.v1",
         }
     }

@@ -160,6 +160,9 @@ pub struct Stage {
     /// The most sales of one lead in this stage; absent = as many as the campaign allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_sales: Option<u8>,
+    /// Whether a WATERFALL holds a lead back from the contracts behind one that says WAIT and is outside its hours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold_for_window: bool,
     /// What holds for an AUCTION.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auction: Option<AuctionTerms>,
@@ -169,7 +172,14 @@ impl Stage {
     /// A stage with nothing special about it.
     #[must_use]
     pub fn new(key: &str, method: Method) -> Self {
-        Self { key: key.to_owned(), method, on_sold: OnSold::Stop, max_sales: None, auction: None }
+        Self {
+            key: key.to_owned(),
+            method,
+            on_sold: OnSold::Stop,
+            max_sales: None,
+            hold_for_window: false,
+            auction: None,
+        }
     }
 }
 
@@ -405,6 +415,25 @@ words! {
     }
 }
 
+words! {
+    /// What a contract outside its hours does with a lead it would buy.
+    pub enum OutsideHours("rule outside hours") {
+        /// Lets it go to the next contract.
+        Next = "NEXT",
+        /// Lets it wait for the window, if nobody else buys it at once.
+        Wait = "WAIT",
+    }
+}
+
+const fn default_outside_hours() -> OutsideHours {
+    OutsideHours::Next
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the serialiser asks by reference")]
+fn lets_go(outside_hours: &OutsideHours) -> bool {
+    *outside_hours == OutsideHours::Next
+}
+
 /// A contract's terms: what the buyer wants and pays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -452,6 +481,13 @@ pub struct ContractTerms {
     /// When it buys; absent = always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
+    /// What happens to a lead outside its hours.
+    #[serde(default = "default_outside_hours", skip_serializing_if = "lets_go")]
+    pub outside_hours: OutsideHours,
+    /// How long after it came in a lead waits for the window, minutes; absent = as long as the campaign offers unsold
+    /// leads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_at_most_minutes: Option<u32>,
     /// Whether the consent must name this buyer as a recipient.
     #[serde(default)]
     pub consent_names_buyer: bool,

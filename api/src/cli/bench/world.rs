@@ -6,8 +6,8 @@ use leadyard_entity::Store;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, Redirects,
-    UnsoldPolicy, VerticalTerms,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
+    Redirects, UnsoldPolicy, VerticalTerms,
 };
 use leadyard_types::{
     BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason,
@@ -151,6 +151,8 @@ fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) ->
         sources_denied: Vec::new(),
         caps: vec![Cap { period: CapPeriod::Day, count: Some(1_000_000), amount_minor: None }],
         schedule: None,
+        outside_hours: OutsideHours::Next,
+        wait_at_most_minutes: None,
         consent_names_buyer: false,
         verdict: Verdict::None,
         destinations: vec![destination],

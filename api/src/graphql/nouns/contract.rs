@@ -15,7 +15,7 @@ use super::super::id::Kind;
 use super::super::loaders::{CampaignBy, ContractTermsOf, DestinationBy, Inside};
 use super::super::order::SaleOrder;
 use super::super::scalars::Money;
-use super::super::words::{Exclusivity, Status, Verdict};
+use super::super::words::{Exclusivity, OutsideHours, Status, Verdict};
 use super::buyer::Buyer;
 use super::campaign::Campaign;
 use super::contract_bounds::{ContractBounds, ContractSettings};
@@ -130,6 +130,16 @@ impl Contract {
     /// When it buys; absent means always.
     async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Schedule>> {
         Ok(self.terms(ctx).await?.schedule.as_ref().map(Schedule::from))
+    }
+
+    /// What happens to a lead outside its hours.
+    async fn outside_hours(&self, ctx: &Context<'_>) -> Result<OutsideHours> {
+        Ok(self.terms(ctx).await?.outside_hours.into())
+    }
+
+    /// How many minutes after it came in a lead waits for its hours; absent: as long as the campaign offers unsold leads.
+    async fn wait_at_most_minutes(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
+        Ok(self.terms(ctx).await?.wait_at_most_minutes.map(int))
     }
 
     /// What its buyer may set by itself, and within which limits; absent means nothing.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use leadyard_entity::model::decision;
 use leadyard_market::explain::{ContractExplained, DecisionExplained};
+use leadyard_market::rules::routing::Waits;
 use leadyard_types::{Refusal as Reason, Timestamp};
 
 use super::super::context::loader;
@@ -143,6 +144,28 @@ impl ContractVerdict {
     }
 }
 
+/// The contract for whose window a lead waits.
+#[derive(Debug, async_graphql::Description)]
+pub(crate) struct WaitsFor(Waits);
+
+#[Object(use_type_description)]
+impl WaitsFor {
+    /// The contract as it stands now.
+    async fn contract(&self, ctx: &Context<'_>) -> Result<Contract> {
+        there(one!(ctx, ContractBy(self.0.contract_id.0) => Contract)?)
+    }
+
+    /// When its window opens.
+    async fn opens_at(&self) -> Timestamp {
+        self.0.opens_at
+    }
+
+    /// Whether the lead is held back for it from contracts that would buy now.
+    async fn held(&self) -> bool {
+        self.0.held
+    }
+}
+
 impl Decision {
     async fn explained(&self, ctx: &Context<'_>) -> Result<Arc<DecisionExplained>> {
         there(loader(ctx)?.load_one(ExplanationOf(self.0.id)).await?)
@@ -200,6 +223,11 @@ impl Decision {
         let verdict =
             |entry: &ContractExplained| ContractVerdict { explained: entry.clone(), currency: currency.clone() };
         Ok(explained.contracts.iter().map(verdict).collect())
+    }
+
+    /// For which contract's window the lead waits, where nobody bought it and it does.
+    async fn waits_for(&self, ctx: &Context<'_>) -> Result<Option<WaitsFor>> {
+        Ok(self.explained(ctx).await?.waits.map(WaitsFor))
     }
 
     /// The plan it followed, where an experiment divides the campaign's leads.

@@ -261,6 +261,11 @@ impl Lead {
         self.0.retry_until
     }
 
+    /// When it is offered again next, while it waits.
+    async fn offered_again_at(&self) -> Option<Timestamp> {
+        self.0.offer_at
+    }
+
     /// The experiment it took part in, if any.
     async fn split(&self) -> Option<&str> {
         self.0.split.as_deref()
