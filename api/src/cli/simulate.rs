@@ -148,7 +148,8 @@ fn print(found: &Simulation, say_more: bool) {
 
 fn compared(figure: Compared, currency: Currency) -> String {
     let money = |minor| Money::new(minor, currency).to_string();
-    format!("{:>16} → {:>16}   ({:+})", money(figure.before), money(figure.after), figure.delta)
+    let sign = if figure.delta > 0 { "+" } else { "" };
+    format!("{:>16} → {:>16}   ({sign}{})", money(figure.before), money(figure.after), money(figure.delta))
 }
 
 /// Those whose sales change.

@@ -64,6 +64,10 @@ fn in_words(
         return Some(told(refusal));
     }
     let others = others.join(", ");
+    let winners = routing.winners.iter().map(|winner| &input.candidates[winner.position].stage);
+    if !winners.into_iter().any(|stage| *stage == verdict.stage) {
+        return Some(format!("an earlier stage sells to {others}"));
+    }
     Some(match stage.map(|stage| stage.method) {
         Some(Method::Auction) => {
             let least = verdict.would_win_at_minor;

@@ -45,6 +45,15 @@ async fn staff_simulate() {
         );
         assert_eq!((&found["changes"], &found["contracts"][0]["name"]), (&json!([]), &json!("all")), "{found}");
 
+        let change = "[[contract]]\nname = \"all\"\nprice_minor = 900\n";
+        let answer = analyst.ask(SIMULATE, json!({ "input": { "change": change } })).await;
+        let found = &answer["simulate"]["simulation"];
+        assert_eq!(found["sums"][0]["revenue"]["delta"]["amountMinor"], "-200", "{answer}");
+        assert_eq!((&found["changedLeads"], &found["repricedLeads"]), (&json!(0), &json!(2)));
+        let answer = analyst.ask(SIMULATE, json!({ "input": { "change": "[[contract]]\nprice = [" } })).await;
+        assert_eq!(answer["simulate"]["userErrors"][0]["field"], json!(["input", "change"]), "{answer}");
+        assert_eq!(answer["simulate"]["userErrors"][0]["code"], "SYNTAX", "{answer}");
+
         let wrong = json!({ "input": { "since": "2026-07-02T00:00:00Z", "until": "2026-07-01T00:00:00Z" } });
         let refused = analyst.ask(SIMULATE, wrong).await;
         let error = &refused["simulate"]["userErrors"][0];
