@@ -365,7 +365,7 @@ async fn a_buyer_sees_only_how_it_stands_itself() {
             staff.ask(&question, id(buyers[1])).await;
         }
 
-        let mut terms = (*app.app.market.snapshot().campaigns[&market.campaign_id]).terms.clone();
+        let mut terms = app.app.market.snapshot().campaigns[&market.campaign_id].terms.clone();
         terms.caps = vec![Cap { period: CapPeriod::Day, count: Some(4), amount_minor: None }];
         app.setup().revise_campaign(market.campaign_id, 1, terms).await.unwrap();
         let full = user.ask(STANDING, id(buyers[1])).await;
