@@ -186,7 +186,7 @@ async fn waiting_leads_are_sold_once_whoever_wakes_them() {
 async fn nobody_is_asked_again_without_a_cause() {
     for database in TestDatabase::both().await {
         let app = TestApp::start(database).await;
-        let auction = Some(AuctionTerms { deadline_ms: 30_000, ..AuctionTerms::default() });
+        let auction = Some(AuctionTerms { deadline_ms: 29_000, ..AuctionTerms::default() });
         let selling = Selling { method: Method::Auction, auction, retry_minutes: 600, ..Selling::default() };
         let market = app.market(selling).await;
         let buyer = app.buyer("Buyer", 1_000_000, vec![]).await;

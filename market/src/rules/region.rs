@@ -162,7 +162,7 @@ pub fn code(country: &str, written: &str) -> Option<&'static str> {
 #[must_use]
 pub fn name(country: &str, code: &str) -> Option<&'static str> {
     let (_, names) = regions(country).iter().find(|(known, _)| *known == code)?;
-    let is_short = |name: &&str| name.len() <= 3 || name.bytes().all(|byte| byte.is_ascii_digit());
+    let is_short = |name: &&str| name.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
     names.iter().find(|name| !is_short(name)).or_else(|| names.last()).copied()
 }
 

@@ -56,12 +56,15 @@ async fn under(app: &TestApp, draft: Draft, since: Option<Timestamp>) -> Simulat
     simulate(app, SimulationRequest { since, draft, ..SimulationRequest::default() }).await
 }
 
-fn names(sales: &[SaleShown]) -> Vec<(&str, i64)> {
+/// Contracts and what they pay.
+type Names<'a> = Vec<(&'a str, i64)>;
+
+fn names(sales: &[SaleShown]) -> Names<'_> {
     sales.iter().map(|sale| (sale.contract.as_str(), sale.price_minor)).collect()
 }
 
 /// Who bought before, and who would have, of every lead that goes elsewhere, in the order in which they came.
-fn way(found: &Simulation) -> Vec<(Vec<(&str, i64)>, Vec<(&str, i64)>)> {
+fn way(found: &Simulation) -> Vec<(Names<'_>, Names<'_>)> {
     found.changes.iter().map(|change| (names(&change.before), names(&change.after))).collect()
 }
 

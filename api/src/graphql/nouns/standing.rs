@@ -23,7 +23,7 @@ const LEADS_GIVEN: i32 = 500;
 pub(crate) struct CapStanding {
     /// `contract`, `own` (set by the buyer on the contract), `buyer` or `campaign`.
     owner: String,
-    /// The period.
+    /// Over which time it counts, in its owner's time zone.
     period: CapPeriod,
     /// Sales in this period.
     count: i32,
@@ -66,7 +66,7 @@ pub(crate) struct MissedCondition {
 /// A check that refused a contract.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct RefusedBy {
-    /// Which.
+    /// Which check said no.
     check: Check,
     /// In words.
     message: String,
@@ -154,7 +154,7 @@ impl ContractStanding {
 
 #[async_graphql::ComplexObject]
 impl Standing {
-    /// Who.
+    /// Whose standing it is.
     async fn buyer(&self, ctx: &Context<'_>) -> Result<Buyer> {
         there(one!(ctx, BuyerBy(self.buyer.0) => Buyer)?)
     }
@@ -248,7 +248,7 @@ impl StandingQueries {
     async fn standing(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose.")] buyer_id: ID,
+        #[graphql(desc = "The buyer whose standing is asked for.")] buyer_id: ID,
         #[graphql(desc = "How many of each campaign's last leads are looked at, 1 to 5000; 500 where left out.")]
         leads: Option<i32>,
     ) -> Result<Option<Standing>> {

@@ -165,7 +165,7 @@ impl TerritoryContract {
 
 #[async_graphql::ComplexObject]
 impl TerritoryBuyer {
-    /// Who.
+    /// Who buys there.
     async fn buyer(&self, ctx: &Context<'_>) -> Result<Buyer> {
         there(one!(ctx, BuyerBy(self.buyer.0) => Buyer)?)
     }
@@ -173,7 +173,7 @@ impl TerritoryBuyer {
 
 #[async_graphql::ComplexObject]
 impl TerritoryOverlapSide {
-    /// Who.
+    /// Who buys there.
     async fn buyer(&self, ctx: &Context<'_>) -> Result<Buyer> {
         there(one!(ctx, BuyerBy(self.buyer.0) => Buyer)?)
     }
@@ -181,7 +181,7 @@ impl TerritoryOverlapSide {
 
 #[async_graphql::ComplexObject]
 impl TerritoryMeeting {
-    /// Who.
+    /// Who buys there.
     async fn buyer(&self, ctx: &Context<'_>) -> Result<Buyer> {
         there(one!(ctx, BuyerBy(self.buyer.0) => Buyer)?)
     }
