@@ -3,20 +3,22 @@
 use anyhow::{Context, bail};
 use chrono::Duration;
 use leadyard_connectors::LeadSender;
-use leadyard_types::ManualClock;
+use leadyard_types::{Clock as _, ManualClock, Timestamp};
 use serde_json::{Value, json};
 
 use super::people::Dice;
 
 /// So many of a hundred sales are complained about.
 const COMPLAINTS_PERCENT: u64 = 5;
+/// A day less than the campaigns' window: the clock goes on while they complain.
+const COMPLAINT_DAYS: i64 = 13;
 /// What buyers say, as often as it stands here.
 const REASONS: [&str; 7] =
     ["WRONG_CONTACT", "WRONG_CONTACT", "UNREACHABLE", "UNREACHABLE", "DUPLICATE", "NO_INTEREST", "OUTSIDE_TERMS"];
 
 const SALES: &str =
     "query($after: String) { sales(first: 100, after: $after, orderBy: OLDEST, filter: { state: [SOLD] }) {
-    nodes { id price { amountMinor } } pageInfo { hasNextPage endCursor } } }";
+    nodes { id soldAt price { amountMinor } } pageInfo { hasNextPage endCursor } } }";
 const OPEN: &str = "mutation($input: ComplaintOpenInput!) { complaintOpen(input: $input) {
     complaint { id } userErrors { message } } }";
 const DECIDE: &str = "mutation($input: ComplaintDecideInput!) { complaintDecide(input: $input) {
@@ -30,7 +32,7 @@ pub async fn complain(sender: &LeadSender, token: &str, clock: &ManualClock, see
     loop {
         let page = door.ask(SALES, json!({ "after": after })).await?["sales"].take();
         for sale in page["nodes"].as_array().into_iter().flatten() {
-            if dice.percent(COMPLAINTS_PERCENT) {
+            if dice.percent(COMPLAINTS_PERCENT) && may_complain(sale, clock.now())? {
                 clock.advance(Duration::seconds(i64::try_from(30 + dice.below(300)).unwrap_or(60)));
                 door.complaint(sale, &mut dice).await?;
             }
@@ -40,6 +42,12 @@ pub async fn complain(sender: &LeadSender, token: &str, clock: &ManualClock, see
         }
         after = page["pageInfo"]["endCursor"].clone();
     }
+}
+
+/// Whether the buyers' time to complain is not over: a long demo takes weeks on its clock.
+fn may_complain(sale: &Value, now: Timestamp) -> anyhow::Result<bool> {
+    let sold_at: Timestamp = sale["soldAt"].as_str().context("a moment")?.parse()?;
+    Ok(now - sold_at < Duration::days(COMPLAINT_DAYS))
 }
 
 struct Door<'a> {
