@@ -38,8 +38,10 @@ use nouns::configuration::ConfigurationQueries;
 use nouns::contract::ContractQueries;
 use nouns::contract_bounds::ContractMutations;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
+use nouns::invitation::{InvitationMutations, InvitationQueries};
 use nouns::lead::LeadQueries;
 use nouns::lead_submit::LeadMutations;
+use nouns::password::PasswordMutations;
 use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
@@ -48,6 +50,7 @@ use nouns::source::SourceQueries;
 use nouns::standing::StandingQueries;
 use nouns::supplier::SupplierQueries;
 use nouns::territory::TerritoryQueries;
+use nouns::user::{UserMutations, UserQueries};
 use nouns::vertical::VerticalQueries;
 use nouns::viewer::Viewer;
 use nouns::wallet::WalletMutations;
@@ -93,6 +96,8 @@ pub(crate) struct Query(
     TerritoryQueries,
     StandingQueries,
     ConfigurationQueries,
+    UserQueries,
+    InvitationQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.
@@ -106,6 +111,9 @@ pub(crate) struct Mutation(
     ContractMutations,
     WalletMutations,
     SimulationMutations,
+    UserMutations,
+    InvitationMutations,
+    PasswordMutations,
 );
 
 /// The schema.

@@ -23,11 +23,13 @@ pub(crate) enum Kind {
     Wallet,
     Transfer,
     User,
+    Invitation,
+    Session,
 }
 
 impl Kind {
     /// Every kind, as its type is called.
-    const ALL: [(Kind, &'static str); 16] = [
+    const ALL: [(Kind, &'static str); 18] = [
         (Kind::Vertical, "Vertical"),
         (Kind::Campaign, "Campaign"),
         (Kind::Supplier, "Supplier"),
@@ -44,6 +46,8 @@ impl Kind {
         (Kind::Wallet, "Wallet"),
         (Kind::Transfer, "Transfer"),
         (Kind::User, "User"),
+        (Kind::Invitation, "Invitation"),
+        (Kind::Session, "Session"),
     ];
 
     fn name(self) -> &'static str {
