@@ -50,6 +50,7 @@ use nouns::source::SourceQueries;
 use nouns::standing::StandingQueries;
 use nouns::supplier::SupplierQueries;
 use nouns::territory::TerritoryQueries;
+use nouns::totp::TotpMutations;
 use nouns::user::{UserMutations, UserQueries};
 use nouns::vertical::VerticalQueries;
 use nouns::viewer::Viewer;
@@ -114,6 +115,7 @@ pub(crate) struct Mutation(
     UserMutations,
     InvitationMutations,
     PasswordMutations,
+    TotpMutations,
 );
 
 /// The schema.

@@ -1,7 +1,10 @@
 //! Who is calling: users with passwords and sessions, sources with API keys. Secrets are stored hashed.
 
+mod patience;
 mod people;
+mod sign_in;
 mod together;
+mod totp;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -19,9 +22,14 @@ use crate::keyring::random_bytes;
 use crate::model::{api_key, session, user_account};
 use crate::store::{Read, Write};
 
+pub use patience::Tried;
 pub(crate) use people::address;
 pub use people::{Belonging, NewInvitation, NewLink, principal};
+pub use sign_in::Credentials;
 pub(crate) use together::KeyLookups;
+pub use totp::NewTotp;
+#[cfg(feature = "testing")]
+pub use totp::code_at;
 
 /// How long a session lives, however busy: a day's work.
 const SESSION_HOURS: i64 = 12;
@@ -29,11 +37,6 @@ const SESSION_HOURS: i64 = 12;
 const SESSION_IDLE_HOURS: i64 = 3;
 /// How exactly the last use of a session is known: a write for each request would be too dear.
 const LAST_USE_SECONDS: i64 = 60;
-/// After so many wrong passwords in a row, signing in pauses.
-const FREE_FAILURES: i64 = 5;
-/// The longest pause: an owner is never locked out for longer by somebody else's guessing.
-const MAX_PAUSE_SECONDS: i64 = 60;
-
 /// A user to be made.
 #[derive(Debug, Clone)]
 pub struct NewUser {
@@ -67,6 +70,8 @@ pub struct NewSession {
 pub struct Device {
     /// The address, shortened to its network; `None` is this machine itself.
     pub address: Option<String>,
+    /// What failures count for: the address, of IPv6 its network; `None` is this machine itself.
+    pub network: Option<String>,
     /// The program, in a few words.
     pub agent: Option<String>,
 }
@@ -142,6 +147,9 @@ impl Write {
             failed_sign_ins: 0,
             locked_until: None,
             created_at: self.store.clock().now(),
+            totp_secret: None,
+            totp_since: None,
+            totp_step: None,
         };
         principal_of(&row)?;
         let id = UserId(row.id);
@@ -194,66 +202,9 @@ impl Write {
         let sql = "UPDATE session SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
         Ok(self.run(sql, vec![self.store.clock().now().into(), session.0.into()]).await? == 1)
     }
-
-    async fn note_sign_in(&self, user: &user_account::Model, right: bool) -> StoreResult<()> {
-        let failures = if right { 0 } else { user.failed_sign_ins + 1 };
-        let over = (failures - FREE_FAILURES).clamp(0, 6);
-        let pause = if over > 0 { (1_i64 << over).min(MAX_PAUSE_SECONDS) } else { 0 };
-        let locked = (pause > 0).then(|| self.store.clock().now() + Duration::seconds(pause));
-        let sql = "UPDATE user_account SET failed_sign_ins = ?, locked_until = ? WHERE id = ?";
-        self.run(sql, vec![failures.into(), locked.into(), user.id.into()]).await.map(|_| ())
-    }
 }
 
 impl crate::Store {
-    /// Signs a user in from this machine.
-    pub async fn sign_in(&self, email: &str, password: &str) -> StoreResult<Option<NewSession>> {
-        self.sign_in_from(email, password, &Device::default()).await
-    }
-
-    /// Signs a user in. Unknown address, wrong password, disabled and paused users get the same answer, `None`, after
-    /// the same work.
-    pub async fn sign_in_from(&self, email: &str, password: &str, from: &Device) -> StoreResult<Option<NewSession>> {
-        /// A hash nobody knows the password of, so that an unknown address takes as long as a known one.
-        const NOBODY: &str =
-            "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Tb1oW0y0vNp2ZMVaA8UUbwpXUnJxFXKLQyJ5mYkKf2E";
-        let authenticate = Principal::System(leadyard_types::SystemTask::Authenticate);
-        let read = self.read(authenticate);
-        let address = people::address(email);
-        let user =
-            user_account::Entity::find().filter(user_account::Column::Email.eq(address)).one(read.connection()).await?;
-        let hash = user.as_ref().map_or(NOBODY, |user| user.password_hash.as_str()).to_owned();
-        let right = verify_password(password.to_owned(), hash).await?;
-        let now = self.clock().now();
-        let Some(user) = user else { return Ok(None) };
-        let open = user.disabled_at.is_none() && user.locked_until.is_none_or(|until| until <= now);
-        let write = self.write(authenticate).await?;
-        if !(right && open) {
-            if open {
-                write.note_sign_in(&user, false).await?;
-            }
-            let _ = write.commit().await?;
-            return Ok(None);
-        }
-        write.note_sign_in(&user, true).await?;
-        let token = format!("ly_session_{}", hex(&random_bytes()?));
-        let row = session::Model {
-            id: self.ids().uuid(),
-            user_id: user.id,
-            token_hash: hash_token(&token),
-            created_at: now,
-            expires_at: now + Duration::hours(SESSION_HOURS),
-            revoked_at: None,
-            last_used_at: Some(now),
-            address: from.address.clone(),
-            agent: from.agent.clone(),
-        };
-        let made = NewSession { row: row.clone(), token, principal: principal_of(&user)? };
-        write.insert_all::<session::Entity>(vec![row]).await?;
-        let _ = write.commit().await?;
-        Ok(Some(made))
-    }
-
     /// Ends the session of a token at once. Answers whether it was the caller's own and had not ended before.
     pub async fn sign_out(&self, principal: Principal, token: &str) -> StoreResult<bool> {
         let Some(user) = principal.user_id() else { return Ok(false) };

@@ -5,6 +5,7 @@
 
 mod invitation;
 mod password;
+mod totp;
 
 use leadyard_entity::model::user_account;
 use leadyard_entity::{Store, StoreError, Write};

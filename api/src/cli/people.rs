@@ -52,6 +52,11 @@ enum UserAction {
         /// The address that signs in.
         email: String,
     },
+    /// Forget a user's failures to sign in, so that trying is not paused any more.
+    Forgive {
+        /// The address that signs in.
+        email: String,
+    },
     /// Let a user in again.
     Enable {
         /// The address that signs in.
@@ -73,6 +78,10 @@ pub(super) async fn user(config: &Config, args: &UserArgs) -> anyhow::Result<Exi
         UserAction::Disable { email } => {
             let (people, user) = found(config, email).await?;
             people.disable(user).await?;
+        }
+        UserAction::Forgive { email } => {
+            let (people, user) = found(config, email).await?;
+            people.forgive(user).await?;
         }
         UserAction::Enable { email } => {
             let (people, user) = found(config, email).await?;

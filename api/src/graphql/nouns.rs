@@ -24,6 +24,7 @@ pub(crate) mod standing;
 pub(crate) mod supplier;
 pub(crate) mod terms;
 pub(crate) mod territory;
+pub(crate) mod totp;
 pub(crate) mod user;
 pub(crate) mod vertical;
 pub(crate) mod viewer;

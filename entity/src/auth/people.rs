@@ -121,8 +121,9 @@ impl Write {
 
     /// Gives a user a new password, and forgets failures with the old one.
     pub async fn set_password_hash(&self, user: UserId, hash: String) -> StoreResult<()> {
-        let sql = "UPDATE user_account SET password_hash = ?, failed_sign_ins = 0, locked_until = NULL WHERE id = ?";
-        self.run(sql, vec![hash.into(), user.0.into()]).await.map(|_| ())
+        let sql = "UPDATE user_account SET password_hash = ? WHERE id = ?";
+        self.run(sql, vec![hash.into(), user.0.into()]).await?;
+        self.forgive(user).await
     }
 
     /// Ends a user's sessions at once, but for one where it is named. Answers how many ended.

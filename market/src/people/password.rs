@@ -1,7 +1,7 @@
 //! Passwords: changed by whoever knows the old one, replaced by whoever holds a reset.
 
 use chrono::Duration;
-use leadyard_entity::auth::{NewLink, hash_password, verify_password};
+use leadyard_entity::auth::{NewLink, Tried, hash_password, verify_password};
 use leadyard_entity::model::user_account;
 use leadyard_entity::{Store, StoreError};
 use leadyard_types::{FieldProblem, Principal, SessionId, SystemTask, UserId};
@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{People, PeopleError, PeopleResult, refuse};
-use crate::rules::people::check_password;
+use crate::rules::people::{PASSWORD_BYTES_MAX, check_password};
 
 /// Whoever asked for it is waiting for it.
 const RESET_HOLDS: Duration = Duration::hours(1);
@@ -47,13 +47,21 @@ impl People {
         let found = self.store.read(self.principal).by_id::<user_account::Entity>(user.0).await?;
         let row = found.ok_or(PeopleError::NotFound("user"))?;
         let current = change.current.expose_secret();
-        let fits = current.len() <= crate::rules::people::PASSWORD_BYTES_MAX;
-        if !fits || !verify_password(current.to_owned(), row.password_hash.clone()).await? {
-            let wrong = FieldProblem::new("current_password", "WRONG", "this is not the password in force");
-            return Err(PeopleError::Problems(vec![wrong]));
-        }
+        let fits = current.len() <= PASSWORD_BYTES_MAX;
+        let is_right = fits && verify_password(current.to_owned(), row.password_hash.clone()).await?;
         let hash = hash_password(new.to_owned()).await?;
-        let write = self.store.write(self.principal).await?;
+        let (write, locked) = self.own().await?;
+        let paused = write.is_paused(user, Tried::Again).await?;
+        // It may have been changed since it was compared.
+        let is_right = is_right && !paused && locked.password_hash == row.password_hash;
+        if !paused {
+            write.note_try(&locked, Tried::Again, is_right).await?;
+        }
+        if !is_right {
+            self.finish(write, "change_password_refused", user, &json!({})).await?;
+            let message = "this is not the password in force, or trying is paused";
+            return Err(PeopleError::Problems(vec![FieldProblem::new("current_password", "WRONG", message)]));
+        }
         write.set_password_hash(user, hash).await?;
         write.end_sessions(user, change.session).await?;
         write.end_resets(user).await?;

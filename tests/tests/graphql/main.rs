@@ -8,6 +8,7 @@ mod configuration;
 mod experiments;
 mod people;
 mod sessions;
+mod sign_in;
 mod simulation;
 
 use leadyard_tests::market::{Selling, lead, terms};

@@ -76,6 +76,7 @@ pub(crate) const HOMES: &[(&str, &[&str])] = &[
     // What is kept secret at rest.
     ("argon2", &["leadyard-entity"]),
     ("aes-gcm-siv", &["leadyard-entity"]),
+    ("totp-rs", &["leadyard-entity"]),
     // The outside world.
     ("reqwest", &["leadyard-connectors"]),
     ("rustls", &["leadyard-connectors"]),

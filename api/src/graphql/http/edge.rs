@@ -28,7 +28,8 @@ impl Edge {
     pub(super) fn of(headers: &HeaderMap, origin: Option<Origin>) -> Self {
         Self {
             device: Device {
-                address: origin.map(|origin| origin.shortened()),
+                address: origin.map(Origin::shortened),
+                network: origin.map(Origin::network),
                 agent: text(headers, header::USER_AGENT).map(agent),
             },
             is_own_page: is_own_page(headers),

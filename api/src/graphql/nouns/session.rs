@@ -1,7 +1,7 @@
 //! Sessions: signing in and out, and where one is signed in.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use leadyard_entity::auth::is_session_of;
+use leadyard_entity::auth::{Credentials, is_session_of};
 use leadyard_entity::model::session;
 use leadyard_types::{SessionId, Timestamp};
 
@@ -17,6 +17,8 @@ pub(crate) struct SessionCreateInput {
     email: String,
     /// The user's password.
     password: String,
+    /// A code of the authenticator, or a recovery code, for users who have one. Each counts once.
+    code: Option<String>,
     /// For pages of this server's own host: the session is kept by the browser as a cookie that no script reads, and
     /// the token is not answered.
     #[graphql(default)]
@@ -128,7 +130,8 @@ pub(crate) struct SessionMutations;
 
 #[Object]
 impl SessionMutations {
-    /// Signs a user in. A wrong password, an unknown address and a user who may not sign in get the same answer.
+    /// Signs a user in. A wrong password, a wrong or missing code, an unknown address and a user who
+    /// may not sign in get the same answer.
     async fn session_create(
         &self,
         ctx: &Context<'_>,
@@ -142,17 +145,19 @@ impl SessionMutations {
             let message = "a cookie is for pages of this server's own host: take the token instead";
             return refused(UserError::of("cookie", "NOT_OWN_PAGE", message));
         }
-        let fits = input.email.len() <= PASSWORD_BYTES_MAX && input.password.len() <= PASSWORD_BYTES_MAX;
+        let lengths = [input.email.len(), input.password.len(), input.code.as_ref().map_or(0, String::len)];
+        let fits = lengths.into_iter().all(|length| length <= PASSWORD_BYTES_MAX);
         let made = if fits {
             let store_of = market(ctx)?.store();
-            store_of.sign_in_from(&input.email, &input.password, &edge.device).await.map_err(store)?
+            let shown = Credentials { email: &input.email, password: &input.password, code: input.code.as_deref() };
+            store_of.sign_in_from(shown, &edge.device).await.map_err(store)?
         } else {
             None
         };
         let Some(made) = made else {
             return refused(UserError::general(
                 "SIGN_IN_FAILED",
-                "the address or the password is wrong, or signing in is paused for a minute",
+                "the address, the password or the code is wrong, or signing in is paused for a while",
             ));
         };
         let token = if input.cookie {

@@ -64,6 +64,11 @@ impl User {
         }
     }
 
+    /// Since when signing in asks them for a code of an authenticator; absent where it does not.
+    async fn totp_since(&self) -> Option<Timestamp> {
+        self.0.totp_since
+    }
+
     /// When they became a user.
     async fn created_at(&self) -> Timestamp {
         self.0.created_at
@@ -206,6 +211,16 @@ impl UserMutations {
     ) -> Result<UserPayload> {
         let id = user_id(&input.user_id);
         UserPayload::of(ctx, id, people(ctx)?.enable(id).await).await
+    }
+
+    /// Forgets a user's failures to sign in, so that trying is not paused any more.
+    async fn user_forgive(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The user.")] input: UserInput,
+    ) -> Result<UserPayload> {
+        let id = user_id(&input.user_id);
+        UserPayload::of(ctx, id, people(ctx)?.forgive(id).await).await
     }
 
     /// Issues a link by which a user who forgot the password chooses a new one; older links of theirs end.

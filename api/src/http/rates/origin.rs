@@ -36,6 +36,11 @@ impl Origin {
         Self::counted(address)
     }
 
+    /// What failures are counted by.
+    pub(crate) fn network(self) -> String {
+        self.0.to_string()
+    }
+
     /// The network it is in, as people may be told: enough to recognise one's own.
     pub(crate) fn shortened(self) -> String {
         match self.0 {
