@@ -94,6 +94,7 @@ fn assert_auctions(auction: &Value) {
             assert_spread(&auction[measured][percentile]);
         }
     }
+    assert_spread(&auction["began_per_second"]);
     let bids = &auction["bids"];
     assert_eq!((&auction["id"], &bids["auctions"], &bids["wrong_winners"]), (&json!("P8"), &json!(100), &json!(0)));
     assert_eq!(bids["counted"], bids["sent_in_time"]);

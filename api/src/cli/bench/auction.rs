@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use indicatif::ProgressBar;
 use leadyard_connectors::OutboundPolicy;
+use leadyard_market::auctions::AuctionSeen;
 use serde::Serialize;
 
 use crate::config::Config;
@@ -62,6 +63,8 @@ pub(super) struct Auctions {
     pub(super) overshoot_ms: Percentiles,
     pub(super) overshoot_target: Target,
     pub(super) overshoot_verdict: &'static str,
+    /// Auctions that truly began in a second: less than wanted, and leads had to wait for their turn.
+    pub(super) began_per_second: Spread,
     /// From the moment a lead was due to its answer: intake, auction, placement, commit.
     pub(super) whole_lead_ms: Percentiles,
     /// Processor time of an auction, microseconds: the market, the client and the bidders together.
@@ -124,13 +127,14 @@ async fn rounds(
 ) -> anyhow::Result<Auctions> {
     let (_, seen) = hall.run(WARM_UP.min(size.auctions), size.every()).await?;
     Judged::of(&seen, bidders);
-    let (mut after_last, mut overshoot, mut whole, mut cpu) = (vec![], vec![], vec![], vec![]);
+    let (mut after_last, mut overshoot, mut whole, mut cpu, mut rate) = (vec![], vec![], vec![], vec![], vec![]);
     let mut bids = Judged::default();
     for _ in 0..size.rounds {
         let before = cpu_time(id().into());
         let (took, seen) = hall.run(size.auctions, size.every()).await?;
         let used = cpu_time(id().into()).zip(before).map(|(after, before)| after.saturating_sub(before));
         cpu.extend(used.map(|used| rounded(used.as_secs_f64() * 1e6 / float(size.auctions))));
+        rate.extend(began_per_second(&seen));
         let judged = Judged::of(&seen, bidders);
         judged.prove()?;
         after_last.push(judged.after_last_us.clone());
@@ -154,6 +158,7 @@ async fn rounds(
         after_last_bid_target,
         overshoot_ms,
         overshoot_target,
+        began_per_second: Spread::of(rate).context("too few auctions to measure")?,
         whole_lead_ms: Percentiles::of(&whole)?,
         cpu_us: Spread::of(cpu),
         bids,
@@ -173,6 +178,14 @@ impl Auctions {
             self.size.auctions
         )
     }
+}
+
+/// At which rate auctions began; `None` of fewer than two moments.
+fn began_per_second(seen: &[AuctionSeen]) -> Option<f64> {
+    let first = seen.iter().map(|auction| auction.began).min()?;
+    let last = seen.iter().map(|auction| auction.began).max()?;
+    let took = (last - first).as_secs_f64();
+    (took > 0.0).then(|| rounded(float(seen.len() as u64 - 1) / took))
 }
 
 fn micros(time: Duration) -> u64 {

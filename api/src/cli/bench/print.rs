@@ -88,6 +88,7 @@ impl Auctions {
         for (what, times, target, verdict) in rates {
             println!("{:<12}{verdict}: {what} {times}; must {}, wanted {} (p99)", self.id, target.must, target.reach);
         }
+        println!("{:<12}{} auctions a second began", "", self.began_per_second);
         println!("{:<12}from a lead's due time to its answer: {}", "", self.whole_lead_ms);
         let bids = &self.bids;
         println!(
