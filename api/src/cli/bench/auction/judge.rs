@@ -96,7 +96,10 @@ impl Judged {
     /// Every bid that was sent in time counts, no other does, and the highest wins.
     pub(super) fn prove(&self) -> anyhow::Result<()> {
         let (sent, counted) = (self.sent_in_time, self.counted);
-        ensure!(sent == counted, "of {sent} bids that were sent in time {counted} counted: no figure counts");
+        ensure!(
+            sent == counted,
+            "of {sent} bids that were sent in time {counted} counted: no figure counts (is the machine busy with other things?)"
+        );
         ensure!(self.late_but_counted == 0, "{} late bids counted: no figure counts", self.late_but_counted);
         ensure!(self.wrong_winners == 0, "{} auctions were not won by the highest bid", self.wrong_winners);
         Ok(())
