@@ -1,8 +1,8 @@
 //! Asking buyers for bids: before a lead is placed, all eligible buyers of an auction are asked at once, each within the
 //! stage's deadline, with no transaction open (domain page, section 3).
 //!
-//! Who is eligible is found by the very rules of placement: the lead is loaded and looked at in a transaction that writes
-//! nothing. A later stage is asked only if the earlier ones do not sell. What was answered is stored with the lead, and
+//! Who is eligible is found by the very rules of placement: the lead is loaded and looked at in a transaction that can only
+//! look. A later stage is asked only if the earlier ones do not sell. What was answered is stored with the lead, and
 //! placement decides by it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,10 +22,11 @@ use tokio::time::Instant;
 
 use crate::intake::{Prepared, split_personal};
 use crate::market::Market;
-use crate::placement::{Batch, Screened, Work};
+use crate::placement::{Batch, Purpose, Screened, Work};
 use crate::rules::facts::LeadFacts;
 use crate::rules::routing::{RoutingInput, route};
-use crate::snapshot::{Campaign, Fit, Vertical};
+use crate::rules::trial::{TestAnswer, test_answer};
+use crate::snapshot::{Campaign, Fit, Snapshot, Vertical};
 
 /// How long a bid holds whose buyer does not say: long enough for the post that follows, and for the next buyer's turn
 /// after a refusal.
@@ -50,17 +51,14 @@ impl Market {
 
     /// Asks the buyers who bid for a lead that just arrived.
     pub(crate) async fn ask_about_new(&self, prepared: Box<Prepared>) -> StoreResult<(Box<Prepared>, Asked)> {
-        let asks = self
-            .snapshot()
-            .contracts
-            .get(&prepared.campaign.id)
-            .is_some_and(|contracts| contracts.ask(prepared.source.terms.test));
-        let hopeless = prepared.source_refusal.is_some() || !prepared.problems.is_empty();
-        if !asks || hopeless || prepared.consent_refusal.is_some() || self.bidders.get().is_none() {
+        if self.bidders.get().is_none() {
             return Ok((prepared, Asked::default()));
         }
+        // An edit acts at once: the first lead after it may be the first that anybody is asked about.
+        let snapshot = self.current().await?;
         let mut work = [Work::New(prepared)];
-        let screened = self.screen(&mut work).await?;
+        self.prepare_again(&mut work, &snapshot);
+        let screened = if is_asked_about(&work, &snapshot) { self.screen(&mut work).await? } else { None };
         let [Work::New(prepared)] = work else { return Err(leadyard_entity::StoreError::corrupt("a screened lead")) };
         let asked = match screened {
             Some(screened) => {
@@ -80,9 +78,11 @@ impl Market {
 
     /// Asks the buyers who bid for a stored lead, those left out whose bids still hold.
     pub(crate) async fn ask_about_stored(&self, lead: LeadId) -> StoreResult<Asked> {
-        if !self.snapshot().contracts.values().any(|contracts| contracts.ask(false) || contracts.ask(true))
-            || self.bidders.get().is_none()
-        {
+        if self.bidders.get().is_none() {
+            return Ok(Asked::default());
+        }
+        let snapshot = self.current().await?;
+        if !snapshot.contracts.values().any(|contracts| contracts.ask(false) || contracts.ask(true)) {
             return Ok(Asked::default());
         }
         let mut work = [Work::Again(lead, Asked::default())];
@@ -94,24 +94,12 @@ impl Market {
         Ok(self.ask(&subject, screened).await?.0)
     }
 
-    /// Looks at a lead as placement would, and writes nothing. `None` where it would not be offered to anybody.
+    /// Looks at a lead as placement would. `None` where it would not be offered to anybody.
     async fn screen(&self, work: &mut [Work]) -> StoreResult<Option<Screened>> {
-        for _ in 0..crate::placement::MAX_REFRESHES {
-            let snapshot = self.snapshot();
-            let rates = self.complaint_rates(&snapshot).await?;
-            let transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
-            if transaction.config_version().await? != snapshot.version {
-                transaction.rollback().await?;
-                self.refresh().await?;
-                continue;
-            }
-            self.prepare_again(work, &snapshot);
-            let screened = Batch::load(self, &transaction, &snapshot, work, rates).await?.screen()?;
-            transaction.rollback().await?;
-            return Ok(screened);
-        }
-        // Placement says so, and asks again.
-        Ok(None)
+        let ground = self.ground(work, Purpose::Look).await?;
+        let screened = Batch::load(self, &ground, work).await?.screen()?;
+        ground.transaction.rollback().await?;
+        Ok(screened)
     }
 
     /// Asks stage after stage, until one sells; also answers what the lead would be routed by with these bids.
@@ -184,6 +172,16 @@ impl Market {
         });
         Ok((began, join_all(questions).await))
     }
+}
+
+/// Whether anybody may be asked about a lead that just arrived: some check may refuse it at once, and the answer to a test
+/// may be known.
+fn is_asked_about(work: &[Work], snapshot: &Snapshot) -> bool {
+    let [Work::New(lead)] = work else { return false };
+    let refused = lead.source_refusal.is_some() || !lead.problems.is_empty() || lead.consent_refusal.is_some();
+    let (facts, contracts) = (&lead.facts, snapshot.contracts.get(&lead.campaign.id));
+    let unsold = facts.test && test_answer(facts.postal_code.as_deref()) == TestAnswer::NoBuyer;
+    !refused && !unsold && contracts.is_some_and(|contracts| contracts.ask(facts.test))
 }
 
 /// What is asked about.

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use leadyard_connectors::Connectors;
+use leadyard_entity::configuration::ConfigVersion;
 use leadyard_entity::ledger::AccountKey;
 use leadyard_entity::{Store, StoreResult};
 use leadyard_types::{AccountId, BuyerId, Clock, Ids, Principal, SystemTask, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
 use crate::auctions::AuctionWatch;
+use crate::batcher::Batcher;
 use crate::placement::{Job, Watch, writer};
 use crate::rules::auction::complaint_ppm;
 use crate::rules::phone;
@@ -51,6 +53,8 @@ pub struct Market {
     /// By which buyers are asked for bids; not there in processes that place nothing.
     pub(crate) bidders: OnceLock<Arc<Connectors>>,
     complaint_rates: Mutex<Option<(Timestamp, Arc<ComplaintRates>)>>,
+    /// The configuration's version: whoever asks at the same moment shares one look.
+    versions: Batcher<(), ConfigVersion>,
     pub(crate) queue: mpsc::Sender<Job>,
     pub(crate) watch: Watch,
     pub(crate) auctions: AuctionWatch,
@@ -71,12 +75,20 @@ impl Market {
         tokio::task::spawn_blocking(phone::prepare);
         let snapshot = Arc::new(Snapshot::load(&store).await?);
         let (queue, jobs) = mpsc::channel(settings.queue_leads);
+        let versions = Batcher::start(settings.batch_leads.max(1), {
+            let store = store.clone();
+            move |asking: Vec<()>| {
+                let read = store.read(Principal::System(SystemTask::Place));
+                async move { Ok(vec![read.config_version().await?; asking.len()]) }
+            }
+        });
         let market = Arc::new(Self {
             store,
             snapshot: RwLock::new(snapshot),
             accounts: Mutex::new(HashMap::new()),
             bidders: OnceLock::new(),
             complaint_rates: Mutex::new(None),
+            versions,
             queue,
             watch: Watch::default(),
             auctions: AuctionWatch::default(),
@@ -135,6 +147,13 @@ impl Market {
         let rates: Arc<ComplaintRates> = Arc::new(rates.collect());
         *self.complaint_rates.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&rates)));
         Ok(rates)
+    }
+
+    /// The configuration as it is now, brought up to date where it has changed.
+    pub(crate) async fn current(&self) -> StoreResult<Arc<Snapshot>> {
+        let version = self.versions.submit(()).await?;
+        let known = self.snapshot();
+        if known.version == version { Ok(known) } else { self.refresh().await }
     }
 
     /// Brings the snapshot up to date.

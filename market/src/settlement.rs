@@ -27,6 +27,7 @@ use crate::delivery::deliver_key;
 use crate::market::Market;
 use crate::rules::method::StageState;
 use crate::rules::routing::{RoutingInput, route};
+use crate::waiting::wake_soon_for;
 
 /// The lane of placements: no remote system, so no limit of its own.
 pub const PLACE_LANE: &str = "place";
@@ -213,7 +214,8 @@ impl Market {
         if let Some((sold, payout_minor)) = earned::instead_of(write, sale).await? {
             book(write, &sold, Amounts { price_minor: 0, payout_minor, late: false }).await?;
         }
-        Ok(())
+        // What it held may buy a lead that waits; a test held nothing.
+        if sale.test { Ok(()) } else { wake_soon_for(write, BuyerId(sale.buyer_id)).await }
     }
 
     async fn lose_answer(&self, write: &mut Write, sale: &sale::Model) -> StoreResult<()> {

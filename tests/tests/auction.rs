@@ -268,3 +268,21 @@ async fn decisions_come_out_the_same() {
         app.finish().await;
     }
 }
+
+/// The very first lead after the edit that adds a campaign's first bidder is asked about: what this process knew before
+/// does not decide.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_lead_after_the_first_bidder_is_asked_about() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let market = app.market(auction(SaleMode::Exclusive, within(2_000))).await;
+        let fixed = app.buyer("fixed", 1_000_000, vec![]).await;
+        app.contract(market.campaign_id, fixed, "fixed", terms(1_000)).await;
+        let (before, _) = send(&app, &market, 1).await;
+        assert_eq!(sold(&app, before).await, [("fixed".to_owned(), 1_000)]);
+        bidder(&app, &market, "first", bids("55"), terms(1)).await;
+        let (after, _) = send(&app, &market, 2).await;
+        assert_eq!(sold(&app, after).await, [("first".to_owned(), 5_500)]);
+        app.finish().await;
+    }
+}
