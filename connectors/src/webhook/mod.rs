@@ -6,6 +6,7 @@
 mod classify;
 mod config;
 mod sign;
+mod status;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -16,6 +17,9 @@ use secrecy::SecretString;
 pub(crate) use config::{HEADERS_MAX, header_problem, is_content_type};
 pub use config::{WebhookConfig, WebhookMethod};
 pub use sign::{InvalidSecret, TOLERANCE_SECONDS, Unverified, check_secret, new_secret, signature_headers, verify};
+pub use status::{StatusMethod, StatusQuery, ask_status};
+
+pub use verdict::is_reference;
 
 use crate::attempted::Attempted;
 use crate::http::{GuardedClient, OutboundAnswer, OutboundRequest};
