@@ -1,10 +1,13 @@
 //! The description of the HTTP doors is true: what it gives as examples is taken, and what is answered is what it says.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+use std::time::Duration;
+
 use leadyard_connectors::LeadSender;
 use leadyard_connectors::fake::Behaviour;
+use leadyard_market::MarketSettings;
 use leadyard_tests::market::{Selling, TestMarket, lead, terms};
-use leadyard_tests::{TestApp, TestDatabase};
+use leadyard_tests::{TestApp, TestDatabase, TestOptions};
 use leadyard_types::{ContractTerms, Verdict};
 use serde_json::{Value, json};
 
@@ -123,6 +126,12 @@ async fn send(document: &Value, client: &LeadSender, path: &str, body: &Value) -
     (status, answer)
 }
 
+/// An application whose suppliers are not kept waiting for verdicts.
+async fn start(database: TestDatabase) -> TestApp {
+    let market = MarketSettings { verdict_wait: Duration::ZERO, ..MarketSettings::default() };
+    TestApp::start_with(database, TestOptions { market, ..TestOptions::default() }).await
+}
+
 /// Where the buyer of a lead calls back who answers posts, and whose answer was lost.
 async fn called_back(app: &TestApp, market: &TestMarket) -> String {
     let asked = app.campaign_beside(market, "Asked", Selling::default()).await;
@@ -143,7 +152,7 @@ async fn called_back(app: &TestApp, market: &TestMarket) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_described_is_what_happens() {
     for database in TestDatabase::both().await {
-        let app = TestApp::start(database).await;
+        let app = start(database).await;
         let market: TestMarket = app.market(Selling::default()).await;
         let buyer = app.buyer("Buyer", 100_000, vec![]).await;
         app.contract(market.campaign_id, buyer, "all", terms(1_000)).await;
@@ -193,7 +202,7 @@ async fn what_is_described_is_what_happens() {
 /// key.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_is_there() {
-    let app = TestApp::start(TestDatabase::sqlite()).await;
+    let app = start(TestDatabase::sqlite()).await;
     let market = app.market(Selling::default()).await;
     let callback = called_back(&app, &market).await;
     let document = document();
