@@ -2,6 +2,27 @@
 //!
 //! The id of the message is the delivery's, the same for every attempt, so that a receiver recognises a repetition; the
 //! time is that of the attempt.
+//!
+//! A buyer who answers posts can be asked later what became of a lead whose answer was lost, where the settings say how:
+//!
+//! ```json
+//! {
+//!   "url": "https://crm.example.com/leads",
+//!   "status_query": {
+//!     "url": "https://crm.example.com/leads/{{ delivery_id }}",
+//!     "headers": [["authorization", "Bearer k"]],
+//!     "answer": {
+//!       "accepted": { "path": "lead.state", "equals": ["sold", "taken"] },
+//!       "rejected": { "path": "lead.state", "equals": "refused", "statuses": [200, 422] },
+//!       "duplicate": { "path": "lead.why", "pattern": "known" },
+//!       "absent": { "statuses": [404] },
+//!       "reference": "lead.id",
+//!       "reason": "lead.why"
+//!     },
+//!     "absent_proves_after_minutes": 30
+//!   }
+//! }
+//! ```
 
 mod classify;
 mod config;

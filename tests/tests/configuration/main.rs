@@ -127,6 +127,14 @@ async fn a_status_query_is_configuration() {
     let row =
         app.store().read(OPERATE).by_id::<leadyard_entity::model::destination::Entity>(id.0).await.unwrap().unwrap();
     assert!(row.config.contains("/status/{{ lead_id }}") && row.config.contains("hunter2hunter2"), "{}", row.config);
+    // The README's example, as it stands there.
+    let readme = include_str!("../../../README.md");
+    let block = readme.split("```toml").find(|block| block.contains("status_query")).unwrap();
+    let example: String = block.split("```").next().unwrap().replace("\n  ", "\n").replace("Sonnendach", "Buyer");
+    let document = parse(&example).unwrap();
+    let key = (Secret::Env("CRM_KEY".into()), Ok("Bearer k".to_owned().into()));
+    let planned = app.setup().plan(&document, &Secrets::from([key])).await.unwrap();
+    assert!(told(&planned).contains("absent_proves_after_minutes"), "{}", told(&planned));
     let wrong = text.replace("/status/{{ sale_id }}", "/status/{{ fields.email }}");
     let refused = plan(&app.setup(), &wrong).await.unwrap_err().to_string();
     assert!(refused.contains("status_query.url") && refused.contains("INVALID_URL"), "{refused}");

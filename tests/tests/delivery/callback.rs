@@ -218,6 +218,15 @@ async fn a_stranger_learns_nothing() {
         }
         assert!(answers.iter().all(|answer| answer.0 == 404 && *answer == answers[0]), "{answers:?}");
         assert_eq!((charges(&app).await, held(&app).await), (1, 2_000));
+        // Who knows it is told what is wrong, and is bounded like everybody.
+        let long = format!("{{\"verdict\":\"rejected\",\"reason\":\"{}\"}}", "x".repeat(70_000));
+        for (kind, body, status) in [
+            ("text/plain", "x".to_owned(), 415),
+            ("application/json", "{".to_owned(), 400),
+            ("application/json", long, 413),
+        ] {
+            assert_eq!(app.client("").post(&mine, kind, vec![], body.into()).await.unwrap().status, status);
+        }
         for path in [mine, foreign] {
             assert_eq!(say(&app, &path, json!({ "verdict": "accepted" })).await.0, 200);
         }
