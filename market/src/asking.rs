@@ -18,6 +18,7 @@ use leadyard_types::{
     BidSeen, ContractId, DestinationId, FieldKind, LeadId, Money, OnSold, PingId, PingVerdict, Principal, QuoteId,
     SystemTask, Timestamp,
 };
+use tokio::time::Instant;
 
 use crate::intake::{Prepared, split_personal};
 use crate::market::Market;
@@ -123,12 +124,15 @@ impl Market {
         let mut asked = Asked::default();
         let stages = screened.input.stages.clone();
         for (place, stage) in stages.iter().enumerate() {
+            let mut under_way = None;
             let positions = screened.input.to_ask(&stage.key);
             if !positions.is_empty() {
                 let deadline = Duration::from_millis(stage.auction.unwrap_or_default().deadline_ms.into());
                 let fits: Vec<(usize, Fit)> =
                     positions.iter().map(|position| (*position, screened.fits[*position].clone())).collect();
-                for (position, row) in self.ask_all(connectors, subject, &stage.key, fits, deadline).await? {
+                let (began, answers) = self.ask_all(connectors, subject, &stage.key, fits, deadline).await?;
+                under_way = Some((began, deadline, asked.pings.len()));
+                for (position, row) in answers {
                     let seen = leadyard_entity::pings::bid_seen(&row)?;
                     screened.input.take_bid(position, &seen);
                     asked.bids.insert(ContractId(row.contract_id), seen);
@@ -138,6 +142,10 @@ impl Market {
             // Whether a later stage has its turn at all follows from what the stages so far would do.
             let so_far = RoutingInput { stages: stages[..=place].to_vec(), ..screened.input.clone() };
             let routing = route(&so_far);
+            if let Some((began, deadline, first)) = under_way {
+                let winner = || Some(screened.input.candidates[routing.winners.first()?.position].contract_id);
+                self.auctions.ended(began, deadline, &asked.pings[first..], winner);
+            }
             let (winners, held) = (routing.winners, routing.waits.is_some_and(|waits| waits.held));
             let full = winners.len() >= usize::from(screened.input.places());
             let sold_here = winners.iter().any(|winner| screened.input.candidates[winner.position].stage == stage.key);
@@ -148,7 +156,8 @@ impl Market {
         Ok((asked, screened.input))
     }
 
-    /// Asks some contracts' buyers at once; every answer, or its absence, is a row.
+    /// Asks some contracts' buyers at once, who all have until the same moment; every answer, or its absence, is a row.
+    /// Also answers when they were asked.
     async fn ask_all(
         &self,
         connectors: &Connectors,
@@ -156,23 +165,24 @@ impl Market {
         stage: &str,
         fits: Vec<(usize, Fit)>,
         deadline: Duration,
-    ) -> StoreResult<Vec<(usize, ping::Model)>> {
+    ) -> StoreResult<(Instant, Vec<(usize, ping::Model)>)> {
         let wanted: BTreeSet<DestinationId> =
             fits.iter().filter_map(|(_, (contract, _))| contract.terms.ping).collect();
         let bidders = self.store.read(Principal::System(SystemTask::Place)).bidders(&wanted).await?;
         let asked_at = self.clock().now();
+        let began = Instant::now();
         let questions = fits.into_iter().filter_map(|(position, (contract, buyer))| {
             let destination = contract.terms.ping?;
             let id = PingId(self.ids().uuid());
             let package = subject.package(id, subject.places());
             let bidder = bidders.get(&destination).cloned();
             Some(async move {
-                let answered = question(connectors, bidder, package, deadline).await;
+                let answered = question(connectors, bidder, package, began + deadline).await;
                 let about = About { id, stage, contract: contract.id, buyer: buyer.id.0, destination, asked_at };
                 (position, about.row(subject, answered))
             })
         });
-        Ok(join_all(questions).await)
+        Ok((began, join_all(questions).await))
     }
 }
 
@@ -228,17 +238,18 @@ async fn question(
     connectors: &Connectors,
     bidder: Option<Bidder>,
     package: PingPackage,
-    deadline: Duration,
+    deadline: Instant,
 ) -> PingAnswered {
     let Some(bidder) = bidder else {
         return PingAnswered::without_bid(PingVerdict::Failed, "the buyer's destination for bids is set aside");
     };
-    let asked = connectors.ping(&bidder.config, &bidder.secrets, &package, deadline);
-    match tokio::time::timeout(deadline + NET, asked).await {
+    let budget = deadline.saturating_duration_since(Instant::now());
+    let asked = connectors.ping(&bidder.config, &bidder.secrets, &package, budget);
+    match tokio::time::timeout_at(deadline + NET, asked).await {
         Ok(answered) => answered,
         Err(_) => {
             let late = PingAnswered::without_bid(PingVerdict::Late, "no answer within the stage's deadline");
-            PingAnswered { took: deadline, ..late }
+            PingAnswered { took: budget, ..late }
         }
     }
 }

@@ -10,6 +10,7 @@ use leadyard_entity::{Store, StoreResult};
 use leadyard_types::{AccountId, BuyerId, Clock, Ids, Principal, SystemTask, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
+use crate::auctions::AuctionWatch;
 use crate::placement::{Job, Watch, writer};
 use crate::rules::auction::complaint_ppm;
 use crate::rules::phone;
@@ -54,6 +55,7 @@ pub struct Market {
     complaint_rates: Mutex<Option<(Timestamp, Arc<ComplaintRates>)>>,
     pub(crate) queue: mpsc::Sender<Job>,
     pub(crate) watch: Watch,
+    pub(crate) auctions: AuctionWatch,
     /// Notified after a buyer's verdict was settled: senders wait on it.
     pub settled: Arc<Notify>,
 }
@@ -80,6 +82,7 @@ impl Market {
             complaint_rates: Mutex::new(None),
             queue,
             watch: Watch::default(),
+            auctions: AuctionWatch::default(),
             settled: Arc::new(Notify::new()),
             settings,
         });

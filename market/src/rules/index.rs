@@ -1,11 +1,10 @@
 //! The index of a campaign's running contracts: which of them ask for this lead, without asking each.
 //!
 //! Every filter is taken apart into conditions that must all hold. A condition about a field's value, a place, the
-//! source, the score or the age of the consent goes into a lookup from value to contracts; alternatives (`any`) do so
-//! when they are all about one subject, and a negated condition becomes a lookup of contracts to take out. Patterns and
-//! hours are asked once for all contracts that share them. What cannot be looked up (alternatives that are themselves
-//! several conditions, and what goes beyond a lookup's bounds) is asked contract by contract, of those that everything
-//! else let through. The result is **exactly** that of asking every filter and source list in turn.
+//! source, the score or the age of the consent goes into a lookup from value to contracts; so do alternatives (`any`), which
+//! are multiplied out where they have conditions of their own, and a negated condition becomes a lookup of contracts to
+//! take out. Patterns and hours are asked once for all contracts that share them. What goes beyond the bounds of a lookup
+//! is asked contract by contract, of those that everything else let through. The result is **exactly** that of asking every filter and source list in turn.
 //!
 //! Sets are bitmaps over positions: a lookup adds its contracts to those the subject does not concern, and the
 //! result is cut with that. A contract can be put in, replaced and taken out at any time; the rest stays untouched.
@@ -22,7 +21,7 @@ use leadyard_types::{ContractId, SourceId};
 
 use self::bits::{Bits, each_bit, write_positions};
 use self::lookup::{Lookup, Probe, Subject, subject};
-use self::plan::{Condition, Plan};
+use self::plan::{Clause, Condition, Plan};
 use super::chunks::Chunks;
 use super::facts::LeadFacts;
 use super::filter::{CompiledFilter, Node};
@@ -93,6 +92,55 @@ struct Asked {
     needs: Vec<Layer<Lookup>>,
     /// Contracts to take out.
     denies: Option<Lookup>,
+}
+
+/// Alternatives about several subjects: contracts that are content if something is met, and contracts that are content if
+/// something is not met.
+#[derive(Debug, Clone, Default)]
+struct Mixed {
+    met: Subjects<Lookup>,
+    /// `accepted` has what the concerned want not to be met.
+    unmet: Subjects<Layer<Lookup>>,
+}
+
+impl Mixed {
+    fn has_room(&mut self, clause: &Clause<'_>) -> bool {
+        let leaves: Vec<&Leaf> = clause.iter().map(|(leaf, _)| *leaf).collect();
+        clause.iter().all(|(leaf, want)| self.lookup(leaf, *want).has_room(&leaves))
+    }
+
+    fn lookup(&mut self, leaf: &Leaf, want: bool) -> &mut Lookup {
+        if want { self.met.get_mut(subject(leaf)) } else { &mut self.unmet.get_mut(subject(leaf)).accepted }
+    }
+
+    fn insert(&mut self, clause: &Clause<'_>, position: u32) {
+        for (leaf, want) in clause {
+            self.lookup(leaf, *want).insert(leaf, position);
+            if !want {
+                self.unmet.get_mut(subject(leaf)).concerned.insert(position);
+            }
+        }
+    }
+
+    fn remove(&mut self, clause: &Clause<'_>, position: u32) {
+        for (leaf, want) in clause {
+            self.lookup(leaf, *want).remove(leaf, position);
+            if !want {
+                self.unmet.get_mut(subject(leaf)).concerned.remove(position);
+            }
+        }
+    }
+
+    /// Adds the contracts that are content.
+    fn add_to(&self, facts: &LeadFacts, probe: &mut Probe, words: &mut [u64], own: &mut Vec<u64>) {
+        self.met.each().for_each(|(subject, lookup)| lookup.add_to(subject, facts, probe, words));
+        for (subject, layer) in self.unmet.each().filter(|(_, layer)| !layer.concerned.is_empty()) {
+            own.clear();
+            own.resize(words.len(), 0);
+            layer.accepted.add_to(subject, facts, probe, own);
+            layer.concerned.add_without_to(own, words);
+        }
+    }
 }
 
 /// The layer that takes a contract's next condition; `None` if it has as many as there may be.
@@ -168,6 +216,7 @@ impl Positions {
 pub struct Scratch {
     result: Vec<u64>,
     subject: Vec<u64>,
+    unmet: Vec<u64>,
     probe: Probe,
     found: Vec<u32>,
 }
@@ -185,8 +234,7 @@ pub struct ContractIndex {
     /// Positions of which more must be asked.
     verify: Bits,
     subjects: Subjects<Asked>,
-    /// Alternatives about several subjects.
-    mixed: Vec<Layer<Subjects<Lookup>>>,
+    mixed: Vec<Layer<Mixed>>,
 }
 
 impl ContractIndex {
@@ -277,7 +325,7 @@ impl ContractIndex {
         for condition in &plan.conditions {
             let has_room = match condition {
                 Condition::Need(subject, leaves) => self.put_need(*subject, leaves, position),
-                Condition::NeedMixed(leaves) => self.put_mixed(leaves, position),
+                Condition::NeedMixed(clause) => self.put_mixed(clause, position),
                 Condition::Deny(subject, leaf) => self.put_deny(*subject, leaf, position),
             };
             if !has_room {
@@ -301,14 +349,14 @@ impl ContractIndex {
         true
     }
 
-    fn put_mixed(&mut self, leaves: &[&Leaf], position: u32) -> bool {
+    fn put_mixed(&mut self, clause: &Clause<'_>, position: u32) -> bool {
         let Some(layer) = next_layer(&mut self.mixed, position) else { return false };
-        if !leaves.iter().all(|leaf| layer.accepted.get_mut(subject(leaf)).has_room(leaves)) {
-            return false;
+        let has_room = layer.accepted.has_room(clause);
+        if has_room {
+            layer.concerned.insert(position);
+            layer.accepted.insert(clause, position);
         }
-        layer.concerned.insert(position);
-        leaves.iter().for_each(|leaf| layer.accepted.get_mut(subject(leaf)).insert(leaf, position));
-        true
+        has_room
     }
 
     fn put_deny(&mut self, subject: Subject<'_>, leaf: &Leaf, position: u32) -> bool {
@@ -332,10 +380,10 @@ impl ContractIndex {
                         leaves.iter().for_each(|leaf| layer.accepted.remove(leaf, position));
                     }
                 }
-                Condition::NeedMixed(leaves) => {
+                Condition::NeedMixed(clause) => {
                     for layer in &mut self.mixed {
                         layer.concerned.remove(position);
-                        leaves.iter().for_each(|leaf| layer.accepted.get_mut(subject(leaf)).remove(leaf, position));
+                        layer.accepted.remove(clause, position);
                     }
                 }
                 Condition::Deny(subject, leaf) => {
@@ -358,7 +406,7 @@ impl ContractIndex {
 
     /// The same, without those that are out of the question at the moment.
     pub fn candidates_without<'s>(&self, facts: &LeadFacts, out: &[&Positions], scratch: &'s mut Scratch) -> &'s [u32] {
-        let Scratch { result, subject: words, probe, found } = scratch;
+        let Scratch { result, subject: words, unmet, probe, found } = scratch;
         probe.read(facts);
         result.clear();
         result.extend_from_slice(self.live.words());
@@ -379,7 +427,7 @@ impl ContractIndex {
         }
         for layer in &self.mixed {
             words.fill(0);
-            layer.accepted.each().for_each(|(subject, lookup)| lookup.add_to(subject, facts, probe, words));
+            layer.accepted.add_to(facts, probe, words, unmet);
             layer.concerned.cut(result, words);
         }
         self.verify_all(result, facts);

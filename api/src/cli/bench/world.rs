@@ -25,7 +25,7 @@ const CONTRACTS_PER_BUYER: usize = 10;
 /// What every buyer may owe, minor units: nobody runs dry while being measured.
 const CREDIT_MINOR: i64 = 1_000_000_000_000;
 /// So many leads have telephone numbers of their own.
-const PHONES: u64 = 8_000_000;
+pub(super) const PHONES: u64 = 8_000_000;
 /// How many contracts are made in one transaction.
 const CHUNK: usize = 1_000;
 
@@ -69,11 +69,18 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
     ];
     let terms = VerticalTerms { fields, unknown_fields: UnknownFields::Refuse };
     let vertical_id = setup.create_vertical(NewVertical { key: "bench".into(), name: "Bench".into(), terms }).await?;
-    let terms = CampaignTerms {
+    let terms = campaign_terms(Stage::new("main", Method::Waterfall));
+    let new = NewCampaign { vertical_id, name: "Bench".into(), country: "DE".into(), currency: Currency::EUR, terms };
+    Ok(setup.create_campaign(new).await?)
+}
+
+/// A campaign of one stage that sells to one buyer, asks for consent and knows whom it has already.
+pub(super) fn campaign_terms(stage: Stage) -> CampaignTerms {
+    CampaignTerms {
         status: Status::Active,
         time_zone: Tz::Europe__Berlin,
         sale_mode: SaleMode::Exclusive,
-        stages: vec![Stage::new("main", Method::Waterfall)],
+        stages: vec![stage],
         split: None,
         floor_minor: 300,
         consent: ConsentPolicy { required: true, max_age_hours: Some(72), purposes: vec!["contact_by_phone".into()] },
@@ -95,12 +102,11 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
         },
         quote_holds_seconds: None,
         redirects: Redirects::default(),
-    };
-    let new = NewCampaign { vertical_id, name: "Bench".into(), country: "DE".into(), currency: Currency::EUR, terms };
-    Ok(setup.create_campaign(new).await?)
+    }
 }
 
-async fn buyer(setup: &Setup, number: usize) -> anyhow::Result<(BuyerId, DestinationId)> {
+/// A buyer with credit and a portal.
+pub(super) async fn buyer(setup: &Setup, number: usize) -> anyhow::Result<(BuyerId, DestinationId)> {
     let terms = BuyerTerms { status: Status::Active, time_zone: Tz::Europe__Berlin, group: None, caps: Vec::new() };
     let wallets = vec![(Currency::EUR, CREDIT_MINOR)];
     let buyer_id =
@@ -110,7 +116,12 @@ async fn buyer(setup: &Setup, number: usize) -> anyhow::Result<(BuyerId, Destina
     Ok((buyer_id, setup.create_destination(new).await?.id))
 }
 
-async fn source(store: &Store, setup: &Setup, campaign_id: CampaignId) -> anyhow::Result<(SourceId, String)> {
+/// A source with a key.
+pub(super) async fn source(
+    store: &Store,
+    setup: &Setup,
+    campaign_id: CampaignId,
+) -> anyhow::Result<(SourceId, String)> {
     let supplier_id = setup.create_supplier("Bench Media", None).await?;
     let cost = CostModel::RevenueShare { percent: Percent(60.into()) };
     let terms = SourceTerms {
@@ -132,7 +143,7 @@ async fn source(store: &Store, setup: &Setup, campaign_id: CampaignId) -> anyhow
 }
 
 /// A contract with a price, an exception from it, and a cap on the day's sales that is always asked.
-fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) -> ContractTerms {
+pub(super) fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) -> ContractTerms {
     let price_minor = 1_000 + small(dice, 4_000);
     let large = PriceRule { name: "large".into(), when: at_least("kwp", 15), price_minor: price_minor + 500 };
     ContractTerms {

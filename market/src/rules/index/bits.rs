@@ -52,6 +52,11 @@ impl Bits {
         words.iter_mut().zip(self.0.iter()).for_each(|(word, own)| *word |= own);
     }
 
+    /// Adds to `words` what is in the set, but not in `out`.
+    pub(super) fn add_without_to(&self, out: &[u64], words: &mut [u64]) {
+        words.iter_mut().zip(self.0.iter()).zip(out).for_each(|((word, own), out)| *word |= own & !out);
+    }
+
     /// Takes the set out of `words`.
     pub(super) fn take_from(&self, words: &mut [u64]) {
         words.iter_mut().zip(self.0.iter()).for_each(|(word, own)| *word &= !own);

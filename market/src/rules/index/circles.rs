@@ -1,7 +1,8 @@
 //! Circles on the globe: which of many radii hold a point, exactly as [`distance::metres`] says.
 //!
-//! Circles are sorted into cells of one degree. A point is held against its cell's circles by the straight line through
-//! the earth, which takes three multiplications; only within a hand's breadth of an edge the distance itself is computed.
+//! Circles are sorted into cells of half a degree. A point is held against its cell's circles by the straight line through
+//! the earth, which takes three multiplications: roughly against eight at once, exactly against those that are left. Only
+//! within a hand's breadth of an edge the distance itself is computed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::super::distance::{self, EARTH_RADIUS_KM};
 use super::super::facts::Centre;
 use super::bits::add_position_if;
 
-/// More cells than this, and a circle is held against every point instead: some 1,000 km.
+/// More cells than this, and a circle is held against every point instead: some 700 km.
 const CELLS_MAX: usize = 1_024;
 /// Beyond this the straight line says too little about the distance, and only the distance counts.
 const CHORD_KM_MAX: u32 = 15_000;
@@ -34,7 +35,7 @@ impl Point {
     }
 }
 
-/// What decides about nearly every point, packed closely: a cell's circles are read one after the other.
+/// A circle, with what decides about nearly every point near it.
 #[derive(Debug, Clone)]
 struct Circle {
     unit: [f64; 3],
@@ -43,6 +44,7 @@ struct Circle {
     outside: f64,
     position: u32,
     km: u32,
+    centre: Centre,
 }
 
 impl Circle {
@@ -55,37 +57,117 @@ impl Circle {
         } else {
             (chord(edge_metres - DOUBT_METRES).powi(2), chord(edge_metres + DOUBT_METRES).powi(2))
         };
-        Self { unit: Point::new(centre).unit, inside, outside, position, km }
+        Self { unit: Point::new(centre).unit, inside, outside, position, km, centre }
+    }
+
+    fn holds(&self, point: &Point) -> bool {
+        let [x, y, z] = [0, 1, 2].map(|axis| self.unit[axis] - point.unit[axis]);
+        let chord = x * x + y * y + z * z;
+        chord < self.inside
+            || chord < self.outside && distance::is_within(distance::metres(self.centre, point.centre), self.km)
+    }
+}
+
+/// How many circles are held against a point at once.
+const LANES: usize = 8;
+/// What a straight line of halved precision may be wrong by: every coordinate by 2^-24 at most, so the line by 1.1e-7 and
+/// 2e-7 of itself. This is several times as much, and some ten metres on the ground.
+const LANE_DOUBT: f64 = 1e-6;
+
+/// Eight circles side by side in halved precision, which decides about all points but those within ten metres of an edge.
+#[derive(Debug, Clone)]
+struct Lanes {
+    unit: [[f32; LANES]; 3],
+    /// Squared straight line below which a point is inside for sure, and from which on it is outside.
+    inside: [f32; LANES],
+    outside: [f32; LANES],
+    positions: [u32; LANES],
+}
+
+/// No circle: nothing is inside.
+const EMPTY: Lanes =
+    Lanes { unit: [[0.0; LANES]; 3], inside: [-1.0; LANES], outside: [-1.0; LANES], positions: [0; LANES] };
+
+impl Lanes {
+    #[allow(clippy::cast_possible_truncation, reason = "halved precision is the point; the doubt is allowed for")]
+    fn set(&mut self, lane: usize, circle: Option<&Circle>) {
+        let Some(circle) = circle else {
+            (self.inside[lane], self.outside[lane]) = (-1.0, -1.0);
+            return;
+        };
+        for (axis, own) in self.unit.iter_mut().zip(circle.unit) {
+            axis[lane] = own as f32;
+        }
+        let sure = circle.inside.max(0.0).sqrt() * (1.0 - LANE_DOUBT) - LANE_DOUBT;
+        self.inside[lane] = sure.max(0.0).powi(2) as f32;
+        self.outside[lane] = (circle.outside.sqrt() * (1.0 + LANE_DOUBT) + LANE_DOUBT).powi(2) as f32;
+        self.positions[lane] = circle.position;
+    }
+
+    /// Adds the positions of the circles that hold the point; answers those in doubt, a bit each.
+    fn add_to(&self, point: [f32; 3], words: &mut [u64]) -> u32 {
+        let mut chords = [0.0; LANES];
+        for (axis, own) in self.unit.iter().zip(point) {
+            for (chord, coordinate) in chords.iter_mut().zip(axis) {
+                *chord += (coordinate - own) * (coordinate - own);
+            }
+        }
+        let mut doubted = 0;
+        let edges = self.inside.iter().zip(&self.outside);
+        for (((lane, chord), (inside, outside)), position) in (0..).zip(&chords).zip(edges).zip(&self.positions) {
+            let holds = chord < inside;
+            add_position_if(holds, *position, words);
+            doubted |= u32::from(!holds & (chord < outside)) << lane;
+        }
+        doubted
     }
 }
 
 /// Positions of one piece of a group: an edit copies the pieces its circle stands in.
-const PIECE_POSITIONS: u32 = 1_024;
+const PIECE_POSITIONS: u32 = 16_384;
 
-/// Circles side by side, their centres apart: those are only read when in doubt.
+/// Circles side by side; the `n`th stands in lane `n % 8` of lanes `n / 8`.
 #[derive(Debug, Clone, Default)]
 struct Piece {
+    lanes: Vec<Lanes>,
     circles: Vec<Circle>,
-    centres: Vec<Centre>,
 }
 
 impl Piece {
+    fn push(&mut self, circle: Circle) {
+        self.circles.push(circle);
+        self.align(self.circles.len() - 1);
+    }
+
     fn remove(&mut self, position: u32) {
         while let Some(at) = self.circles.iter().position(|circle| circle.position == position) {
             self.circles.swap_remove(at);
-            self.centres.swap_remove(at);
+            self.align(at);
+            self.align(self.circles.len());
         }
     }
 
+    /// Sets the lane of a circle that came, moved or went.
+    fn align(&mut self, at: usize) {
+        if self.lanes.len() <= at / LANES {
+            self.lanes.push(EMPTY);
+        }
+        self.lanes[at / LANES].set(at % LANES, self.circles.get(at));
+        self.lanes.truncate(self.circles.len().div_ceil(LANES));
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "halved precision is the point; the doubt is allowed for")]
     fn add_to(&self, point: &Point, words: &mut [u64]) {
-        for (circle, centre) in self.circles.iter().zip(&self.centres) {
-            let [x, y, z] = [0, 1, 2].map(|axis| circle.unit[axis] - point.unit[axis]);
-            let chord = x * x + y * y + z * z;
-            let mut holds = chord < circle.inside;
-            if !holds && chord < circle.outside {
-                holds = distance::is_within(distance::metres(*centre, point.centre), circle.km);
+        let rough = point.unit.map(|coordinate| coordinate as f32);
+        for (lanes, circles) in self.lanes.iter().zip(self.circles.chunks(LANES)) {
+            let doubted = lanes.add_to(rough, words);
+            if doubted != 0 {
+                let is_doubted = |(lane, _): &(u32, &Circle)| doubted >> lane & 1 == 1;
+                (0..)
+                    .zip(circles)
+                    .filter(is_doubted)
+                    .for_each(|(_, circle)| add_position_if(circle.holds(point), circle.position, words));
             }
-            add_position_if(holds, circle.position, words);
         }
     }
 }
@@ -99,14 +181,12 @@ impl Group {
         self.0.binary_search_by_key(&(position / PIECE_POSITIONS), |(piece, _)| *piece)
     }
 
-    fn push(&mut self, circle: Circle, centre: Centre) {
+    fn push(&mut self, circle: Circle) {
         let at = self.find(circle.position).unwrap_or_else(|gap| {
             self.0.insert(gap, (circle.position / PIECE_POSITIONS, Arc::default()));
             gap
         });
-        let piece = Arc::make_mut(&mut self.0[at].1);
-        piece.circles.push(circle);
-        piece.centres.push(centre);
+        Arc::make_mut(&mut self.0[at].1).push(circle);
     }
 
     fn remove(&mut self, position: u32) {
@@ -130,8 +210,10 @@ impl Group {
     }
 }
 
-/// A cell of one degree: its south-west corner.
+/// A cell: its south-west corner, in halves of a degree.
 type Cell = (i16, i16);
+
+const CELLS_PER_DEGREE: i16 = 2;
 
 /// Many circles.
 #[derive(Debug, Clone, Default)]
@@ -147,9 +229,9 @@ impl Circles {
         match cells_of(centre, km) {
             Some(cells) => {
                 let own = Arc::make_mut(&mut self.cells);
-                cells.into_iter().for_each(|cell| own.entry(cell).or_default().push(circle.clone(), centre));
+                cells.into_iter().for_each(|cell| own.entry(cell).or_default().push(circle.clone()));
             }
-            None => self.wide.push(circle, centre),
+            None => self.wide.push(circle),
         }
     }
 
@@ -177,17 +259,17 @@ impl Circles {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "degrees of the globe")]
-fn whole_degrees(degrees: f64) -> i16 {
-    degrees.floor() as i16
+fn whole_cells(degrees: f64) -> i16 {
+    (degrees * f64::from(CELLS_PER_DEGREE)).floor() as i16
 }
 
 fn cell_of(centre: Centre) -> Cell {
-    (whole_degrees(centre.latitude), wrapped(whole_degrees(centre.longitude)))
+    (whole_cells(centre.latitude), wrapped(whole_cells(centre.longitude)))
 }
 
 /// The longitude's cell, once around the globe.
 fn wrapped(longitude: i16) -> i16 {
-    (longitude + 180).rem_euclid(360) - 180
+    (longitude + 180 * CELLS_PER_DEGREE).rem_euclid(360 * CELLS_PER_DEGREE) - 180 * CELLS_PER_DEGREE
 }
 
 /// The cells a circle touches (and a few around it); `None` if they are too many.
@@ -202,8 +284,8 @@ fn cells_of(centre: Centre, km: u32) -> Option<Vec<Cell>> {
     if !east.is_finite() || east >= 179.0 {
         return None;
     }
-    let rows = whole_degrees(south)..=whole_degrees(north);
-    let columns = whole_degrees(centre.longitude - east)..=whole_degrees(centre.longitude + east);
+    let rows = whole_cells(south)..=whole_cells(north);
+    let columns = whole_cells(centre.longitude - east)..=whole_cells(centre.longitude + east);
     if rows.len() * columns.len() > CELLS_MAX {
         return None;
     }
@@ -231,14 +313,14 @@ mod tests {
             circles in prop::collection::vec((any_centre(), prop_oneof![0u32..3, 3u32..300, 300u32..21_000]), 1..20), points in prop::collection::vec(any_centre(), 1..20),
         ) {
             // Far apart, so that they stand in several pieces.
-            let at = |number: usize| 700 * u32::try_from(number).unwrap();
+            let at = |number: usize| 9_000 * u32::try_from(number).unwrap();
             let mut index = Circles::default();
             for (number, (centre, km)) in circles.iter().enumerate() {
                 index.insert(*centre, *km, at(number));
             }
             let before = index.clone();
             for point in points.iter().chain(circles.iter().map(|(centre, _)| centre)) {
-                let mut words = vec![0; 20 * 700 / 64 + 1];
+                let mut words = vec![0; 20 * 9_000 / 64 + 1];
                 index.add_to(&Point::new(*point), &mut words);
                 let mut wanted = vec![0; words.len()];
                 for (number, (centre, km)) in circles.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Taking a filter apart into conditions that must all hold.
+//! Taking a filter apart into conditions that must all hold (its conjunctive form, as far as that stays small).
 
 use super::super::filter::Node;
 use super::super::leaf::Leaf;
@@ -9,8 +9,8 @@ use super::lookup::{Subject, subject};
 pub(super) enum Condition<'a> {
     /// One of these, all about one subject, must be met.
     Need(Subject<'a>, Vec<&'a Leaf>),
-    /// One of these, about several subjects, must be met.
-    NeedMixed(Vec<&'a Leaf>),
+    /// One of these must come out as wanted: about several subjects, or some are wanted not to be met.
+    NeedMixed(Clause<'a>),
     /// This must not be met.
     Deny(Subject<'a>, &'a Leaf),
 }
@@ -20,7 +20,13 @@ impl Condition<'_> {
     pub(super) fn to_node(&self) -> (Node, bool) {
         let node = |leaf: &&Leaf| Node::Leaf((*leaf).clone());
         match self {
-            Self::Need(_, leaves) | Self::NeedMixed(leaves) => (Node::Any(leaves.iter().map(node).collect()), true),
+            Self::Need(_, leaves) => (Node::Any(leaves.iter().map(node).collect()), true),
+            Self::NeedMixed(clause) => {
+                let wanted = |(leaf, want): &(&Leaf, bool)| {
+                    if *want { node(leaf) } else { Node::Not(Box::new(node(leaf))) }
+                };
+                (Node::Any(clause.iter().map(wanted).collect()), true)
+            }
             Self::Deny(_, leaf) => (node(leaf), false),
         }
     }
@@ -61,32 +67,72 @@ impl<'a> Plan<'a> {
         if let [only] = parts {
             return self.require(only, want);
         }
-        if parts.is_empty() {
-            self.is_never = true;
-            return;
+        let clauses = product(parts, want).filter(|clauses| clauses.iter().all(|clause| can_be_looked_up(clause)));
+        match clauses {
+            Some(clauses) => clauses.into_iter().for_each(|clause| self.require_clause(clause)),
+            None => self.rest.push((node, want)),
         }
-        let mut leaves = Vec::new();
-        if !parts.iter().all(|part| alternatives(part, want, &mut leaves)) {
-            self.rest.push((node, want));
-            return;
+    }
+
+    /// One of the leaves must come out as wanted.
+    fn require_clause(&mut self, clause: Clause<'a>) {
+        let is_of = |of: Subject<'_>| clause.iter().all(|(leaf, want)| *want && subject(leaf) == of);
+        match clause[..] {
+            [] => self.is_never = true,
+            [(leaf, false)] => self.conditions.push(Condition::Deny(subject(leaf), leaf)),
+            [(first, _), ..] if is_of(subject(first)) => {
+                let leaves = clause.iter().map(|(leaf, _)| *leaf).collect();
+                self.conditions.push(Condition::Need(subject(first), leaves));
+            }
+            _ => self.conditions.push(Condition::NeedMixed(clause)),
         }
-        self.conditions.push(match leaves.first().map(|leaf| subject(leaf)) {
-            Some(first) if leaves.iter().all(|leaf| subject(leaf) == first) => Condition::Need(first, leaves),
-            _ => Condition::NeedMixed(leaves),
-        });
     }
 }
 
-/// Collects the leaves of a node that comes out as wanted if one of them is met; `false` if it is not of that sort.
-fn alternatives<'a>(node: &'a Node, want: bool, leaves: &mut Vec<&'a Leaf>) -> bool {
+/// Alternatives: leaves, and how each must come out.
+pub(super) type Clause<'a> = Vec<(&'a Leaf, bool)>;
+
+/// The most clauses that alternatives are multiplied out into; a contract has room for few.
+const CLAUSES_MAX: usize = 4;
+
+/// The most leaves in several of them: what is longer is asked.
+const LEAVES_MAX: usize = 64;
+
+/// A lookup says which of its contracts are met by the lead. Of a contract that is in it twice it cannot say that one of the
+/// two is not met, so of a subject only one leaf can be wanted not to be.
+fn can_be_looked_up(clause: &Clause<'_>) -> bool {
+    let mut subjects: Vec<_> = clause.iter().filter(|(_, want)| !want).map(|(leaf, _)| subject(leaf)).collect();
+    subjects.sort_unstable();
+    subjects.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+/// The clauses that must all hold for the node to come out as wanted; `None` if they are too many.
+fn clauses(node: &Node, want: bool) -> Option<Vec<Clause<'_>>> {
     match node {
-        Node::Leaf(leaf) if want => {
-            leaves.push(leaf);
-            true
-        }
-        Node::Not(part) => alternatives(part, !want, leaves),
-        Node::Any(parts) if want => parts.iter().all(|part| alternatives(part, true, leaves)),
-        Node::All(parts) if !want => parts.iter().all(|part| alternatives(part, false, leaves)),
-        _ => false,
+        Node::Leaf(leaf) => Some(vec![vec![(leaf, want)]]),
+        Node::Not(part) => clauses(part, !want),
+        Node::All(parts) if want => sum(parts, want),
+        Node::Any(parts) if !want => sum(parts, want),
+        Node::All(parts) | Node::Any(parts) => product(parts, want),
     }
+}
+
+/// All parts must come out as wanted.
+fn sum(parts: &[Node], want: bool) -> Option<Vec<Clause<'_>>> {
+    let all: Vec<Vec<Clause<'_>>> = parts.iter().map(|part| clauses(part, want)).collect::<Option<_>>()?;
+    Some(all.into_iter().flatten().collect()).filter(|all: &Vec<_>| all.len() <= CLAUSES_MAX)
+}
+
+/// One part must come out as wanted: `(a and b) or c` is `(a or c) and (b or c)`.
+fn product(parts: &[Node], want: bool) -> Option<Vec<Clause<'_>>> {
+    let mut all: Vec<Clause<'_>> = vec![Vec::new()];
+    for part in parts {
+        let further = clauses(part, want)?;
+        all = all.iter().flat_map(|one| further.iter().map(move |other| [one.as_slice(), other].concat())).collect();
+        let leaves: usize = all.iter().map(Vec::len).sum();
+        if all.len() > CLAUSES_MAX || all.len() > 1 && leaves > LEAVES_MAX {
+            return None;
+        }
+    }
+    Some(all)
 }

@@ -84,7 +84,8 @@ fn positions_are_kept_and_used_again() {
     assert!(index.entry(4).is_none());
 }
 
-/// What can be looked up is not asked contract by contract: lists, ranges, places, alternatives about one subject, negations of these.
+/// What can be looked up is not asked contract by contract: lists, ranges, places, alternatives, also of several
+/// conditions each, negations of these.
 #[test]
 fn common_filters_are_looked_up() {
     let common = r#"{"op":"all","of":[
@@ -99,8 +100,14 @@ fn common_filters_are_looked_up() {
     assert!(index.verify.is_empty());
     let mixed = r#"{"op":"any","of":[{"op":"exists","field":"a"},{"op":"states","states":["BE"]}]}"#;
     assert!(ContractIndex::build(&[entry(1, Some(&json(mixed)))]).verify.is_empty());
-    let nested = r#"{"op":"any","of":[{"op":"exists","field":"a"},{"op":"not","of":{"op":"exists","field":"b"}}]}"#;
-    assert!(!ContractIndex::build(&[entry(1, Some(&json(nested)))]).verify.is_empty());
+    let of_several = r#"{"op":"any","of":[{"op":"exists","field":"a"},{"op":"all","of":[
+        {"op":"exists","field":"b"},{"op":"not","of":{"op":"all","of":[{"op":"not","of":{"op":"score","min":50}}]}}]}]}"#;
+    assert!(ContractIndex::build(&[entry(1, Some(&json(of_several)))]).verify.is_empty());
+    let unmet = r#"{"op":"any","of":[{"op":"exists","field":"a"},{"op":"not","of":{"op":"exists","field":"b"}}]}"#;
+    assert!(ContractIndex::build(&[entry(1, Some(&json(unmet)))]).verify.is_empty());
+    let unmet_twice =
+        r#"{"op":"not","of":{"op":"all","of":[{"op":"in","field":"b","values":["x"]},{"op":"exists","field":"b"}]}}"#;
+    assert!(!ContractIndex::build(&[entry(1, Some(&json(unmet_twice)))]).verify.is_empty());
 }
 
 /// More ranges and more conditions than have room are asked one by one, not lost.
