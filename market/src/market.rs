@@ -52,6 +52,8 @@ pub struct Market {
     pub(crate) accounts: Mutex<HashMap<AccountKey, AccountId>>,
     /// By which buyers are asked for bids; not there in processes that place nothing.
     pub(crate) bidders: OnceLock<Arc<Connectors>>,
+    /// The address the world knows this server by; without it buyers are given none to call back.
+    pub(crate) public_url: OnceLock<String>,
     complaint_rates: Mutex<Option<(Timestamp, Arc<ComplaintRates>)>>,
     /// The configuration's version: whoever asks at the same moment shares one look.
     versions: Batcher<(), ConfigVersion>,
@@ -87,6 +89,7 @@ impl Market {
             snapshot: RwLock::new(snapshot),
             accounts: Mutex::new(HashMap::new()),
             bidders: OnceLock::new(),
+            public_url: OnceLock::new(),
             complaint_rates: Mutex::new(None),
             versions,
             queue,
@@ -97,6 +100,11 @@ impl Market {
         });
         tokio::spawn(writer(Arc::downgrade(&market), jobs));
         Ok(market)
+    }
+
+    /// Says by which address the world knows this server, once: buyers who answer are told where to call back.
+    pub fn known_as(&self, public_url: &str) {
+        let _ = self.public_url.set(public_url.trim_end_matches('/').to_owned());
     }
 
     /// The store.

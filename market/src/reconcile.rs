@@ -4,15 +4,16 @@
 use std::collections::BTreeSet;
 
 use chrono::Duration;
-use leadyard_entity::StoreResult;
+use leadyard_entity::model::sale;
 use leadyard_entity::placement::NewEvent;
 use leadyard_entity::tasks::NewTask;
+use leadyard_entity::{StoreResult, Write};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::AgedPolicy;
-use leadyard_types::{LeadId, LeadState, Principal, SaleState, Status, SystemTask, TaskPayload};
+use leadyard_types::{LeadId, LeadState, Principal, SaleId, SaleState, Status, SystemTask, TaskPayload};
 use serde_json::json;
 
-use crate::delivery::{deliver_key, post_key};
+use crate::delivery::{deliver_key, last_query_at, post_key, status_task_at};
 use crate::market::Market;
 use crate::rules::aged;
 use crate::settlement::{PLACE_LANE, agreed, expire_task};
@@ -93,9 +94,7 @@ impl Market {
                     let (lane, dedupe_key) = (waiting.destination_id.to_string(), Some(post_key(sale_id)));
                     tasks.push(NewTask { payload, lane, run_at: now, dedupe_key });
                 } else if let Some(sale) = write.sale(waiting.sale_id).await? {
-                    let minutes = agreed(&write, &sale).await?.unknown_window_minutes;
-                    let ends = waiting.state_since + Duration::minutes(i64::from(minutes));
-                    tasks.push(expire_task(waiting.sale_id, ends));
+                    tasks.extend(self.of_unknown(&write, &sale).await?);
                 }
             }
             // Money must not stay held for ever: the task that ends a hold is never given up for good.
@@ -109,6 +108,17 @@ impl Market {
                 self.store.wake_workers();
             }
         }
+    }
+
+    /// What a sale waits for whose answer was lost: the end of its window, and until then its buyer's word.
+    async fn of_unknown(&self, write: &Write, sale: &sale::Model) -> StoreResult<Vec<NewTask>> {
+        let (id, now) = (SaleId(sale.id), self.clock().now());
+        let minutes = agreed(write, sale).await?.unknown_window_minutes;
+        let mut tasks = vec![expire_task(id, sale.state_since + Duration::minutes(i64::from(minutes)))];
+        if now < last_query_at(sale.state_since, minutes) {
+            tasks.extend(status_task_at(write, id, now).await?);
+        }
+        Ok(tasks)
     }
 
     /// Deliveries that should have been tried have a task.
@@ -199,7 +209,7 @@ impl Market {
     }
 
     /// Adds tasks whose key is not there; answers how many were missing.
-    async fn add_missing(&self, write: &mut leadyard_entity::Write, tasks: &[NewTask]) -> StoreResult<usize> {
+    async fn add_missing(&self, write: &mut Write, tasks: &[NewTask]) -> StoreResult<usize> {
         let keys: Vec<String> = tasks.iter().filter_map(|task| task.dedupe_key.clone()).collect();
         let known = write.known_keys(&keys).await?;
         let missing: Vec<NewTask> = tasks

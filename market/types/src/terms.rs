@@ -541,7 +541,8 @@ pub struct ContractTerms {
     /// Whether a credited complaint gives the cap's count back.
     #[serde(default)]
     pub credit_frees_cap: bool,
-    /// How long an unclear answer keeps its hold, in minutes.
+    /// How long an unclear answer keeps its hold, in minutes, unless the buyer (asked, or by calling back) or staff say
+    /// before what became of the lead.
     #[serde(default = "default_unknown_window_minutes")]
     pub unknown_window_minutes: u32,
     /// What its buyer may set by itself, and within which limits; absent = nothing.
