@@ -15,8 +15,7 @@ use leadyard_entity::StoreResult;
 use leadyard_entity::model::ping;
 use leadyard_entity::pings::Bidder;
 use leadyard_types::{
-    BidSeen, ContractId, DestinationId, FieldKind, LeadId, Money, OnSold, PingId, PingVerdict, Principal, QuoteId,
-    SystemTask, Timestamp,
+    BidSeen, ContractId, DestinationId, FieldKind, LeadId, Money, OnSold, PingId, PingVerdict, QuoteId, Timestamp,
 };
 use tokio::time::Instant;
 
@@ -156,14 +155,14 @@ impl Market {
     ) -> StoreResult<(Instant, Vec<(usize, ping::Model)>)> {
         let wanted: BTreeSet<DestinationId> =
             fits.iter().filter_map(|(_, (contract, _))| contract.terms.ping).collect();
-        let bidders = self.store.read(Principal::System(SystemTask::Place)).bidders(&wanted).await?;
+        let bidders = &self.bidders_read.submit(wanted).await?;
         let asked_at = self.clock().now();
         let began = Instant::now();
         let questions = fits.into_iter().filter_map(|(position, (contract, buyer))| {
             let destination = contract.terms.ping?;
             let id = PingId(self.ids().uuid());
             let package = subject.package(id, subject.places());
-            let bidder = bidders.get(&destination).cloned();
+            let bidder = bidders.get(&destination);
             Some(async move {
                 let answered = question(connectors, bidder, package, began + deadline).await;
                 let about = About { id, stage, contract: contract.id, buyer: buyer.id.0, destination, asked_at };
@@ -234,7 +233,7 @@ const NET: Duration = Duration::from_millis(2);
 /// One question. The connector keeps the deadline; this is the net behind it.
 async fn question(
     connectors: &Connectors,
-    bidder: Option<Bidder>,
+    bidder: Option<&Bidder>,
     package: PingPackage,
     deadline: Instant,
 ) -> PingAnswered {

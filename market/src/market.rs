@@ -1,14 +1,15 @@
 //! The market: one per process. It holds the configuration's snapshot and the queue of the one writer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use leadyard_connectors::Connectors;
 use leadyard_entity::configuration::ConfigVersion;
 use leadyard_entity::ledger::AccountKey;
+use leadyard_entity::pings::Bidder;
 use leadyard_entity::{Store, StoreResult};
-use leadyard_types::{AccountId, BuyerId, Clock, Ids, Principal, SystemTask, Timestamp};
+use leadyard_types::{AccountId, BuyerId, Clock, DestinationId, Ids, Principal, SystemTask, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
 use crate::auctions::AuctionWatch;
@@ -57,12 +58,17 @@ pub struct Market {
     complaint_rates: Mutex<Option<(Timestamp, Arc<ComplaintRates>)>>,
     /// The configuration's version: whoever asks at the same moment shares one look.
     versions: Batcher<(), ConfigVersion>,
+    /// Where buyers are asked: the auctions that begin at the same moment share one look.
+    pub(crate) bidders_read: Batcher<BTreeSet<DestinationId>, Bidders>,
     pub(crate) queue: mpsc::Sender<Job>,
     pub(crate) watch: Watch,
     pub(crate) auctions: AuctionWatch,
     /// Notified after a buyer's verdict was settled: senders wait on it.
     pub settled: Arc<Notify>,
 }
+
+/// Where buyers are asked, by destination.
+pub(crate) type Bidders = Arc<HashMap<DestinationId, Bidder>>;
 
 impl std::fmt::Debug for Market {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -84,6 +90,17 @@ impl Market {
                 async move { Ok(vec![read.config_version().await?; asking.len()]) }
             }
         });
+        let bidders_read = Batcher::start(settings.batch_leads.max(1), {
+            let store = store.clone();
+            move |asking: Vec<BTreeSet<DestinationId>>| {
+                let read = store.read(Principal::System(SystemTask::Place));
+                async move {
+                    let wanted = asking.iter().flatten().copied().collect();
+                    let bidders = Arc::new(read.bidders(&wanted).await?);
+                    Ok(vec![bidders; asking.len()])
+                }
+            }
+        });
         let market = Arc::new(Self {
             store,
             snapshot: RwLock::new(snapshot),
@@ -92,6 +109,7 @@ impl Market {
             public_url: OnceLock::new(),
             complaint_rates: Mutex::new(None),
             versions,
+            bidders_read,
             queue,
             watch: Watch::default(),
             auctions: AuctionWatch::default(),
