@@ -33,6 +33,8 @@ const PAGES_MAX: usize = 20;
 const KEYED_DAYS: i64 = 60;
 /// Requests recognised by their body count as the same for a minute only.
 const BODY_DAYS: i64 = 1;
+/// Pings that became no lead are kept for suppliers and staff to look at, counted from the end of what was promised.
+const QUOTE_DAYS: i64 = 30;
 /// Dead tasks are kept for people to look at.
 const DEAD_TASK_DAYS: i64 = 90;
 
@@ -233,6 +235,21 @@ impl Market {
             let _ = write.commit().await?;
             forgotten += answers + dead;
             if answers == 0 {
+                return Ok(forgotten + self.prune_quotes().await?);
+            }
+        }
+    }
+
+    /// Forgets pings that became no lead, with the bids they were answered by; what became a lead stays with it.
+    async fn prune_quotes(&self) -> StoreResult<u64> {
+        let before = self.clock().now() - Duration::days(QUOTE_DAYS);
+        let mut forgotten = 0;
+        loop {
+            let write = self.store.write(RECONCILE).await?;
+            let quotes = write.prune_quotes(before).await?;
+            let _ = write.commit().await?;
+            forgotten += quotes;
+            if quotes == 0 {
                 return Ok(forgotten);
             }
         }

@@ -6,14 +6,13 @@ use leadyard_entity::Store;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
-    Redirects, UnsoldPolicy, VerticalTerms,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Redirects, UnsoldPolicy,
+    VerticalTerms,
 };
 use leadyard_types::{
-    BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason,
-    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue,
-    Filter, LeadDraft, Method, Percent, PingLimits, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms,
-    Stage, Status, SystemClock, SystemTask, Verdict,
+    BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason, ContractTerms, CostModel,
+    Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue, Filter, LeadDraft, Method,
+    Percent, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms, Stage, Status, SystemClock, SystemTask,
 };
 use serde_json::{Value, json};
 
@@ -124,17 +123,7 @@ pub(super) async fn source(
 ) -> anyhow::Result<(SourceId, String)> {
     let supplier_id = setup.create_supplier("Bench Media", None).await?;
     let cost = CostModel::RevenueShare { percent: Percent(60.into()) };
-    let terms = SourceTerms {
-        status: Status::Active,
-        cost,
-        payout_rules: Vec::new(),
-        caps: Vec::new(),
-        schedule: None,
-        margin: None,
-        least_payout_minor: None,
-        test: false,
-        ping_limits: PingLimits::default(),
-    };
+    let terms = SourceTerms::new(cost);
     let made = setup.create_source(NewSource { supplier_id, campaign_id, name: "Bench".into(), terms }).await?;
     let write = store.write(OPERATE).await?;
     let key = write.create_key(made.id, "bench").await?;
@@ -147,33 +136,13 @@ pub(super) fn terms(dice: &mut Dice, filter: Option<Filter>, destination: Destin
     let price_minor = 1_000 + small(dice, 4_000);
     let large = PriceRule { name: "large".into(), when: at_least("kwp", 15), price_minor: price_minor + 500 };
     ContractTerms {
-        status: Status::Active,
-        stage: "main".into(),
         priority: if filter.is_none() { 99 } else { 1 + u32::try_from(dice.below(5)).unwrap_or_default() },
-        weight: 1,
-        exclusivity: Exclusivity::Any,
-        price_minor,
-        shared_percents: Vec::new(),
-        ping: None,
-        margin: None,
-        test: false,
         price_rules: vec![large],
         filter,
-        sources_allowed: Vec::new(),
-        sources_denied: Vec::new(),
         caps: vec![Cap { period: CapPeriod::Day, count: Some(1_000_000), amount_minor: None }],
-        schedule: None,
-        outside_hours: OutsideHours::Next,
-        wait_at_most_minutes: None,
-        buys_aged: false,
-        aged_price_rules: Vec::new(),
-        consent_names_buyer: false,
-        verdict: Verdict::None,
         destinations: vec![destination],
-        credit_frees_cap: false,
         unknown_window_minutes: 60,
-        buyer_bounds: None,
-        buyer_settings: BuyerSettings::default(),
+        ..ContractTerms::new("main", price_minor)
     }
 }
 
