@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod asking;
+pub mod auctions;
 mod batcher;
 pub mod complaints;
 pub mod configuration;

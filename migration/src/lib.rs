@@ -12,6 +12,8 @@ mod m20261121_000005_pings;
 mod m20261121_000006_quotes;
 mod m20261121_000007_stages;
 mod m20261121_000012_tests;
+mod m20261121_000013_status;
+mod m20261121_000014_unused_quotes;
 mod m20261121_000016_people;
 mod m20261121_000017_sign_in;
 
@@ -34,6 +36,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_quotes::Migration),
             Box::new(m20261121_000007_stages::Migration),
             Box::new(m20261121_000012_tests::Migration),
+            Box::new(m20261121_000013_status::Migration),
+            Box::new(m20261121_000014_unused_quotes::Migration),
             Box::new(m20261121_000016_people::Migration),
             Box::new(m20261121_000017_sign_in::Migration),
         ]
