@@ -12,6 +12,7 @@ mod m20261121_000005_pings;
 mod m20261121_000006_quotes;
 mod m20261121_000007_stages;
 mod m20261121_000012_tests;
+mod m20261121_000015_versions;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_quotes::Migration),
             Box::new(m20261121_000007_stages::Migration),
             Box::new(m20261121_000012_tests::Migration),
+            Box::new(m20261121_000015_versions::Migration),
         ]
     }
 }

@@ -23,11 +23,12 @@ pub(crate) enum Kind {
     Wallet,
     Transfer,
     User,
+    SourceKey,
 }
 
 impl Kind {
     /// Every kind, as its type is called.
-    const ALL: [(Kind, &'static str); 16] = [
+    const ALL: [(Kind, &'static str); 17] = [
         (Kind::Vertical, "Vertical"),
         (Kind::Campaign, "Campaign"),
         (Kind::Supplier, "Supplier"),
@@ -44,6 +45,7 @@ impl Kind {
         (Kind::Wallet, "Wallet"),
         (Kind::Transfer, "Transfer"),
         (Kind::User, "User"),
+        (Kind::SourceKey, "SourceKey"),
     ];
 
     fn name(self) -> &'static str {

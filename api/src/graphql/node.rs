@@ -13,6 +13,7 @@ use super::nouns::destination::Destination;
 use super::nouns::lead::Lead;
 use super::nouns::one;
 use super::nouns::sale::Sale;
+use super::nouns::setup::source_key::SourceKey;
 use super::nouns::source::Source;
 use super::nouns::supplier::Supplier;
 use super::nouns::vertical::Vertical;
@@ -55,6 +56,8 @@ pub(crate) enum Node {
     Transfer(Transfer),
     /// A user.
     User(User),
+    /// A key of a source.
+    SourceKey(SourceKey),
 }
 
 /// Loads whatever an id names; what is absent or not the caller's to see is nothing.
@@ -78,5 +81,6 @@ pub(crate) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         Kind::Wallet => one!(ctx, WalletBy(id) => Wallet)?.filter(Wallet::is_wallet).map(Node::from),
         Kind::Transfer => one!(ctx, TransferBy(id) => Transfer)?.map(Node::from),
         Kind::User => one!(ctx, UserBy(id) => User)?.map(Node::from),
+        Kind::SourceKey => one!(ctx, SourceKeyBy(id) => SourceKey)?.map(Node::from),
     })
 }

@@ -6,6 +6,7 @@ mod complaints;
 mod configuration;
 mod experiments;
 mod people;
+mod setup;
 mod simulation;
 
 use leadyard_tests::market::{Selling, lead, terms};
