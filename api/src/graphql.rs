@@ -31,7 +31,7 @@ use leadyard_connectors::OutboundPolicy;
 use leadyard_market::Market;
 
 use context::Api;
-use nouns::buyer::BuyerQueries;
+use nouns::buyer::{BuyerGroupQueries, BuyerQueries};
 use nouns::campaign::CampaignQueries;
 use nouns::complaint::{ComplaintMutations, ComplaintQueries};
 use nouns::configuration::ConfigurationQueries;
@@ -45,6 +45,14 @@ use nouns::password::PasswordMutations;
 use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
+use nouns::setup::buyer::BuyerMutations;
+use nouns::setup::campaign::CampaignMutations;
+use nouns::setup::contract::ContractSetupMutations;
+use nouns::setup::destination::DestinationMutations;
+use nouns::setup::source::SourceMutations;
+use nouns::setup::source_key::SourceKeyMutations;
+use nouns::setup::supplier::SupplierMutations;
+use nouns::setup::vertical::VerticalMutations;
 use nouns::simulation::SimulationMutations;
 use nouns::source::SourceQueries;
 use nouns::standing::StandingQueries;
@@ -99,6 +107,7 @@ pub(crate) struct Query(
     ConfigurationQueries,
     UserQueries,
     InvitationQueries,
+    BuyerGroupQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.
@@ -116,6 +125,14 @@ pub(crate) struct Mutation(
     InvitationMutations,
     PasswordMutations,
     TotpMutations,
+    VerticalMutations,
+    CampaignMutations,
+    SupplierMutations,
+    SourceMutations,
+    SourceKeyMutations,
+    BuyerMutations,
+    ContractSetupMutations,
+    DestinationMutations,
 );
 
 /// The schema.

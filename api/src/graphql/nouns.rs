@@ -2,6 +2,7 @@
 
 pub(crate) mod buyer;
 pub(crate) mod campaign;
+pub(crate) mod campaign_terms;
 pub(crate) mod complaint;
 pub(crate) mod condition;
 pub(crate) mod configuration;
@@ -10,6 +11,7 @@ pub(crate) mod contract_bounds;
 pub(crate) mod decision;
 pub(crate) mod delivery;
 pub(crate) mod destination;
+pub(crate) mod destination_settings;
 pub(crate) mod invitation;
 pub(crate) mod lead;
 pub(crate) mod lead_submit;
@@ -17,6 +19,7 @@ pub(crate) mod password;
 pub(crate) mod profit_and_loss;
 pub(crate) mod sale;
 pub(crate) mod session;
+pub(crate) mod setup;
 pub(crate) mod simulation;
 pub(crate) mod source;
 pub(crate) mod split_report;

@@ -8,6 +8,7 @@ mod configuration;
 mod experiments;
 mod people;
 mod sessions;
+mod setup;
 mod sign_in;
 mod simulation;
 
