@@ -47,6 +47,7 @@ use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
 use nouns::setup::buyer::BuyerMutations;
 use nouns::setup::campaign::CampaignMutations;
+use nouns::setup::configuration::ConfigurationMutations;
 use nouns::setup::contract::ContractSetupMutations;
 use nouns::setup::destination::DestinationMutations;
 use nouns::setup::source::SourceMutations;
@@ -133,6 +134,7 @@ pub(crate) struct Mutation(
     BuyerMutations,
     ContractSetupMutations,
     DestinationMutations,
+    ConfigurationMutations,
 );
 
 /// The schema.

@@ -7,6 +7,7 @@
 pub(crate) mod buyer;
 pub(crate) mod campaign;
 pub(crate) mod campaign_input;
+pub(crate) mod configuration;
 pub(crate) mod contract;
 pub(crate) mod destination;
 pub(crate) mod ping_input;

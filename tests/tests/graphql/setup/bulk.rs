@@ -45,3 +45,74 @@ async fn many_contracts_are_paused_together() {
     })
     .await;
 }
+
+/// A configuration that was planned is applied whole, with the secrets it made; not where something changed since, and
+/// whatever is wrong with the text is told by its line.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_is_applied_as_planned() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        let manager = app.staff(Role::Manager).await;
+        market(&app, &manager).await;
+        let wanted = "version created changed secrets { destination secret } problems { line code }";
+        let apply = async |text: &str, version: Option<i64>| {
+            let input = json!({ "text": text, "version": version });
+            call(&manager, "configurationApply", "ConfigurationApplyInput", input, wanted).await
+        };
+        let hook = app.receiver.url("/second");
+        let text = format!(
+            "[[contract]]\nname = \"Everything\"\nprice_minor = 4900\n[[destination]]\nname = \"Second\"\nbuyer = \"Sunny\"\n\
+             kind = \"WEBHOOK\"\nconfig = {{ url = \"{hook}\" }}"
+        );
+        let question = "query($text: String!) { configurationPlan(text: $text) { version } }";
+        let planned = manager.ask(question, json!({ "text": text })).await["configurationPlan"]["version"].as_i64();
+        let stale = apply(&text, planned.map(|version| version - 1)).await;
+        assert_eq!(stale["userErrors"][0]["code"], "STALE_VERSION", "{stale}");
+        let applied = apply(&text, planned).await;
+        assert_eq!((&applied["created"], &applied["changed"]), (&json!(1), &json!(1)), "{applied}");
+        assert_eq!(applied["secrets"][0]["destination"], "Second of Sunny");
+        assert!(applied["secrets"][0]["secret"].as_str().unwrap().starts_with("whsec_"));
+        let prices = manager.ask("{ contracts(first: 5) { nodes { price { amountMinor } } } }", json!({})).await;
+        assert_eq!(prices["contracts"]["nodes"][0]["price"]["amountMinor"], "4900");
+        let wrong = apply("[[contract]]\nname = \"Everything\"\nprice_minor = \"much\"", None).await;
+        assert_eq!(wrong["problems"], json!([{ "line": 3, "code": "WRONG_TYPE" }]), "{wrong}");
+        assert_eq!((&wrong["version"], &wrong["userErrors"][0]["field"]), (&Value::Null, &json!(["input", "text"])));
+        app.finish().await;
+    })
+    .await;
+}
+
+/// Deliveries are sent again together: those that ended are, and what cannot be is told with its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_are_sent_again_together() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        let manager = app.staff(Role::Manager).await;
+        let finance = app.staff(Role::Finance).await;
+        let made = market(&app, &manager).await;
+        let money = json!({ "buyerId": made.buyer, "amountMinor": "9000", "currency": "EUR", "idempotencyKey": "k" });
+        let kind = "WalletCreditInput";
+        call(&finance, "walletTopUp", kind, money, "moved").await;
+        for number in 1..=2 {
+            app.client(&made.key).send_json("/v1/leads", &leadyard_tests::market::lead(number), None).await.unwrap();
+        }
+        app.idle().await;
+        let list = "{ deliveries(first: 5, orderBy: OLDEST) { nodes { id attemptCount } } }";
+        let before = manager.ask(list, json!({})).await["deliveries"]["nodes"].take();
+        let ids = json!([before[0]["id"], made.buyer, before[1]["id"]]);
+        let input = json!({ "ids": ids });
+        let wanted = "deliveries { id }";
+        let sent = call(&manager, "deliveriesReplay", "DeliveriesReplayInput", input, wanted).await;
+        assert_eq!(sent["deliveries"], json!([{ "id": before[0]["id"] }, { "id": before[1]["id"] }]), "{sent}");
+        let error = &sent["userErrors"][0];
+        assert_eq!((&error["code"], &error["field"]), (&json!("NOT_FOUND"), &json!(["input", "ids", "1"])));
+        app.idle().await;
+        let after = manager.ask(list, json!({})).await["deliveries"]["nodes"].take();
+        for place in 0..2 {
+            let more = after[place]["attemptCount"].as_i64().unwrap() - before[place]["attemptCount"].as_i64().unwrap();
+            assert!(more >= 1, "{after}");
+        }
+        app.finish().await;
+    })
+    .await;
+}
