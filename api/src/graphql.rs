@@ -33,7 +33,7 @@ use leadyard_market::Market;
 
 use context::Api;
 use nouns::audit::AuditQueries;
-use nouns::buyer::BuyerQueries;
+use nouns::buyer::{BuyerGroupQueries, BuyerQueries};
 use nouns::campaign::CampaignQueries;
 use nouns::complaint::{ComplaintMutations, ComplaintQueries};
 use nouns::configuration::ConfigurationQueries;
@@ -47,6 +47,14 @@ use nouns::password::PasswordMutations;
 use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
+use nouns::setup::buyer::BuyerMutations;
+use nouns::setup::campaign::CampaignMutations;
+use nouns::setup::contract::ContractSetupMutations;
+use nouns::setup::destination::DestinationMutations;
+use nouns::setup::source::SourceMutations;
+use nouns::setup::source_key::SourceKeyMutations;
+use nouns::setup::supplier::SupplierMutations;
+use nouns::setup::vertical::VerticalMutations;
 use nouns::simulation::SimulationMutations;
 use nouns::source::SourceQueries;
 use nouns::standing::StandingQueries;
@@ -101,6 +109,7 @@ pub(crate) struct Query(
     ConfigurationQueries,
     UserQueries,
     InvitationQueries,
+    BuyerGroupQueries,
     AuditQueries,
 );
 
@@ -119,6 +128,14 @@ pub(crate) struct Mutation(
     InvitationMutations,
     PasswordMutations,
     TotpMutations,
+    VerticalMutations,
+    CampaignMutations,
+    SupplierMutations,
+    SourceMutations,
+    SourceKeyMutations,
+    BuyerMutations,
+    ContractSetupMutations,
+    DestinationMutations,
 );
 
 /// The schema.

@@ -18,7 +18,6 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let mut statements: Vec<String> = Vec::new();
-        statements.extend(["audit_actor", "audit_noun_id"].map(|index| format!("DROP INDEX {index};")));
         statements.extend(["sign_in_place", "recovery_code"].map(|table| format!("DROP TABLE {table};")));
         statements.extend(
             ["totp_step", "totp_since", "totp_secret"]

@@ -25,11 +25,12 @@ pub(crate) enum Kind {
     User,
     Invitation,
     Session,
+    SourceKey,
 }
 
 impl Kind {
     /// Every kind, as its type is called.
-    const ALL: [(Kind, &'static str); 18] = [
+    const ALL: [(Kind, &'static str); 19] = [
         (Kind::Vertical, "Vertical"),
         (Kind::Campaign, "Campaign"),
         (Kind::Supplier, "Supplier"),
@@ -48,6 +49,7 @@ impl Kind {
         (Kind::User, "User"),
         (Kind::Invitation, "Invitation"),
         (Kind::Session, "Session"),
+        (Kind::SourceKey, "SourceKey"),
     ];
 
     fn name(self) -> &'static str {

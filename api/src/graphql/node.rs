@@ -17,6 +17,7 @@ use super::nouns::lead::Lead;
 use super::nouns::one;
 use super::nouns::sale::Sale;
 use super::nouns::session::Session;
+use super::nouns::setup::source_key::SourceKey;
 use super::nouns::source::Source;
 use super::nouns::supplier::Supplier;
 use super::nouns::user::User;
@@ -63,6 +64,8 @@ pub(crate) enum Node {
     Invitation(Invitation),
     /// A session of your own.
     Session(Session),
+    /// A key of a source.
+    SourceKey(SourceKey),
 }
 
 /// Loads whatever an id names; what is absent or not the caller's to see is nothing.
@@ -88,5 +91,6 @@ pub(crate) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         Kind::User => one!(ctx, UserBy(id) => User)?.map(Node::from),
         Kind::Invitation => one!(ctx, InvitationBy(id) => Invitation)?.map(Node::from),
         Kind::Session => loader(ctx)?.load_one(SessionBy(id)).await?.map(|row| Node::from(Session::from(row))),
+        Kind::SourceKey => one!(ctx, SourceKeyBy(id) => SourceKey)?.map(Node::from),
     })
 }

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::page::{Cursor, Listed, SortValue};
 use crate::auth::address;
 use crate::model::{
-    buyer, campaign, complaint, contract, delivery, invitation, lead, ledger_transfer, sale, source, supplier,
-    user_account, vertical,
+    buyer, buyer_group, campaign, complaint, contract, delivery, invitation, lead, ledger_transfer, sale, source,
+    supplier, user_account, vertical,
 };
 
 /// The order of things that have a name.
@@ -258,6 +258,7 @@ named_list! {
     vertical: () = |wanted, ()| wanted;
     campaign: CampaignFilter = |wanted, filter| wanted.word(campaign::Column::Status, &filter.statuses, Status::as_str);
     supplier: () = |wanted, ()| wanted;
+    buyer_group: () = |wanted, ()| wanted;
     source: SourceFilter = |wanted, filter| wanted
         .word(source::Column::Status, &filter.statuses, Status::as_str)
         .one_of(source::Column::CampaignId, &filter.campaigns)

@@ -23,7 +23,3 @@ CREATE TABLE sign_in_place (
     signed_in_at    :time,
     PRIMARY KEY (user_id, place)
 ):strict;
-
--- What is looked up in the audit: what was done to something, and what somebody did.
-CREATE INDEX audit_noun_id ON audit (noun_id, no);
-CREATE INDEX audit_actor ON audit (actor, no);

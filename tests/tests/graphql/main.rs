@@ -9,6 +9,7 @@ mod configuration;
 mod experiments;
 mod people;
 mod sessions;
+mod setup;
 mod sign_in;
 mod simulation;
 
