@@ -22,6 +22,7 @@ mod order;
 mod policy;
 mod scalars;
 mod scan;
+mod views;
 mod words;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use leadyard_connectors::OutboundPolicy;
 use leadyard_market::Market;
 
 use context::Api;
+use nouns::audit::AuditQueries;
 use nouns::buyer::{BuyerGroupQueries, BuyerQueries};
 use nouns::campaign::CampaignQueries;
 use nouns::complaint::{ComplaintMutations, ComplaintQueries};
@@ -109,6 +111,7 @@ pub(crate) struct Query(
     UserQueries,
     InvitationQueries,
     BuyerGroupQueries,
+    AuditQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.

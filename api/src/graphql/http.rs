@@ -31,6 +31,7 @@ use super::context::{Caller, SessionToken};
 use super::loaders::Loaders;
 use super::policy::{Audience, Shape};
 use super::scan::{Oversized, scan};
+use super::views::Views;
 use crate::http::rates::Origin;
 use answer::Answer;
 
@@ -166,8 +167,12 @@ async fn caller(state: &GraphqlState, headers: &HeaderMap, edge: &Edge) -> Resul
 async fn authenticated(state: &GraphqlState, token: &str) -> Result<Option<Principal>, answer::Refusal> {
     state.market.store().authenticate(token).await.map_err(|error| {
         tracing::error!(%error, "a caller could not be recognised");
-        answer::Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the database is not available; try again")
+        unavailable()
     })
+}
+
+fn unavailable() -> answer::Refusal {
+    answer::Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the database is not available; try again")
 }
 
 async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, answer: Answer) -> Response {
@@ -200,15 +205,26 @@ async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, a
     }
     let mut request = request.data(Caller(principal)).data(edge);
     let batches = Batches::default();
+    let views = Views::default();
     if let Some(principal) = principal {
-        let loaders = Loaders { read: state.market.store().read(principal), market: Arc::clone(&state.market) };
+        let (read, market) = (state.market.store().read(principal), Arc::clone(&state.market));
+        let loaders = Loaders { read, market, views: views.clone() };
         request = request.data(DataLoader::new(loaders, batches.clone(), WithItsWave));
     }
     if let Some(token) = token {
         request = request.data(token);
     }
     match tokio::time::timeout(RUN_MAX, batches.drive(state.schema.execute(request))).await {
-        Ok(response) => answer.answered(response, cost),
+        Ok(response) => {
+            // What nobody wrote down is not shown.
+            if let Some(who) = principal
+                && let Err(error) = views.record(state.market.store(), who).await
+            {
+                tracing::error!(%error, "what was seen could not be written down");
+                return answer.refused(unavailable());
+            }
+            answer.answered(response, cost)
+        }
         Err(_) => answer.refused(answer::Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "TIMEOUT",

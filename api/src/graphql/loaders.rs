@@ -25,12 +25,15 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::errors::{internal, store};
+use super::views::Views;
 
 /// The loaders of one request.
 #[derive(Debug)]
 pub(crate) struct Loaders {
     pub(crate) read: Read,
     pub(crate) market: Arc<Market>,
+    /// What is shown of people.
+    pub(crate) views: Views,
 }
 
 type Loaded<K, V> = Result<HashMap<K, V>, Error>;
@@ -167,6 +170,8 @@ impl Loader<ContentsOfLead> for Loaders {
     async fn load(&self, keys: &[ContentsOfLead]) -> Loaded<ContentsOfLead, Self::Value> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let contents = self.read.lead_contents(&ids).await.map_err(store)?;
+        let shown = contents.iter().filter(|(_, contents)| contents.shows_a_person()).map(|(id, _)| *id);
+        self.views.leads(shown);
         Ok(contents.into_iter().map(|(id, contents)| (ContentsOfLead(id), Arc::new(contents))).collect())
     }
 }
@@ -181,6 +186,8 @@ impl Loader<TextsOfComplaint> for Loaders {
     async fn load(&self, keys: &[TextsOfComplaint]) -> Loaded<TextsOfComplaint, Self::Value> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let texts = self.read.complaint_texts(&ids).await.map_err(store)?;
+        let shown = texts.iter().filter(|(_, texts)| texts.evidence.is_some() || texts.note.is_some());
+        self.views.complaints(shown.map(|(id, _)| *id));
         Ok(texts.into_iter().map(|(id, texts)| (TextsOfComplaint(id), texts)).collect())
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod accounts;
+mod audit;
 mod bidding;
 mod complaints;
 mod configuration;
@@ -276,7 +277,8 @@ async fn statements_follow_levels_not_rows() {
             assert_eq!(answer["leads"]["nodes"].as_array().unwrap().len(), first);
         }
         assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
-        assert!(counts[0] <= 40, "{counts:?}");
+        // A level each, and what writes down whom the answer shows.
+        assert!(counts[0] <= 44, "{counts:?}");
         app.finish().await;
     }
 }
