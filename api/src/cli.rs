@@ -102,7 +102,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("The schema of {} is up to date.", crate::app::without_password(&config.database_url));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Bench(args) => bench::run(&config, &args).await,
+        Command::Bench(args) => Box::pin(bench::run(&config, &args)).await,
         Command::Explain(args) => explain::run(&config, &args).await,
         Command::Report(args) => report::run(&config, &args).await,
         Command::Standing(args) => standing::run(&config, &args).await,

@@ -38,8 +38,10 @@ use nouns::configuration::ConfigurationQueries;
 use nouns::contract::ContractQueries;
 use nouns::contract_bounds::ContractMutations;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
+use nouns::invitation::{InvitationMutations, InvitationQueries};
 use nouns::lead::LeadQueries;
 use nouns::lead_submit::LeadMutations;
+use nouns::password::PasswordMutations;
 use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
@@ -57,6 +59,8 @@ use nouns::source::SourceQueries;
 use nouns::standing::StandingQueries;
 use nouns::supplier::SupplierQueries;
 use nouns::territory::TerritoryQueries;
+use nouns::totp::TotpMutations;
+use nouns::user::{UserMutations, UserQueries};
 use nouns::vertical::VerticalQueries;
 use nouns::viewer::Viewer;
 use nouns::wallet::WalletMutations;
@@ -103,6 +107,8 @@ pub(crate) struct Query(
     StandingQueries,
     ConfigurationQueries,
     BuyerGroupQueries,
+    UserQueries,
+    InvitationQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.
@@ -125,6 +131,10 @@ pub(crate) struct Mutation(
     ContractSetupMutations,
     DestinationMutations,
     ConfigurationMutations,
+    UserMutations,
+    InvitationMutations,
+    PasswordMutations,
+    TotpMutations,
 );
 
 /// The schema.

@@ -1,4 +1,4 @@
-//! HTTP: the doors of suppliers and visitors, health and metrics.
+//! HTTP: the doors of suppliers, visitors and buyers who answer, health and metrics.
 
 mod body;
 mod forms;
@@ -11,6 +11,7 @@ mod problem;
 pub mod rates;
 mod receive;
 pub mod server;
+mod verdicts;
 mod wire;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ fn doors() -> OpenApiRouter<HttpState> {
         .routes(routes!(leads::submit))
         .routes(routes!(pings::ping))
         .routes(routes!(pings::post))
+        .routes(routes!(verdicts::tell))
         .routes(routes!(forms::show, forms::submit))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -3,22 +3,26 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-/// Runs the real binary, as small as it goes.
-fn bench(folder: &Path, database_url: Option<&str>) -> Value {
+/// Runs the real binary, as small as it goes, with these goals.
+fn bench(folder: &Path, database_url: Option<&str>, goals: &[&str]) -> Value {
+    let output = run(folder, database_url, goals);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|wrong| panic!("{wrong}: {error}"))
+}
+
+fn run(folder: &Path, database_url: Option<&str>, goals: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_leadyard"));
-    command.args(["bench", "--json", "--leads", "25", "--rounds", "2", "--contracts", "30", "--clients", "5"]);
+    command.args(["bench", "--json", "--smoke"]).args(goals);
     command.arg("--dir").arg(folder).current_dir(folder).env_remove("DATABASE_URL");
     if let Some(url) = database_url {
         command.env("DATABASE_URL", url).env("LEADYARD_MASTER_KEY_FILE", folder.join("key"));
     }
-    let output = command.output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{error}");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|wrong| panic!("{wrong}: {error}"))
+    command.output().unwrap()
 }
 
 /// A median with its spread, above zero and in order.
@@ -57,7 +61,7 @@ fn assert_shape(seen: &Value, goals: &[&str]) {
 #[test]
 fn on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let seen = bench(folder.path(), None);
+    let seen = bench(folder.path(), None, &["p3", "p17"]);
     assert_shape(&seen, &["P3"]);
     // 2 is FULL.
     let database = &seen["intake"]["database"];
@@ -76,8 +80,58 @@ fn on_postgres() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let seen = bench(folder.path(), Some(&url));
+    let seen = bench(folder.path(), Some(&url), &["p1", "p8"]);
     assert_shape(&seen, &["P1", "P1 batches"]);
     assert_eq!(seen["intake"]["database"]["synchronous_commit"], "on");
     assert_eq!(seen["start"], Value::Null);
+    assert_auctions(&seen["auction"]);
+}
+
+/// Every bid counts that was sent in time, by the bidders' own stamps, and the highest wins: else the bench fails.
+fn assert_auctions(auction: &Value) {
+    for measured in ["after_last_bid_ms", "overshoot_ms", "whole_lead_ms"] {
+        for percentile in ["p50", "p99", "max"] {
+            assert_spread(&auction[measured][percentile]);
+        }
+    }
+    assert_spread(&auction["began_per_second"]);
+    let bids = &auction["bids"];
+    assert_eq!((&auction["id"], &bids["auctions"], &bids["wrong_winners"]), (&json!("P8"), &json!(100), &json!(0)));
+    assert_eq!(bids["counted"], bids["sent_in_time"]);
+    let asks = ["sent_in_time", "at_the_edge", "without_bid"].map(|key| bids[key].as_u64().unwrap());
+    assert!(asks[0] > 0 && asks.iter().sum::<u64>() == 1_000, "{bids}");
+}
+
+/// Auctions and hostile bidders are measured by name, in a database of their own, and nothing else is.
+#[test]
+fn auctions_and_hostile_bidders() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = bench(folder.path(), None, &["p8", "hostile"]);
+    assert_eq!((&seen["books_ok"], &seen["ledger_sum"], &seen["intake"]), (&json!(true), &json!(0), &Value::Null));
+    assert_auctions(&seen["auction"]);
+    let sorts = seen["hostile"]["sorts"].as_array().unwrap();
+    assert_eq!(sorts.len(), 10);
+    for sort in sorts {
+        assert!(sort["took_ms"]["max"].as_f64().unwrap() > 0.0, "{sort}");
+        let bids = &sort["bids"];
+        assert_eq!((&bids["auctions"], &bids["late_but_counted"]), (&json!(10), &json!(0)), "{sort}");
+        assert_eq!(bids["counted"], bids["sent_in_time"], "{sort}");
+        // Whoever never ends an answer is waited for until the deadline.
+        let silent = ["never answers", "one byte a second"].contains(&sort["name"].as_str().unwrap());
+        assert!(!silent || sort["overshoot_ms"].is_object(), "{sort}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the bench cleans up after itself");
+}
+
+/// What cannot be measured is said at once: a goal that does not exist, and one that needs the other database.
+#[test]
+fn a_wrong_goal_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (goal, wanted) in
+        [("p9", "[possible values: p1, p3, p8, p17, hostile]"), ("p1", "P1 is measured on PostgreSQL")]
+    {
+        let output = run(folder.path(), None, &[goal]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(wanted), "{error}");
+    }
 }

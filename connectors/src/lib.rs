@@ -97,6 +97,25 @@ impl Connectors {
         }
     }
 
+    /// Asks a buyer what became of a lead whose answer was lost so long ago; only where the settings have a status query.
+    /// See [`webhook::ask_status`].
+    pub async fn ask_status(
+        &self,
+        config_json: &str,
+        secrets: &[SecretString],
+        package: &DeliveryPackage,
+        unknown_for: chrono::Duration,
+        now: Timestamp,
+    ) -> Attempted {
+        match read::<WebhookConfig>(config_json) {
+            Ok(WebhookConfig { status_query: Some(query), .. }) => {
+                webhook::ask_status(&self.http, &query, secrets, package, unknown_for, now).await
+            }
+            Ok(_) => Attempted::misconfigured("the destination has no status query"),
+            Err(problem) => Attempted::misconfigured(problem.message),
+        }
+    }
+
     /// Asks a buyer for a bid, at a destination of kind PING; ends when the budget ends, whatever the buyer does. See
     /// [`ping::ask`]. `secrets` are the destination's, the newest first.
     pub async fn ping(
@@ -111,6 +130,13 @@ impl Connectors {
             Err(problem) => PingAnswered::without_bid(PingVerdict::Failed, problem.message),
         }
     }
+}
+
+/// Whether a buyer can be asked there what became of a lead.
+#[must_use]
+pub fn answers_status(kind: DestinationKind, config_json: &str) -> bool {
+    let config = || read::<WebhookConfig>(config_json).ok();
+    kind == DestinationKind::Webhook && config().is_some_and(|config| config.status_query.is_some())
 }
 
 /// Checks a destination's settings before they are stored: everything wrong is reported at once.

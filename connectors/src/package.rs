@@ -50,6 +50,8 @@ pub struct DeliveryPackage {
     pub ping: Option<PingMark>,
     /// Whether it is a test: nobody's enquiry, and not billed.
     pub test: bool,
+    /// Where a buyer who answers can say later what became of the lead: the address is a secret of this sale.
+    pub callback_url: Option<String>,
     /// Which attempt this is, 1 = the first.
     pub attempt: u32,
 }
@@ -75,7 +77,7 @@ impl std::fmt::Debug for DeliveryPackage {
 }
 
 /// The names a template may use, each a key of [`DeliveryPackage::context`].
-pub const CONTEXT_NAMES: [&str; 15] = [
+pub const CONTEXT_NAMES: [&str; 16] = [
     "delivery_id",
     "sale_id",
     "lead_id",
@@ -90,6 +92,7 @@ pub const CONTEXT_NAMES: [&str; 15] = [
     "consent",
     "ping",
     "test",
+    "callback_url",
     "attempt",
 ];
 
@@ -102,6 +105,7 @@ impl DeliveryPackage {
     #[must_use]
     pub fn context(&self) -> Value {
         let mut context = self.facts();
+        context.insert("callback_url".to_owned(), self.callback_url.clone().into());
         context.insert("attempt".to_owned(), self.attempt.into());
         Value::Object(context)
     }
@@ -110,7 +114,11 @@ impl DeliveryPackage {
     /// a receiver can compare repetitions.
     #[must_use]
     pub fn default_body(&self) -> Value {
-        json!({ "type": EVENT_TYPE, "timestamp": time(self.sold_at), "data": self.facts() })
+        let mut data = self.facts();
+        if let Some(url) = &self.callback_url {
+            data.insert("callback_url".to_owned(), url.clone().into());
+        }
+        json!({ "type": EVENT_TYPE, "timestamp": time(self.sold_at), "data": data })
     }
 
     fn facts(&self) -> Map<String, Value> {
@@ -188,6 +196,7 @@ pub(crate) fn sample() -> DeliveryPackage {
         }),
         ping: None,
         test: false,
+        callback_url: None,
         attempt: 1,
     }
 }

@@ -30,7 +30,33 @@ pub fn secret_places(kind: DestinationKind, config: &Value) -> Vec<String> {
     places.extend(headers.map(|(at, _)| format!("/headers/{at}/1")));
     let constants = list("mapping").enumerate().filter(|(_, entry)| secret(entry.get("value")));
     places.extend(constants.map(|(at, _)| format!("/mapping/{at}/value")));
+    places.extend(config.get("status_query").map(in_status_query).unwrap_or_default());
     places
+}
+
+/// Those of a status query; in its address only what stands there itself can be a key, not what is filled in.
+fn in_status_query(query: &Value) -> Vec<String> {
+    let mut places = Vec::new();
+    if query.get("url").and_then(Value::as_str).is_some_and(|url| may_hold_a_key(&without_placeholders(url))) {
+        places.push("/status_query/url".to_owned());
+    }
+    let headers = query.get("headers").and_then(Value::as_array).map(Vec::len).unwrap_or_default();
+    places.extend((0..headers).map(|at| format!("/status_query/headers/{at}/1")));
+    places
+}
+
+/// An address without its placeholders, and without the names of a query whose values are nothing else.
+fn without_placeholders(address: &str) -> String {
+    let (mut bare, mut rest) = (String::new(), address);
+    while let Some((before, tag)) = rest.split_once("{{") {
+        bare.push_str(before);
+        rest = tag.split_once("}}").map_or("", |(_, after)| after);
+    }
+    bare.push_str(rest);
+    match bare.split_once('?') {
+        Some((path, query)) if query.split('&').all(|pair| pair.ends_with('=')) => path.to_owned(),
+        _ => bare,
+    }
 }
 
 fn may_hold_a_key(address: &str) -> bool {
@@ -65,6 +91,16 @@ mod tests {
         ] {
             let places = secret_places(DestinationKind::Webhook, &json!({ "url": address }));
             assert_eq!(!places.is_empty(), secret, "{address}");
+        }
+        for (address, secret) in [
+            ("https://crm.example.com/leads/{{ delivery_id }}", false),
+            ("https://crm.example.com/leads?id={{ delivery_id }}&bid={{ ping.reference }}", false),
+            ("https://crm.example.com/leads?id={{ delivery_id }}&key=abc", true),
+            ("https://crm.example.com/a8f3bc02d9e1f7a6/{{ delivery_id }}", true),
+        ] {
+            let query = json!({ "url": address, "headers": [["X-Key", "k"]] });
+            let places = secret_places(DestinationKind::Webhook, &json!({ "status_query": query }));
+            assert_eq!(places.len(), 1 + usize::from(secret), "{address}: {places:?}");
         }
     }
 }

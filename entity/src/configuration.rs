@@ -117,9 +117,9 @@ async fn heads(of: &impl Rows, after: i64) -> StoreResult<Configuration> {
 }
 
 impl Write {
-    /// The version of the configuration. It cannot change before this transaction ends.
+    /// The version of the configuration. It cannot change before this transaction ends, as far as this one sees.
     pub async fn config_version(&self) -> StoreResult<ConfigVersion> {
-        let lock = if self.is_postgres() { " ORDER BY name FOR SHARE" } else { "" };
+        let lock = if self.locks() { " ORDER BY name FOR SHARE" } else { "" };
         Ok(version_of(&self.all::<Counter>(&format!("{VERSIONS}{lock}"), vec![]).await?))
     }
 }
@@ -148,6 +148,9 @@ impl Read {
         campaigns: &[leadyard_types::CampaignId],
         before: i64,
     ) -> StoreResult<(Vec<Head>, Vec<Head>)> {
+        if campaigns.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         let id = if self.store().engine() == Engine::Postgres { "CAST(NULL AS UUID)" } else { "NULL" };
         let history = |table: &str, parent: &str, owner: &str, condition: &str| {
             format!(

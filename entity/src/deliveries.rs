@@ -208,7 +208,8 @@ impl Write {
         self.run(sql, vec![state.as_str().into(), next_at.into(), ended_at.into(), id.0.into()]).await.map(|_| ())
     }
 
-    /// Moves the delivery that asked for a sale's verdict on, when the verdict comes by another way.
+    /// Moves the delivery that asked for a sale's verdict on, when the verdict comes by another way. Called before the sale
+    /// gets further deliveries: they wait for their turn.
     pub async fn settle_asking_delivery(&self, sale: SaleId, state: DeliveryState) -> StoreResult<()> {
         let now = self.store.clock().now();
         let sql = "UPDATE delivery SET state = ?, next_attempt_at = NULL, finished_at = ?

@@ -13,6 +13,7 @@ use hmac::{Hmac, Mac};
 use leadyard_types::{PersonId, Timestamp};
 use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, Set};
 use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
@@ -193,6 +194,12 @@ impl Keyring {
             mac.update(part);
         }
         mac.finalize().into_bytes().into()
+    }
+
+    /// Whether somebody knows the keyed hash of these parts. It takes as long whatever is different.
+    #[must_use]
+    pub fn is_keyed_hash(&self, parts: &[&[u8]], claimed: &[u8]) -> bool {
+        self.keyed_hash(parts).ct_eq(claimed).into()
     }
 
     /// A new key for a person, and its wrapped form.

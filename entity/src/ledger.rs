@@ -110,7 +110,7 @@ impl Write {
 
     /// What is in all wallets of some buyers, locked as [`Write::lock_wallets`] locks them.
     pub async fn lock_balances(&self, buyers: &BTreeSet<BuyerId>) -> StoreResult<Vec<WalletBalance>> {
-        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
+        let lock = if self.locks() { " FOR NO KEY UPDATE" } else { "" };
         let sql = format!(
             "SELECT id, owner_id, currency, balance_minor - held_minor + credit_limit_minor FROM ledger_account
              WHERE kind = 'BUYER_WALLET' AND owner_id IN ({{}}) ORDER BY id{lock}"

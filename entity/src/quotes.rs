@@ -10,7 +10,11 @@ use uuid::Uuid;
 use crate::error::{StoreError, StoreResult};
 use crate::model::{ping, quote};
 use crate::pings::bid_seen;
+use crate::sql::marks;
 use crate::store::{Read, Write};
+
+/// How many quotes one transaction forgets: each may have a dozen pings.
+const QUOTES_AT_ONCE: i64 = 500;
 
 /// A limit on a source's pings, and the time it holds for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +95,30 @@ impl Write {
     pub async fn store_quote(&self, row: quote::Model, pings: Vec<ping::Model>) -> StoreResult<()> {
         self.insert_all::<quote::Entity>(vec![row]).await?;
         self.insert_all::<ping::Entity>(pings).await
+    }
+
+    /// Forgets some quotes that became no lead and whose promise ended before a moment (refused ones were asked for before
+    /// it), the oldest first, with their pings; and what was counted before it. Answers how many quotes: call again until
+    /// it is none.
+    pub async fn prune_quotes(&self, before: Timestamp) -> StoreResult<u64> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            id: Uuid,
+        }
+        // The conditions are those of the index `quote_unused`.
+        let lock = if self.locks() { " FOR UPDATE SKIP LOCKED" } else { "" };
+        let sql = format!(
+            "SELECT id FROM quote WHERE lead_id IS NULL AND COALESCE(expires_at, asked_at) < ?
+             ORDER BY COALESCE(expires_at, asked_at) LIMIT ?{lock}"
+        );
+        let rows: Vec<Row> = self.all(&sql, vec![before.into(), QUOTES_AT_ONCE.into()]).await?;
+        let keys: Vec<Value> = rows.iter().map(|row| row.id.into()).collect();
+        if !keys.is_empty() {
+            self.run(&format!("DELETE FROM ping WHERE quote_id IN ({})", marks(keys.len())), keys.clone()).await?;
+            self.run(&format!("DELETE FROM quote WHERE id IN ({})", marks(keys.len())), keys).await?;
+        }
+        self.run("DELETE FROM ping_counter WHERE starts_at < ?", vec![before.into()]).await?;
+        Ok(rows.len() as u64)
     }
 
     /// What the suppliers of these leads were promised, minor units, where they pinged.

@@ -14,6 +14,19 @@ struct Text {
     text: String,
 }
 
+/// A delivery that asks for a verdict, and its destination.
+#[derive(Debug, Clone, FromQueryResult)]
+pub struct Asking {
+    /// The delivery.
+    pub delivery_id: Uuid,
+    /// The destination.
+    pub destination_id: Uuid,
+    /// What kind of place it is.
+    pub kind: String,
+    /// Its settings as JSON.
+    pub config: String,
+}
+
 impl Write {
     /// Adds deliveries.
     pub async fn add_deliveries(&self, rows: Vec<delivery::Model>) -> StoreResult<()> {
@@ -24,6 +37,14 @@ impl Write {
     pub async fn sale(&self, id: SaleId) -> StoreResult<Option<sale::Model>> {
         let rows = self.all("SELECT * FROM sale WHERE id = ?", vec![id.0.into()]).await?;
         Ok(rows.into_iter().next())
+    }
+
+    /// The delivery that asks for a sale's verdict, and where. While the sale is not final it has no other.
+    pub async fn asking_delivery(&self, sale: SaleId) -> StoreResult<Option<Asking>> {
+        let sql = "SELECT d.id AS delivery_id, p.id AS destination_id, p.kind, p.config
+                   FROM delivery d JOIN destination p ON p.id = d.destination_id
+                   WHERE d.sale_id = ? ORDER BY d.created_at, d.id LIMIT 1";
+        Ok(self.all::<Asking>(sql, vec![sale.0.into()]).await?.into_iter().next())
     }
 
     /// A revision's terms as JSON: what was agreed then, whatever is agreed now.

@@ -13,8 +13,8 @@ use std::time::Duration;
 use leadyard_migration::{Migrator, MigratorTrait};
 use leadyard_types::{Clock, Ids, Principal};
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, SqlxPostgresConnector,
-    SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
 };
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -180,15 +180,34 @@ impl Store {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             })
             .await?;
-        Ok(Write {
+        Ok(self.transaction(transaction, principal, false))
+    }
+
+    /// A transaction that only looks, at one moment: it locks nobody out, and the database refuses whatever it would
+    /// write. On SQLite it leaves the one writer to others.
+    #[allow(clippy::disallowed_methods, reason = "the one place where transactions begin that only look")]
+    pub async fn look(&self, principal: Principal) -> StoreResult<Write> {
+        let is_postgres = self.inner.engine == Engine::Postgres;
+        let options = TransactionOptions {
+            isolation_level: Some(IsolationLevel::RepeatableRead).filter(|_| is_postgres),
+            access_mode: Some(AccessMode::ReadOnly).filter(|_| is_postgres),
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+        };
+        let transaction = self.inner.reader.begin_with_options(options).await?;
+        Ok(self.transaction(transaction, principal, true))
+    }
+
+    fn transaction(&self, transaction: DatabaseTransaction, principal: Principal, looks: bool) -> Write {
+        Write {
             store: self.clone(),
             transaction,
             principal,
+            looks,
             tasks: 0,
             audits: std::sync::Mutex::default(),
             #[cfg(feature = "testing")]
             done: std::sync::Mutex::default(),
-        })
+        }
     }
 
     /// Closes the connections; what is committed is safe without it.
@@ -232,6 +251,7 @@ pub struct Write {
     pub(crate) store: Store,
     pub(crate) transaction: DatabaseTransaction,
     pub(crate) principal: Principal,
+    looks: bool,
     /// How many tasks were added.
     pub(crate) tasks: usize,
     /// What the audit will say, in order.
@@ -260,6 +280,17 @@ impl Write {
 
     pub(crate) fn is_postgres(&self) -> bool {
         self.store.engine() == Engine::Postgres
+    }
+
+    /// Whether it only looks: see [`Store::look`].
+    #[must_use]
+    pub fn looks(&self) -> bool {
+        self.looks
+    }
+
+    /// Whether rows are locked as they are read: on SQLite whoever writes is alone, and who only looks is in nobody's way.
+    pub(crate) fn locks(&self) -> bool {
+        self.is_postgres() && !self.looks
     }
 
     /// Commits. Only after this has anything happened. Where tasks were added, workers are woken.

@@ -1,8 +1,8 @@
 //! Asking buyers for bids: before a lead is placed, all eligible buyers of an auction are asked at once, each within the
 //! stage's deadline, with no transaction open (domain page, section 3).
 //!
-//! Who is eligible is found by the very rules of placement: the lead is loaded and looked at in a transaction that writes
-//! nothing. A later stage is asked only if the earlier ones do not sell. What was answered is stored with the lead, and
+//! Who is eligible is found by the very rules of placement: the lead is loaded and looked at in a transaction that can only
+//! look. A later stage is asked only if the earlier ones do not sell. What was answered is stored with the lead, and
 //! placement decides by it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,16 +15,17 @@ use leadyard_entity::StoreResult;
 use leadyard_entity::model::ping;
 use leadyard_entity::pings::Bidder;
 use leadyard_types::{
-    BidSeen, ContractId, DestinationId, FieldKind, LeadId, Money, OnSold, PingId, PingVerdict, Principal, QuoteId,
-    SystemTask, Timestamp,
+    BidSeen, ContractId, DestinationId, FieldKind, LeadId, Money, OnSold, PingId, PingVerdict, QuoteId, Timestamp,
 };
+use tokio::time::Instant;
 
 use crate::intake::{Prepared, split_personal};
 use crate::market::Market;
-use crate::placement::{Batch, Screened, Work};
+use crate::placement::{Batch, Purpose, Screened, Work};
 use crate::rules::facts::LeadFacts;
 use crate::rules::routing::{RoutingInput, route};
-use crate::snapshot::{Campaign, Fit, Vertical};
+use crate::rules::trial::{TestAnswer, test_answer};
+use crate::snapshot::{Campaign, Fit, Snapshot, Vertical};
 
 /// How long a bid holds whose buyer does not say: long enough for the post that follows, and for the next buyer's turn
 /// after a refusal.
@@ -49,17 +50,14 @@ impl Market {
 
     /// Asks the buyers who bid for a lead that just arrived.
     pub(crate) async fn ask_about_new(&self, prepared: Box<Prepared>) -> StoreResult<(Box<Prepared>, Asked)> {
-        let asks = self
-            .snapshot()
-            .contracts
-            .get(&prepared.campaign.id)
-            .is_some_and(|contracts| contracts.ask(prepared.source.terms.test));
-        let hopeless = prepared.source_refusal.is_some() || !prepared.problems.is_empty();
-        if !asks || hopeless || prepared.consent_refusal.is_some() || self.bidders.get().is_none() {
+        if self.bidders.get().is_none() {
             return Ok((prepared, Asked::default()));
         }
+        // An edit acts at once: the first lead after it may be the first that anybody is asked about.
+        let snapshot = self.current().await?;
         let mut work = [Work::New(prepared)];
-        let screened = self.screen(&mut work).await?;
+        self.prepare_again(&mut work, &snapshot);
+        let screened = if is_asked_about(&work, &snapshot) { self.screen(&mut work).await? } else { None };
         let [Work::New(prepared)] = work else { return Err(leadyard_entity::StoreError::corrupt("a screened lead")) };
         let asked = match screened {
             Some(screened) => {
@@ -79,9 +77,11 @@ impl Market {
 
     /// Asks the buyers who bid for a stored lead, those left out whose bids still hold.
     pub(crate) async fn ask_about_stored(&self, lead: LeadId) -> StoreResult<Asked> {
-        if !self.snapshot().contracts.values().any(|contracts| contracts.ask(false) || contracts.ask(true))
-            || self.bidders.get().is_none()
-        {
+        if self.bidders.get().is_none() {
+            return Ok(Asked::default());
+        }
+        let snapshot = self.current().await?;
+        if !snapshot.contracts.values().any(|contracts| contracts.ask(false) || contracts.ask(true)) {
             return Ok(Asked::default());
         }
         let mut work = [Work::Again(lead, Asked::default())];
@@ -93,24 +93,12 @@ impl Market {
         Ok(self.ask(&subject, screened).await?.0)
     }
 
-    /// Looks at a lead as placement would, and writes nothing. `None` where it would not be offered to anybody.
+    /// Looks at a lead as placement would. `None` where it would not be offered to anybody.
     async fn screen(&self, work: &mut [Work]) -> StoreResult<Option<Screened>> {
-        for _ in 0..crate::placement::MAX_REFRESHES {
-            let snapshot = self.snapshot();
-            let rates = self.complaint_rates(&snapshot).await?;
-            let transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
-            if transaction.config_version().await? != snapshot.version {
-                transaction.rollback().await?;
-                self.refresh().await?;
-                continue;
-            }
-            self.prepare_again(work, &snapshot);
-            let screened = Batch::load(self, &transaction, &snapshot, work, rates).await?.screen()?;
-            transaction.rollback().await?;
-            return Ok(screened);
-        }
-        // Placement says so, and asks again.
-        Ok(None)
+        let ground = self.ground(work, Purpose::Look).await?;
+        let screened = Batch::load(self, &ground, work).await?.screen()?;
+        ground.transaction.rollback().await?;
+        Ok(screened)
     }
 
     /// Asks stage after stage, until one sells; also answers what the lead would be routed by with these bids.
@@ -123,12 +111,15 @@ impl Market {
         let mut asked = Asked::default();
         let stages = screened.input.stages.clone();
         for (place, stage) in stages.iter().enumerate() {
+            let mut under_way = None;
             let positions = screened.input.to_ask(&stage.key);
             if !positions.is_empty() {
                 let deadline = Duration::from_millis(stage.auction.unwrap_or_default().deadline_ms.into());
                 let fits: Vec<(usize, Fit)> =
                     positions.iter().map(|position| (*position, screened.fits[*position].clone())).collect();
-                for (position, row) in self.ask_all(connectors, subject, &stage.key, fits, deadline).await? {
+                let (began, answers) = self.ask_all(connectors, subject, &stage.key, fits, deadline).await?;
+                under_way = Some((began, deadline, asked.pings.len()));
+                for (position, row) in answers {
                     let seen = leadyard_entity::pings::bid_seen(&row)?;
                     screened.input.take_bid(position, &seen);
                     asked.bids.insert(ContractId(row.contract_id), seen);
@@ -138,6 +129,10 @@ impl Market {
             // Whether a later stage has its turn at all follows from what the stages so far would do.
             let so_far = RoutingInput { stages: stages[..=place].to_vec(), ..screened.input.clone() };
             let routing = route(&so_far);
+            if let Some((began, deadline, first)) = under_way {
+                let winner = || Some(screened.input.candidates[routing.winners.first()?.position].contract_id);
+                self.auctions.ended(began, deadline, &asked.pings[first..], winner);
+            }
             let (winners, held) = (routing.winners, routing.waits.is_some_and(|waits| waits.held));
             let full = winners.len() >= usize::from(screened.input.places());
             let sold_here = winners.iter().any(|winner| screened.input.candidates[winner.position].stage == stage.key);
@@ -148,7 +143,8 @@ impl Market {
         Ok((asked, screened.input))
     }
 
-    /// Asks some contracts' buyers at once; every answer, or its absence, is a row.
+    /// Asks some contracts' buyers at once, who all have until the same moment; every answer, or its absence, is a row.
+    /// Also answers when they were asked.
     async fn ask_all(
         &self,
         connectors: &Connectors,
@@ -156,24 +152,35 @@ impl Market {
         stage: &str,
         fits: Vec<(usize, Fit)>,
         deadline: Duration,
-    ) -> StoreResult<Vec<(usize, ping::Model)>> {
+    ) -> StoreResult<(Instant, Vec<(usize, ping::Model)>)> {
         let wanted: BTreeSet<DestinationId> =
             fits.iter().filter_map(|(_, (contract, _))| contract.terms.ping).collect();
-        let bidders = self.store.read(Principal::System(SystemTask::Place)).bidders(&wanted).await?;
+        let bidders = &self.bidders_read.submit(wanted).await?;
         let asked_at = self.clock().now();
+        let began = Instant::now();
         let questions = fits.into_iter().filter_map(|(position, (contract, buyer))| {
             let destination = contract.terms.ping?;
             let id = PingId(self.ids().uuid());
             let package = subject.package(id, subject.places());
-            let bidder = bidders.get(&destination).cloned();
+            let bidder = bidders.get(&destination);
             Some(async move {
-                let answered = question(connectors, bidder, package, deadline).await;
+                let answered = question(connectors, bidder, package, began + deadline).await;
                 let about = About { id, stage, contract: contract.id, buyer: buyer.id.0, destination, asked_at };
                 (position, about.row(subject, answered))
             })
         });
-        Ok(join_all(questions).await)
+        Ok((began, join_all(questions).await))
     }
+}
+
+/// Whether anybody may be asked about a lead that just arrived: some check may refuse it at once, and the answer to a test
+/// may be known.
+fn is_asked_about(work: &[Work], snapshot: &Snapshot) -> bool {
+    let [Work::New(lead)] = work else { return false };
+    let refused = lead.source_refusal.is_some() || !lead.problems.is_empty() || lead.consent_refusal.is_some();
+    let (facts, contracts) = (&lead.facts, snapshot.contracts.get(&lead.campaign.id));
+    let unsold = facts.test && test_answer(facts.postal_code.as_deref()) == TestAnswer::NoBuyer;
+    !refused && !unsold && contracts.is_some_and(|contracts| contracts.ask(facts.test))
 }
 
 /// What is asked about.
@@ -226,19 +233,20 @@ const NET: Duration = Duration::from_millis(2);
 /// One question. The connector keeps the deadline; this is the net behind it.
 async fn question(
     connectors: &Connectors,
-    bidder: Option<Bidder>,
+    bidder: Option<&Bidder>,
     package: PingPackage,
-    deadline: Duration,
+    deadline: Instant,
 ) -> PingAnswered {
     let Some(bidder) = bidder else {
         return PingAnswered::without_bid(PingVerdict::Failed, "the buyer's destination for bids is set aside");
     };
-    let asked = connectors.ping(&bidder.config, &bidder.secrets, &package, deadline);
-    match tokio::time::timeout(deadline + NET, asked).await {
+    let budget = deadline.saturating_duration_since(Instant::now());
+    let asked = connectors.ping(&bidder.config, &bidder.secrets, &package, budget);
+    match tokio::time::timeout_at(deadline + NET, asked).await {
         Ok(answered) => answered,
         Err(_) => {
             let late = PingAnswered::without_bid(PingVerdict::Late, "no answer within the stage's deadline");
-            PingAnswered { took: deadline, ..late }
+            PingAnswered { took: budget, ..late }
         }
     }
 }

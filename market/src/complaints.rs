@@ -20,6 +20,7 @@ use serde_json::json;
 use crate::market::Market;
 use crate::rules::complaint::{CreditFigures, check_complaint, clawback_is_open, credit_and_clawback};
 use crate::settlement::{agreed, owners};
+use crate::waiting::wake_soon_for;
 
 /// The longest evidence and note taken, in characters.
 const TEXT_CHARS_MAX: usize = 2_000;
@@ -83,7 +84,10 @@ impl Market {
         let sale = self.lock_sale(&write, new.sale_id).await?;
         let sale = sale.filter(|sale| complains_about(principal, sale)).ok_or(ComplaintError::NotFound("sale"))?;
         let mut problems = Vec::new();
-        if sale.state != SaleState::Sold.as_str() {
+        if sale.test {
+            let message = "this is a test: it was not charged, so there is nothing to complain about";
+            problems.push(FieldProblem::new("sale_id", "TEST_MODE", message));
+        } else if sale.state != SaleState::Sold.as_str() {
             problems.push(FieldProblem::new(
                 "sale_id",
                 "NOT_SOLD",
@@ -135,7 +139,7 @@ impl Market {
             let message = "a refused complaint credits nothing: leave the amount out, or uphold it";
             return Err(FieldProblem::new("credit_minor", "NOT_ALLOWED", message).into());
         }
-        let write = self.store.write(principal).await?;
+        let mut write = self.store.write(principal).await?;
         let none = || ComplaintError::NotFound("complaint");
         // Which sale it is about never changes, so it may be read before anything is locked.
         let found = write.complaint(decision.complaint_id).await?.ok_or_else(none)?;
@@ -151,6 +155,9 @@ impl Market {
         } else {
             (0, 0)
         };
+        if credit_minor > 0 {
+            wake_soon_for(&mut write, BuyerId(sale.buyer_id)).await?;
+        }
         let (id, lead_id) = (decision.complaint_id, LeadId(sale.lead_id));
         write.decide_complaint(&DecidedComplaint { id, lead_id, state, credit_minor, clawback_minor, note }).await?;
         // Money and caps move: the decision takes its place in the order of decisions, so that history replays exactly.

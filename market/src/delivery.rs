@@ -4,10 +4,12 @@
 //! is committed before it is sent, nothing is sent while a transaction is open, and nothing is written without the
 //! task's lease. Beginnings and ends of many deliveries share transactions.
 
+mod callback;
 mod failed;
 mod outcome;
 mod post;
 mod staff;
+mod status;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -26,9 +28,12 @@ use crate::batcher::Batcher;
 use crate::market::Market;
 use crate::patience::patiently;
 
+pub use callback::{CalledBack, ToldVerdict, VerdictRefused};
 pub use failed::Failure;
 pub(crate) use staff::requeue_waiting;
 pub use staff::{deliver_key, post_key};
+pub use status::status_key;
+pub(crate) use status::{last_query_at, status_task, status_task_at};
 
 /// The most deliveries whose beginnings or ends share a transaction.
 const BATCH: usize = 256;
@@ -148,6 +153,7 @@ impl Courier {
             None => Err(StoreError::corrupt("this version does not know this task").into()),
             Some(TaskPayload::Deliver { delivery_id }) => self.deliver(task, delivery_id).await,
             Some(TaskPayload::Post { sale_id, delivery_id }) => self.post(task, sale_id, delivery_id).await,
+            Some(TaskPayload::AskStatus { sale_id, delivery_id }) => self.ask_status(task, sale_id, delivery_id).await,
             Some(TaskPayload::ExpireUnknown { sale_id }) => {
                 self.market.expire_unknown(task, sale_id).await?;
                 Ok(LaneHealth::Unknown)
@@ -316,6 +322,7 @@ fn package(facts: &DeliveryFacts, number: i64) -> StoreResult<DeliveryPackage> {
         consent: facts.lead.consent.clone(),
         ping: facts.ping.as_ref().map(|ping| PingMark { id: PingId(ping.id), reference: ping.reference.clone() }),
         test: sale.test,
+        callback_url: None,
         attempt: u32::try_from(number).unwrap_or(u32::MAX),
     })
 }

@@ -137,6 +137,7 @@ impl Market {
             read.open_leads(&leads).await?.into_iter().map(|lead| (lead.row.id, lead)).collect();
         let campaigns: HashSet<CampaignId> = leads.values().map(|lead| CampaignId(lead.row.campaign_id)).collect();
         let campaigns: Vec<CampaignId> = campaigns.into_iter().collect();
+        self.know(&campaigns).await?;
         let before = decisions.iter().map(|decision| decision.no).max().unwrap_or_default();
         let system = self.store.read(Principal::System(SystemTask::Place));
         let mut history = History::new(system.terms_history(&campaigns, before).await?);
@@ -218,6 +219,16 @@ impl Market {
             (entry.verdict.refusal.is_some(), entry.verdict.rank.unwrap_or(u32::MAX), entry.contract.clone())
         });
         Ok(explained)
+    }
+
+    /// Brings the snapshot up to date where it does not know one of these campaigns: a process that places nothing hears of
+    /// no edit.
+    pub(crate) async fn know(&self, campaigns: &[CampaignId]) -> StoreResult<()> {
+        let snapshot = self.snapshot();
+        if !campaigns.iter().all(|campaign| snapshot.campaigns.contains_key(campaign)) {
+            self.refresh().await?;
+        }
+        Ok(())
     }
 
     /// The facts as the decision saw them.

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod asking;
+pub mod auctions;
 mod batcher;
 pub mod complaints;
 pub mod configuration;
@@ -20,6 +21,7 @@ pub mod import;
 pub mod intake;
 pub mod market;
 pub mod patience;
+pub mod people;
 pub mod placement;
 pub mod quoting;
 pub mod reconcile;

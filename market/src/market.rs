@@ -1,15 +1,19 @@
 //! The market: one per process. It holds the configuration's snapshot and the queue of the one writer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use leadyard_connectors::Connectors;
+use leadyard_entity::configuration::ConfigVersion;
 use leadyard_entity::ledger::AccountKey;
+use leadyard_entity::pings::Bidder;
 use leadyard_entity::{Store, StoreResult};
-use leadyard_types::{AccountId, BuyerId, Clock, Ids, Principal, SystemTask, Timestamp};
+use leadyard_types::{AccountId, BuyerId, Clock, DestinationId, Ids, Principal, SystemTask, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
+use crate::auctions::AuctionWatch;
+use crate::batcher::Batcher;
 use crate::placement::{Job, Watch, writer};
 use crate::rules::auction::complaint_ppm;
 use crate::rules::phone;
@@ -49,12 +53,22 @@ pub struct Market {
     pub(crate) accounts: Mutex<HashMap<AccountKey, AccountId>>,
     /// By which buyers are asked for bids; not there in processes that place nothing.
     pub(crate) bidders: OnceLock<Arc<Connectors>>,
+    /// The address the world knows this server by; without it buyers are given none to call back.
+    pub(crate) public_url: OnceLock<String>,
     complaint_rates: Mutex<Option<(Timestamp, Arc<ComplaintRates>)>>,
+    /// The configuration's version: whoever asks at the same moment shares one look.
+    versions: Batcher<(), ConfigVersion>,
+    /// Where buyers are asked: the auctions that begin at the same moment share one look.
+    pub(crate) bidders_read: Batcher<BTreeSet<DestinationId>, Bidders>,
     pub(crate) queue: mpsc::Sender<Job>,
     pub(crate) watch: Watch,
+    pub(crate) auctions: AuctionWatch,
     /// Notified after a buyer's verdict was settled: senders wait on it.
     pub settled: Arc<Notify>,
 }
+
+/// Where buyers are asked, by destination.
+pub(crate) type Bidders = Arc<HashMap<DestinationId, Bidder>>;
 
 impl std::fmt::Debug for Market {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -69,19 +83,46 @@ impl Market {
         tokio::task::spawn_blocking(phone::prepare);
         let snapshot = Arc::new(Snapshot::load(&store).await?);
         let (queue, jobs) = mpsc::channel(settings.queue_leads);
+        let versions = Batcher::start(settings.batch_leads.max(1), {
+            let store = store.clone();
+            move |asking: Vec<()>| {
+                let read = store.read(Principal::System(SystemTask::Place));
+                async move { Ok(vec![read.config_version().await?; asking.len()]) }
+            }
+        });
+        let bidders_read = Batcher::start(settings.batch_leads.max(1), {
+            let store = store.clone();
+            move |asking: Vec<BTreeSet<DestinationId>>| {
+                let read = store.read(Principal::System(SystemTask::Place));
+                async move {
+                    let wanted = asking.iter().flatten().copied().collect();
+                    let bidders = Arc::new(read.bidders(&wanted).await?);
+                    Ok(vec![bidders; asking.len()])
+                }
+            }
+        });
         let market = Arc::new(Self {
             store,
             snapshot: RwLock::new(snapshot),
             accounts: Mutex::new(HashMap::new()),
             bidders: OnceLock::new(),
+            public_url: OnceLock::new(),
             complaint_rates: Mutex::new(None),
+            versions,
+            bidders_read,
             queue,
             watch: Watch::default(),
+            auctions: AuctionWatch::default(),
             settled: Arc::new(Notify::new()),
             settings,
         });
         tokio::spawn(writer(Arc::downgrade(&market), jobs));
         Ok(market)
+    }
+
+    /// Says by which address the world knows this server, once: buyers who answer are told where to call back.
+    pub fn known_as(&self, public_url: &str) {
+        let _ = self.public_url.set(public_url.trim_end_matches('/').to_owned());
     }
 
     /// The store.
@@ -132,6 +173,13 @@ impl Market {
         let rates: Arc<ComplaintRates> = Arc::new(rates.collect());
         *self.complaint_rates.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&rates)));
         Ok(rates)
+    }
+
+    /// The configuration as it is now, brought up to date where it has changed.
+    pub(crate) async fn current(&self) -> StoreResult<Arc<Snapshot>> {
+        let version = self.versions.submit(()).await?;
+        let known = self.snapshot();
+        if known.version == version { Ok(known) } else { self.refresh().await }
     }
 
     /// Brings the snapshot up to date.

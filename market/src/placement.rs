@@ -11,14 +11,14 @@ mod times;
 
 use std::sync::{Arc, Weak};
 
-use leadyard_entity::{StoreError, StoreResult};
+use leadyard_entity::{StoreError, StoreResult, Write};
 use leadyard_types::{LeadAnswer, LeadId, LeadState, Money, Principal, SystemTask};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::asking::Asked;
 use crate::intake::{IntakeError, Prepared, prepare};
-use crate::market::Market;
+use crate::market::{ComplaintRates, Market};
 use crate::snapshot::Snapshot;
 
 pub(crate) use batch::{Batch, Wallet, counter_key};
@@ -42,8 +42,25 @@ pub(crate) struct Job {
     pub(crate) reply: oneshot::Sender<Result<LeadAnswer, IntakeError>>,
 }
 
+/// What a batch is loaded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It will be written.
+    Place,
+    /// It is only looked at.
+    Look,
+}
+
+/// What a batch stands on.
+pub(crate) struct Ground {
+    pub(crate) transaction: Write,
+    /// The configuration that the transaction sees.
+    pub(crate) snapshot: Arc<Snapshot>,
+    rates: Arc<ComplaintRates>,
+}
+
 /// How often a batch is decided again because the configuration changed under it, before it is given up as busy.
-pub(crate) const MAX_REFRESHES: usize = 8;
+const MAX_REFRESHES: usize = 8;
 
 /// The writer: ends when the market is dropped.
 pub(crate) async fn writer(market: Weak<Market>, mut jobs: mpsc::Receiver<Job>) {
@@ -91,30 +108,40 @@ impl Market {
 
     /// One transaction: lock, load, decide, write, commit.
     async fn place_batch(&self, work: &mut [Work]) -> StoreResult<Vec<Result<LeadAnswer, IntakeError>>> {
+        let began = Instant::now();
+        let ground = self.ground(work, Purpose::Place).await?;
+        let batch = Batch::load(self, &ground, work).await?;
+        let loaded = self.watched(Step::Load, began);
+        let accounts = batch.accounts.clone();
+        let (writes, answers) = batch.decide()?;
+        let decided = self.watched(Step::Decide, loaded);
+        let mut transaction = ground.transaction;
+        transaction.apply_placement(writes).await?;
+        let written = self.watched(Step::Write, decided);
+        let _ = transaction.commit().await?;
+        self.watched(Step::Commit, written);
+        self.watch.add_batch(answers.len());
+        self.remember_accounts(accounts);
+        Ok(answers)
+    }
+
+    /// Begins a transaction for work: by the configuration as it is, and with the work prepared by it.
+    pub(crate) async fn ground(&self, work: &mut [Work], purpose: Purpose) -> StoreResult<Ground> {
         for _ in 0..MAX_REFRESHES {
             let snapshot = self.snapshot();
             let rates = self.complaint_rates(&snapshot).await?;
-            let began = Instant::now();
-            let mut transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
-            if transaction.config_version().await? != snapshot.version {
-                transaction.rollback().await?;
-                self.refresh().await?;
-                continue;
+            let principal = Principal::System(SystemTask::Place);
+            let transaction = match purpose {
+                Purpose::Place => self.store.write(principal).await?,
+                Purpose::Look => self.store.look(principal).await?,
+            };
+            if transaction.config_version().await? == snapshot.version {
+                // What was said of a lead by an older configuration is said again: an edit acts at once.
+                self.prepare_again(work, &snapshot);
+                return Ok(Ground { transaction, snapshot, rates });
             }
-            // What was said of a lead by an older configuration is said again: an edit acts at once.
-            self.prepare_again(work, &snapshot);
-            let batch = Batch::load(self, &transaction, &snapshot, work, rates).await?;
-            let loaded = self.watched(Step::Load, began);
-            let accounts = batch.accounts.clone();
-            let (writes, answers) = batch.decide()?;
-            let decided = self.watched(Step::Decide, loaded);
-            transaction.apply_placement(writes).await?;
-            let written = self.watched(Step::Write, decided);
-            let _ = transaction.commit().await?;
-            self.watched(Step::Commit, written);
-            self.watch.add_batch(answers.len());
-            self.remember_accounts(accounts);
-            return Ok(answers);
+            transaction.rollback().await?;
+            self.refresh().await?;
         }
         Err(StoreError::Unavailable("the configuration keeps changing".to_owned()))
     }

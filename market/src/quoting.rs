@@ -19,7 +19,7 @@ use crate::asking::{self, Asked};
 use crate::eligibility::may_send;
 use crate::intake::{IntakeError, Offered, Prepared, split_personal};
 use crate::market::Market;
-use crate::placement::{Batch, MAX_REFRESHES, Rejection, Screened, Seen, Work, test_payout_minor};
+use crate::placement::{Batch, Purpose, Rejection, Screened, Seen, Work, test_payout_minor};
 use crate::rules::cap::bucket_of;
 use crate::rules::quote::{Quoted, quote};
 use crate::rules::routing::{RoutingInput, route};
@@ -92,7 +92,10 @@ impl Market {
             return self.ping_test(id, &prepared).await;
         }
         let mut work = [Work::New(Box::new(prepared))];
-        let screened = self.screen_ping(&mut work).await?;
+        self.count_ping(&mut work).await?;
+        let ground = self.ground(&mut work, Purpose::Look).await?;
+        let screened = Batch::load(self, &ground, &work).await?.screen_ping()?;
+        ground.transaction.rollback().await?;
         let [Work::New(prepared)] = work else { return Err(StoreError::corrupt("a ping").into()) };
         let outcome = self.look(id, &prepared, screened).await?;
         let answer = answer(id, &prepared, &outcome.quoted);
@@ -120,32 +123,22 @@ impl Market {
         Ok(answer)
     }
 
-    /// Counts a ping and looks at it as placement would look at the lead.
-    async fn screen_ping(&self, work: &mut [Work; 1]) -> Result<Result<Screened, Rejection>, QuoteError> {
-        for _ in 0..MAX_REFRESHES {
-            let snapshot = self.snapshot();
-            let rates = self.complaint_rates(&snapshot).await?;
-            let transaction = self.store.write(Principal::System(SystemTask::Place)).await?;
-            if transaction.config_version().await? != snapshot.version {
-                transaction.rollback().await?;
-                self.refresh().await?;
-                continue;
-            }
-            self.prepare_again(work, &snapshot);
-            if let [Work::New(prepared)] = &*work {
-                let counted = transaction.count_ping(prepared.source.id, &limits(prepared)).await?;
-                if let Err(full) = counted {
-                    transaction.rollback().await?;
-                    let left = (full.ends_at - prepared.received_at).to_std().unwrap_or_default();
-                    let retry_after = left + Duration::from_secs(1);
-                    return Err(QuoteError::TooManyPings { most: full.most, period: full.period, retry_after });
-                }
-            }
-            let screened = Batch::load(self, &transaction, &snapshot, work, rates).await?.screen_ping()?;
-            let _ = transaction.commit().await?;
-            return Ok(screened);
+    /// Counts a ping, where its source's pings are limited.
+    async fn count_ping(&self, work: &mut [Work; 1]) -> Result<(), QuoteError> {
+        self.prepare_again(work, &self.current().await?);
+        if !matches!(&*work, [Work::New(prepared)] if !limits(prepared).is_empty()) {
+            return Ok(());
         }
-        Err(StoreError::Unavailable("the configuration keeps changing".to_owned()).into())
+        let ground = self.ground(work, Purpose::Place).await?;
+        let [Work::New(prepared)] = &*work else { return Err(StoreError::corrupt("a ping").into()) };
+        if let Err(full) = ground.transaction.count_ping(prepared.source.id, &limits(prepared)).await? {
+            ground.transaction.rollback().await?;
+            let left = (full.ends_at - prepared.received_at).to_std().unwrap_or_default();
+            let retry_after = left + Duration::from_secs(1);
+            return Err(QuoteError::TooManyPings { most: full.most, period: full.period, retry_after });
+        }
+        let _ = ground.transaction.commit().await?;
+        Ok(())
     }
 
     /// Asks the buyers and says what the sale that would be made now promises.

@@ -4,15 +4,16 @@
 use std::collections::BTreeSet;
 
 use chrono::Duration;
-use leadyard_entity::StoreResult;
+use leadyard_entity::model::sale;
 use leadyard_entity::placement::NewEvent;
 use leadyard_entity::tasks::NewTask;
+use leadyard_entity::{StoreResult, Write};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::AgedPolicy;
-use leadyard_types::{LeadId, LeadState, Principal, SaleState, Status, SystemTask, TaskPayload};
+use leadyard_types::{LeadId, LeadState, Principal, SaleId, SaleState, Status, SystemTask, TaskPayload};
 use serde_json::json;
 
-use crate::delivery::{deliver_key, post_key};
+use crate::delivery::{deliver_key, last_query_at, post_key, status_task_at};
 use crate::market::Market;
 use crate::rules::aged;
 use crate::settlement::{PLACE_LANE, agreed, expire_task};
@@ -32,6 +33,8 @@ const PAGES_MAX: usize = 20;
 const KEYED_DAYS: i64 = 60;
 /// Requests recognised by their body count as the same for a minute only.
 const BODY_DAYS: i64 = 1;
+/// Pings that became no lead are kept for suppliers and staff to look at, counted from the end of what was promised.
+const QUOTE_DAYS: i64 = 30;
 /// Dead tasks are kept for people to look at.
 const DEAD_TASK_DAYS: i64 = 90;
 
@@ -93,9 +96,7 @@ impl Market {
                     let (lane, dedupe_key) = (waiting.destination_id.to_string(), Some(post_key(sale_id)));
                     tasks.push(NewTask { payload, lane, run_at: now, dedupe_key });
                 } else if let Some(sale) = write.sale(waiting.sale_id).await? {
-                    let minutes = agreed(&write, &sale).await?.unknown_window_minutes;
-                    let ends = waiting.state_since + Duration::minutes(i64::from(minutes));
-                    tasks.push(expire_task(waiting.sale_id, ends));
+                    tasks.extend(self.of_unknown(&write, &sale).await?);
                 }
             }
             // Money must not stay held for ever: the task that ends a hold is never given up for good.
@@ -109,6 +110,17 @@ impl Market {
                 self.store.wake_workers();
             }
         }
+    }
+
+    /// What a sale waits for whose answer was lost: the end of its window, and until then its buyer's word.
+    async fn of_unknown(&self, write: &Write, sale: &sale::Model) -> StoreResult<Vec<NewTask>> {
+        let (id, now) = (SaleId(sale.id), self.clock().now());
+        let minutes = agreed(write, sale).await?.unknown_window_minutes;
+        let mut tasks = vec![expire_task(id, sale.state_since + Duration::minutes(i64::from(minutes)))];
+        if now < last_query_at(sale.state_since, minutes) {
+            tasks.extend(status_task_at(write, id, now).await?);
+        }
+        Ok(tasks)
     }
 
     /// Deliveries that should have been tried have a task.
@@ -199,7 +211,7 @@ impl Market {
     }
 
     /// Adds tasks whose key is not there; answers how many were missing.
-    async fn add_missing(&self, write: &mut leadyard_entity::Write, tasks: &[NewTask]) -> StoreResult<usize> {
+    async fn add_missing(&self, write: &mut Write, tasks: &[NewTask]) -> StoreResult<usize> {
         let keys: Vec<String> = tasks.iter().filter_map(|task| task.dedupe_key.clone()).collect();
         let known = write.known_keys(&keys).await?;
         let missing: Vec<NewTask> = tasks
@@ -223,6 +235,21 @@ impl Market {
             let _ = write.commit().await?;
             forgotten += answers + dead;
             if answers == 0 {
+                return Ok(forgotten + self.prune_quotes().await?);
+            }
+        }
+    }
+
+    /// Forgets pings that became no lead, with the bids they were answered by; what became a lead stays with it.
+    async fn prune_quotes(&self) -> StoreResult<u64> {
+        let before = self.clock().now() - Duration::days(QUOTE_DAYS);
+        let mut forgotten = 0;
+        loop {
+            let write = self.store.write(RECONCILE).await?;
+            let quotes = write.prune_quotes(before).await?;
+            let _ = write.commit().await?;
+            forgotten += quotes;
+            if quotes == 0 {
                 return Ok(forgotten);
             }
         }

@@ -15,23 +15,27 @@ use leadyard_entity::{StoreError, StoreResult, Write};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::ledger::HoldEnd;
 use leadyard_types::{
-    AccountId, AccountKind, BuyerId, CampaignId, Check, ContractId, ContractTerms, Currency, DeliveryId, DeliveryState,
-    LeadId, LeadState, Method, Money, RevisionId, SaleId, SaleState, SourceId, SupplierId, TaskPayload, Timestamp,
-    TransferKind,
+    AccountId, AccountKind, BuyerId, BuyerVerdict, CampaignId, Check, ContractId, ContractTerms, Currency, DeliveryId,
+    DeliveryState, LeadId, LeadState, Method, Money, RevisionId, SaleId, SaleState, SettledBy, SourceId, SupplierId,
+    TaskPayload, Timestamp, TransferKind,
 };
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::delivery::deliver_key;
+use crate::delivery::{deliver_key, status_task};
 use crate::market::Market;
 use crate::rules::method::StageState;
 use crate::rules::routing::{RoutingInput, route};
+use crate::waiting::wake_soon_for;
 
 /// The lane of placements: no remote system, so no limit of its own.
 pub const PLACE_LANE: &str = "place";
 /// The lane of expiring holds.
 pub const EXPIRE_LANE: &str = "expire";
+
+/// Why a buyer refused who only said that it has the lead.
+const HAD_ALREADY: &str = "the buyer had it already";
 
 /// What the buyer's answer came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,26 @@ pub enum VerdictGiven {
     Expired,
 }
 
+impl VerdictGiven {
+    /// What a buyer said, in words of its own. Had already is not taken: the next contract's turn.
+    pub(crate) fn of(verdict: BuyerVerdict, reason: Option<String>, reference: Option<String>) -> Self {
+        match verdict {
+            BuyerVerdict::Accepted => Self::Accepted(reference),
+            BuyerVerdict::Rejected => Self::Rejected(reason),
+            BuyerVerdict::Duplicate => Self::Rejected(reason.or_else(|| Some(HAD_ALREADY.to_owned()))),
+        }
+    }
+
+    /// Where the asking delivery stands then.
+    pub(crate) fn delivery_state(&self) -> DeliveryState {
+        match self {
+            Self::Accepted(_) => DeliveryState::Accepted,
+            Self::Rejected(_) => DeliveryState::Rejected,
+            Self::Lost | Self::Expired => DeliveryState::Unknown,
+        }
+    }
+}
+
 impl Market {
     /// Takes the locks for one sale and reads it.
     pub(crate) async fn lock_sale(&self, write: &Write, id: SaleId) -> StoreResult<Option<sale::Model>> {
@@ -57,12 +81,14 @@ impl Market {
         write.sale(id).await
     }
 
-    /// Settles a sale by a verdict inside a transaction; answers false where it was settled already.
+    /// Settles a sale by a verdict inside a transaction, with the delivery that asked for it; answers false where it was
+    /// settled already.
     pub(crate) async fn settle(
         &self,
         write: &mut Write,
         sale: &sale::Model,
         verdict: &VerdictGiven,
+        by: SettledBy,
     ) -> StoreResult<bool> {
         let state: SaleState = sale.state.parse().map_err(StoreError::corrupt)?;
         let next = match verdict {
@@ -72,6 +98,9 @@ impl Market {
             VerdictGiven::Expired => state.expire(),
         };
         let Ok(next) = next else { return Ok(false) };
+        if *verdict != VerdictGiven::Expired {
+            write.settle_asking_delivery(SaleId(sale.id), verdict.delivery_state()).await?;
+        }
         let kind = match verdict {
             VerdictGiven::Accepted(reference) => {
                 self.accept_sale(write, sale, state, reference.clone()).await?;
@@ -92,7 +121,7 @@ impl Market {
         };
         // The end of a hold takes its place in the order of decisions; the number is locked last.
         let no = write.next_decision_nos(1).await?;
-        event(write, sale, kind, no).await?;
+        event(write, sale, kind, by, no).await?;
         Ok(true)
     }
 
@@ -213,15 +242,18 @@ impl Market {
         if let Some((sold, payout_minor)) = earned::instead_of(write, sale).await? {
             book(write, &sold, Amounts { price_minor: 0, payout_minor, late: false }).await?;
         }
-        Ok(())
+        // What it held may buy a lead that waits; a test held nothing.
+        if sale.test { Ok(()) } else { wake_soon_for(write, BuyerId(sale.buyer_id)).await }
     }
 
     async fn lose_answer(&self, write: &mut Write, sale: &sale::Model) -> StoreResult<()> {
         let id = SaleId(sale.id);
         write.move_sale(id, SaleState::Unknown, sale.counted, None, None).await?;
         let minutes = agreed(write, sale).await?.unknown_window_minutes;
-        let run_at = self.clock().now() + chrono::Duration::minutes(i64::from(minutes));
-        write.add_tasks(&[expire_task(id, run_at)]).await
+        let now = self.clock().now();
+        let mut tasks = vec![expire_task(id, now + chrono::Duration::minutes(i64::from(minutes)))];
+        tasks.extend(status_task(write, id, now).await?);
+        write.add_tasks(&tasks).await
     }
 }
 
@@ -322,8 +354,8 @@ struct DecisionData {
 }
 
 /// The step in the lead's timeline, with its place in the order of decisions.
-async fn event(write: &Write, sale: &sale::Model, kind: LeadEventKind, no: i64) -> StoreResult<()> {
+async fn event(write: &Write, sale: &sale::Model, kind: LeadEventKind, by: SettledBy, no: i64) -> StoreResult<()> {
     let detail = json!({ "sale_id": sale.id, "contract_id": sale.contract_id, "buyer_id": sale.buyer_id,
-        "price_minor": sale.price_minor, "currency": sale.currency, "no": no });
+        "price_minor": sale.price_minor, "currency": sale.currency, "no": no, "by": by });
     write.add_events(&[NewEvent { lead_id: LeadId(sale.lead_id), kind, detail }]).await
 }

@@ -91,6 +91,7 @@ impl Market {
         let campaigns: HashSet<CampaignId> = leads.values().map(|lead| CampaignId(lead.row.campaign_id)).collect();
         let campaigns: Vec<CampaignId> = campaigns.into_iter().collect();
         let before = page.iter().map(|decision| decision.no).max().unwrap_or_default();
+        self.know(&campaigns).await?;
         let mut history = History::new(read.terms_history(&campaigns, before).await?);
         for decision in page {
             if decision.rules_version != RULES_VERSION {

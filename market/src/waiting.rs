@@ -23,17 +23,26 @@ fn offer_key(lead_id: LeadId, at: Timestamp) -> String {
 
 /// Has the leads of campaigns offered again that wait, once this transaction is committed.
 pub(crate) async fn wake(write: &mut Write, campaigns: &BTreeSet<CampaignId>) -> StoreResult<()> {
+    let now = write.store().clock().now();
+    // Each cause wakes by itself: what came after a wake began would not be seen by it.
+    wake_at(write, campaigns, now, |_| None).await
+}
+
+async fn wake_at(
+    write: &mut Write,
+    campaigns: &BTreeSet<CampaignId>,
+    run_at: Timestamp,
+    dedupe_key: impl Fn(CampaignId) -> Option<String>,
+) -> StoreResult<()> {
     let waiting = write.campaigns_that_wait(campaigns).await?;
     if waiting.is_empty() {
         return Ok(());
     }
-    let run_at = write.store().clock().now();
     let task = |campaign_id| NewTask {
         payload: TaskPayload::Wake { campaign_id },
         lane: PLACE_LANE.to_owned(),
         run_at,
-        // Each cause wakes by itself: what came after a wake began would not be seen by it.
-        dedupe_key: None,
+        dedupe_key: dedupe_key(campaign_id),
     };
     write.add_tasks(&waiting.into_iter().map(task).collect::<Vec<_>>()).await
 }
@@ -42,6 +51,16 @@ pub(crate) async fn wake(write: &mut Write, campaigns: &BTreeSet<CampaignId>) ->
 pub(crate) async fn wake_for(write: &mut Write, buyer: BuyerId) -> StoreResult<()> {
     let campaigns = write.campaigns_of_buyer(buyer).await?;
     wake(write, &campaigns).await
+}
+
+/// The same where money or capacity comes back to a buyer: when the minute ends, and once, however many of its sales end
+/// in that minute. The caller holds the buyer's wallets, so that nobody else writes the same wake meanwhile.
+pub(crate) async fn wake_soon_for(write: &mut Write, buyer: BuyerId) -> StoreResult<()> {
+    let campaigns = write.campaigns_of_buyer(buyer).await?;
+    let now = write.store().clock().now();
+    let minute = now.timestamp().div_euclid(60) + 1;
+    let run_at = Timestamp::from_timestamp(minute * 60, 0).unwrap_or(now);
+    wake_at(write, &campaigns, run_at, |campaign| Some(format!("wake:{campaign}:{buyer}:{minute}"))).await
 }
 
 impl Market {

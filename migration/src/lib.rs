@@ -12,7 +12,11 @@ mod m20261121_000005_pings;
 mod m20261121_000006_quotes;
 mod m20261121_000007_stages;
 mod m20261121_000012_tests;
+mod m20261121_000013_status;
+mod m20261121_000014_unused_quotes;
 mod m20261121_000015_versions;
+mod m20261121_000016_people;
+mod m20261121_000017_sign_in;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -33,7 +37,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_quotes::Migration),
             Box::new(m20261121_000007_stages::Migration),
             Box::new(m20261121_000012_tests::Migration),
+            Box::new(m20261121_000013_status::Migration),
+            Box::new(m20261121_000014_unused_quotes::Migration),
             Box::new(m20261121_000015_versions::Migration),
+            Box::new(m20261121_000016_people::Migration),
+            Box::new(m20261121_000017_sign_in::Migration),
         ]
     }
 }

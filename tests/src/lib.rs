@@ -185,6 +185,7 @@ impl TestApp {
         let app = App { market, connectors, jobs: Some(jobs), metrics_token: None };
         let router = app.router(policy.clone(), true).unwrap();
         let server = Server::start("127.0.0.1:0".parse().unwrap(), router).await.unwrap();
+        app.market.known_as(&format!("http://{}", server.address));
         Self {
             app,
             server: Some(server),

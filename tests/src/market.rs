@@ -6,13 +6,13 @@ use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
-    Redirects, UnsoldPolicy, VerticalTerms,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Redirects, UnsoldPolicy,
+    VerticalTerms,
 };
 use leadyard_types::{
-    AuctionTerms, BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason,
-    ContractId, ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Margin,
-    Method, Money, PingLimits, Required, SaleMode, SourceId, SourceTerms, Stage, Status, Verdict, VerticalId,
+    AuctionTerms, BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractId,
+    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, FieldDefinition, FieldKind, Margin, Method,
+    Money, Required, SaleMode, SourceId, SourceTerms, Stage, Status, VerticalId,
 };
 use serde_json::{Value, json};
 
@@ -71,35 +71,7 @@ pub fn daily(count: u32) -> Cap {
 /// Terms that buy everything at a price.
 #[must_use]
 pub fn terms(price_minor: i64) -> ContractTerms {
-    ContractTerms {
-        status: Status::Active,
-        stage: "main".into(),
-        priority: 1,
-        weight: 1,
-        exclusivity: Exclusivity::Any,
-        price_minor,
-        price_rules: Vec::new(),
-        shared_percents: Vec::new(),
-        ping: None,
-        margin: None,
-        test: false,
-        filter: None,
-        sources_allowed: Vec::new(),
-        sources_denied: Vec::new(),
-        caps: Vec::new(),
-        schedule: None,
-        outside_hours: OutsideHours::Next,
-        wait_at_most_minutes: None,
-        buys_aged: false,
-        aged_price_rules: Vec::new(),
-        consent_names_buyer: false,
-        verdict: Verdict::None,
-        destinations: Vec::new(),
-        credit_frees_cap: false,
-        unknown_window_minutes: 60,
-        buyer_bounds: None,
-        buyer_settings: BuyerSettings::default(),
-    }
+    ContractTerms { unknown_window_minutes: 60, ..ContractTerms::new("main", price_minor) }
 }
 
 /// A lead that no check refuses.
@@ -191,17 +163,7 @@ impl TestApp {
             NewCampaign { vertical_id, name: name.into(), country: country.into(), currency: Currency::EUR, terms };
         let campaign_id = setup.create_campaign(new).await.unwrap();
         let supplier_id = setup.create_supplier(supplier, None).await.unwrap();
-        let terms = SourceTerms {
-            status: Status::Active,
-            cost: selling.cost,
-            payout_rules: Vec::new(),
-            caps: Vec::new(),
-            schedule: None,
-            margin: None,
-            least_payout_minor: None,
-            test: false,
-            ping_limits: PingLimits::default(),
-        };
+        let terms = SourceTerms::new(selling.cost);
         let source =
             setup.create_source(NewSource { supplier_id, campaign_id, name: "Source".into(), terms }).await.unwrap();
         let write = self.store().write(OPERATE).await.unwrap();

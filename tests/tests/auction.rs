@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leadyard_connectors::fake::{Behaviour, Bidding, Offer};
 use leadyard_market::explain::DecisionExplained;
-use leadyard_tests::market::{Selling, TestMarket, lead, terms};
+use leadyard_tests::market::{Selling, TestMarket, daily, lead, terms};
 use leadyard_tests::{TestApp, TestDatabase};
 use leadyard_types::terms::Exclusivity;
 use leadyard_types::{
@@ -69,7 +69,9 @@ async fn the_best_bid_wins_and_everything_is_told() {
         let best = app.buyer("best", 1_000_000, vec![]).await;
         let ping = Some(app.asked_at(best, "/best", bids("55,00")).await);
         let destinations = vec![app.webhook(best, "/post").await];
-        app.contract(market.campaign_id, best, "best", ContractTerms { ping, destinations, ..terms(1) }).await;
+        // Its cap's day begins with this lead: asking only looks at caps, also where nothing has been counted yet.
+        let terms_of_best = ContractTerms { ping, destinations, caps: vec![daily(50)], ..terms(1) };
+        app.contract(market.campaign_id, best, "best", terms_of_best).await;
         let fixed = app.buyer("fixed", 1_000_000, vec![]).await;
         app.contract(market.campaign_id, fixed, "fixed", terms(5_200)).await;
         bidder(&app, &market, "has", Bidding::Duplicate, post.clone()).await;
@@ -265,6 +267,24 @@ async fn decisions_come_out_the_same() {
         leadyard_entity::testing::plant_faults(&url, &[planted.to_owned()]).await.unwrap();
         let verified = app.app.market.verify_all(|_| {}).await.unwrap();
         assert_eq!((verified.checked, verified.differing), (4, 1), "{verified:?}");
+        app.finish().await;
+    }
+}
+
+/// The very first lead after the edit that adds a campaign's first bidder is asked about: what this process knew before
+/// does not decide.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_lead_after_the_first_bidder_is_asked_about() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let market = app.market(auction(SaleMode::Exclusive, within(2_000))).await;
+        let fixed = app.buyer("fixed", 1_000_000, vec![]).await;
+        app.contract(market.campaign_id, fixed, "fixed", terms(1_000)).await;
+        let (before, _) = send(&app, &market, 1).await;
+        assert_eq!(sold(&app, before).await, [("fixed".to_owned(), 1_000)]);
+        bidder(&app, &market, "first", bids("55"), terms(1)).await;
+        let (after, _) = send(&app, &market, 2).await;
+        assert_eq!(sold(&app, after).await, [("first".to_owned(), 5_500)]);
         app.finish().await;
     }
 }

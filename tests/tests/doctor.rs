@@ -14,8 +14,7 @@ use leadyard_market::doctor::{Report, examine};
 use leadyard_tests::market::{Selling, daily, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
 use leadyard_types::{
-    ComplaintReason, ContractTerms, Ids, ManualClock, PingLimits, RandomIds, SaleId, SaleMode, SourceTerms, Status,
-    Verdict,
+    ComplaintReason, ContractTerms, Ids, ManualClock, RandomIds, SaleId, SaleMode, SourceTerms, Status, Verdict,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -27,17 +26,7 @@ async fn market(database: TestDatabase) -> (TestDatabase, MasterKeys, Arc<Manual
     let app = TestApp::start(database).await;
     let selling = Selling { sale_mode: SaleMode::Shared { max: 2 }, ..Selling::default() };
     let market = app.market(selling).await;
-    let source = SourceTerms {
-        status: Status::Active,
-        cost: selling.cost,
-        payout_rules: Vec::new(),
-        caps: vec![daily(100)],
-        schedule: None,
-        margin: None,
-        least_payout_minor: None,
-        test: false,
-        ping_limits: PingLimits::default(),
-    };
+    let source = SourceTerms { caps: vec![daily(100)], ..SourceTerms::new(selling.cost) };
     app.setup().revise_source(market.source_id, 1, source).await.unwrap();
     let a = app.buyer("a", 100_000, vec![daily(50)]).await;
     let destinations = vec![app.webhook(a, "/a").await];

@@ -1,9 +1,14 @@
 //! The description of the HTTP doors is true: what it gives as examples is taken, and what is answered is what it says.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+use std::time::Duration;
+
 use leadyard_connectors::LeadSender;
-use leadyard_tests::market::{Selling, TestMarket, terms};
-use leadyard_tests::{TestApp, TestDatabase};
+use leadyard_connectors::fake::Behaviour;
+use leadyard_market::MarketSettings;
+use leadyard_tests::market::{Selling, TestMarket, lead, terms};
+use leadyard_tests::{TestApp, TestDatabase, TestOptions};
+use leadyard_types::{ContractTerms, Verdict};
 use serde_json::{Value, json};
 
 fn document() -> Value {
@@ -121,12 +126,33 @@ async fn send(document: &Value, client: &LeadSender, path: &str, body: &Value) -
     (status, answer)
 }
 
+/// An application whose suppliers are not kept waiting for verdicts.
+async fn start(database: TestDatabase) -> TestApp {
+    let market = MarketSettings { verdict_wait: Duration::ZERO, ..MarketSettings::default() };
+    TestApp::start_with(database, TestOptions { market, ..TestOptions::default() }).await
+}
+
+/// Where the buyer of a lead calls back who answers posts, and whose answer was lost.
+async fn called_back(app: &TestApp, market: &TestMarket) -> String {
+    let asked = app.campaign_beside(market, "Asked", Selling::default()).await;
+    let buyer = app.buyer("Asked", 100_000, vec![]).await;
+    let destinations = vec![app.webhook(buyer, "/asked").await];
+    app.receiver.program("/asked", Behaviour::CloseAfterReading { times: u32::MAX });
+    let terms = ContractTerms { verdict: Verdict::Sync, destinations, ..terms(1_000) };
+    app.contract(asked.campaign_id, buyer, "asked", terms).await;
+    app.client(&asked.key).send_json("/v1/leads", &lead(900), None).await.unwrap();
+    app.idle().await;
+    let posted: Value = serde_json::from_slice(app.receiver.bodies().last().unwrap()).unwrap();
+    let url = posted["data"]["callback_url"].as_str().unwrap();
+    url[url.find("/v1/").unwrap()..].to_owned()
+}
+
 /// What the description gives as examples sells; and leads that are refused, wrong keys and pings that are gone are answered
 /// as it says.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_described_is_what_happens() {
     for database in TestDatabase::both().await {
-        let app = TestApp::start(database).await;
+        let app = start(database).await;
         let market: TestMarket = app.market(Selling::default()).await;
         let buyer = app.buyer("Buyer", 100_000, vec![]).await;
         app.contract(market.campaign_id, buyer, "all", terms(1_000)).await;
@@ -158,6 +184,16 @@ async fn what_is_described_is_what_happens() {
         assert_eq!((status, &posted["status"], &posted["ping_id"]), (200, &json!("sold"), &promised["ping_id"]));
         let (_, refused) = send(&document, &client, "/v1/pings", &json!({ "fields": { "size": "many" } })).await;
         assert_eq!(refused["status"], "refused");
+
+        let path = "/v1/sales/{reference}/verdict";
+        let (at, stranger) = (called_back(&app, &market).await, "/v1/sales/0/verdict");
+        let refusal = json!({ "verdict": "rejected" });
+        let told = [(&at, example(&document, path), 200), (&at, refusal.clone(), 409), (&at, json!([]), 400)];
+        for (at, body, expected) in told.into_iter().chain([(&stranger.to_owned(), refusal, 404)]) {
+            let (status, answer) = app.client("").send_json(at, &body, None).await.unwrap();
+            assert_eq!(status, expected, "{answer}");
+            check(&document, ("post", path), status, &answer);
+        }
         app.finish().await;
     }
 }
@@ -166,12 +202,13 @@ async fn what_is_described_is_what_happens() {
 /// key.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_is_there() {
-    let app = TestApp::start(TestDatabase::sqlite()).await;
+    let app = start(TestDatabase::sqlite()).await;
     let market = app.market(Selling::default()).await;
+    let callback = called_back(&app, &market).await;
     let document = document();
     let client = app.client("");
     for (path, operations) in document["paths"].as_object().unwrap() {
-        let at = path.replace("{form}", &market.form_key);
+        let at = path.replace("{form}", &market.form_key).replace("/v1/sales/{reference}/verdict", &callback);
         for method in operations.as_object().unwrap().keys() {
             let status = match method.as_str() {
                 "get" => client.get(&at).await.unwrap().status,
@@ -189,5 +226,7 @@ async fn every_operation_is_there() {
         let answer = client.get(path).await.unwrap();
         check(&document, ("get", path), answer.status, &serde_json::from_slice(&answer.body).unwrap());
     }
+    // The answer that was lost stays so.
+    app.clock.advance(chrono::Duration::hours(1));
     app.finish().await;
 }

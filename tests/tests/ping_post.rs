@@ -310,3 +310,42 @@ async fn legs_and_cost_models() {
         app.finish().await;
     }
 }
+
+/// Quotes of long ago that became no lead are forgotten with their bids and counters; what became a lead stays with it, and
+/// so does what ended lately.
+#[tokio::test(flavor = "multi_thread")]
+async fn unused_quotes_are_forgotten() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let auction = Some(AuctionTerms { deadline_ms: 2_000, ..AuctionTerms::default() });
+        let market = app.market(Selling { method: Method::Auction, auction, ..Selling::default() }).await;
+        let buyer = app.buyer("Buyer", 1_000_000, vec![]).await;
+        let asked = Some(app.asked_at(buyer, "/bids", Bidding::Bid(Offer::of("50"))).await);
+        app.contract(market.campaign_id, buyer, "bids", ContractTerms { ping: asked, ..terms(1) }).await;
+        let (_, used) = ping(&app, &market, &known()).await;
+        let (_, unused) = ping(&app, &market, &known()).await;
+        let (_, refused) = ping(&app, &market, &json!({ "size": 5_000 })).await;
+        assert_eq!((&unused["status"], &refused["status"]), (&json!("offered"), &json!("refused")));
+        assert_eq!(post(&app, &market, &posted(1, &used)).await.1["status"], "sold");
+        app.idle().await;
+        app.clock.advance(chrono::Duration::days(29));
+        let (_, late) = ping(&app, &market, &known()).await;
+        app.app.market.prune().await.unwrap();
+        let left = async || {
+            let mut left = Vec::new();
+            for quoted in [&used, &unused, &refused, &late] {
+                let id = quoted["ping_id"].as_str().unwrap().parse().unwrap();
+                let system = app.store().read(OPERATE);
+                let bids = system.pings_of_quote(id).await.unwrap().len();
+                left.push((system.quote(id).await.unwrap().is_some(), bids));
+            }
+            left
+        };
+        assert_eq!(left().await, [(true, 1), (true, 1), (true, 0), (true, 1)], "kept for a month");
+        app.clock.advance(chrono::Duration::days(2));
+        assert!(app.app.market.prune().await.unwrap() >= 2);
+        assert_eq!(left().await, [(true, 1), (false, 0), (false, 0), (true, 1)]);
+        every_decision_is_the_same_again(&app).await;
+        app.finish().await;
+    }
+}

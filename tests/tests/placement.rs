@@ -235,3 +235,22 @@ async fn deliveries_are_retried_and_arrive_once() {
         app.finish().await;
     }
 }
+
+/// A process that has placed nothing since the vertical was made explains and verifies its leads all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_process_explains_what_it_has_not_heard_of() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let (idle, other_idle) = (app.another_process(None).await, app.another_process(None).await);
+        let market = app.market(Selling::default()).await;
+        let buyer = app.buyer("Buyer", 1_000_000, vec![]).await;
+        app.contract(market.campaign_id, buyer, "a", terms(1_000)).await;
+        let (_, answer) = app.client(&market.key).send_json("/v1/leads", &lead(1), None).await.unwrap();
+        let id = answer["lead_id"].as_str().unwrap().parse().unwrap();
+        assert!(idle.market.snapshot().verticals.is_empty());
+        let explained = idle.market.explain(id).await.unwrap().unwrap();
+        assert_eq!(explained.decisions[0].contracts[0].contract, "a");
+        assert_eq!(other_idle.market.verify_lead(id).await.unwrap().unwrap().differing, 0);
+        app.finish().await;
+    }
+}

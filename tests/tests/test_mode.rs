@@ -2,10 +2,15 @@
 //! where leads go.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+use leadyard_connectors::fake::{Behaviour, Bidding, Offer};
+use leadyard_market::complaints::{ComplaintError, NewComplaint};
+use leadyard_market::explain::Explanation;
 use leadyard_market::setup::{NewContract, SetupError};
 use leadyard_tests::market::{Selling, TestMarket, daily, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
-use leadyard_types::{ContractTerms, LeadId, Margin, SourceTerms, Verdict};
+use leadyard_types::{
+    AuctionTerms, ComplaintReason, ContractTerms, LeadId, LeadState, Margin, Method, SaleMode, SourceTerms, Verdict,
+};
 use serde_json::{Value, json};
 
 /// The market's source sends tests from now on.
@@ -140,6 +145,90 @@ async fn a_destination_serves_one_of_both() {
         app.setup().revise_contract(contract, 1, agreed(false)).await.unwrap();
         assert!(app.setup().create_contract(new(true)).await.is_err());
         app.setup().create_contract(new(false)).await.unwrap();
+        app.finish().await;
+    }
+}
+
+async fn tested(app: &TestApp, market: &TestMarket, number: usize, postal_code: &str) -> (LeadId, Value) {
+    let answer = send(app, market, "/v1/leads", number, postal_code, Value::Null).await;
+    (answer["lead_id"].as_str().unwrap().parse().unwrap(), answer["status"].clone())
+}
+
+async fn explained(app: &TestApp, lead: LeadId) -> Explanation {
+    app.app.market.explain(lead).await.unwrap().unwrap()
+}
+
+/// A test whose postal code asks for an answer without a sale asks no buyer for a bid; any other asks those in test mode.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_nobody_buys_asks_nobody() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let auction = Some(AuctionTerms { deadline_ms: 2_000, ..AuctionTerms::default() });
+        let selling =
+            Selling { sale_mode: SaleMode::Exclusive, method: Method::Auction, auction, ..Selling::default() };
+        let market = app.market(selling).await;
+        let buyer = app.buyer("Buyer", 0, vec![]).await;
+        let ping = Some(app.asked_at(buyer, "/bids", Bidding::Bid(Offer::of("50"))).await);
+        app.contract(market.campaign_id, buyer, "tries", ContractTerms { ping, test: true, ..terms(1) }).await;
+        trying(&app, &market).await;
+        assert_eq!(tested(&app, &market, 1, "10115").await.1, "sold");
+        assert_eq!(app.bidder.asked().len(), 1);
+        assert_eq!(tested(&app, &market, 2, "10114").await.1, "unsold");
+        assert_eq!(app.bidder.asked().len(), 1, "its answer was known before");
+        app.finish().await;
+    }
+}
+
+/// Whoever complains about a test is told that it is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_complains_about_a_test() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let market = app.market(Selling::default()).await;
+        let buyer = app.buyer("Buyer", 0, vec![]).await;
+        app.contract(market.campaign_id, buyer, "tries", ContractTerms { test: true, ..terms(1_000) }).await;
+        trying(&app, &market).await;
+        let (lead, _) = tested(&app, &market, 1, "10115").await;
+        let found = explained(&app, lead).await;
+        let sold = found.steps.iter().find(|step| step.kind == "SOLD").unwrap();
+        let sale_id = sold.detail["sale_id"].as_str().unwrap().parse().unwrap();
+        let new = NewComplaint { sale_id, reason: ComplaintReason::Duplicate, evidence: None };
+        let refused = app.app.market.open_complaint(OPERATE, new).await.unwrap_err();
+        let ComplaintError::Problems(problems) = refused else { panic!("{refused:?}") };
+        let named: Vec<_> = problems.iter().map(|problem| (problem.field.as_str(), problem.code.as_str())).collect();
+        assert_eq!(named, [("sale_id", "TEST_MODE")], "{problems:?}");
+        app.finish().await;
+    }
+}
+
+/// A test stays what it was answered when it is offered again: it waits for nobody, and nobody gets it whom its postal
+/// code keeps from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_is_offered_again_does_not_wait() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let market = app.market(Selling { retry_minutes: 600, ..Selling::default() }).await;
+        trying(&app, &market).await;
+        let (sold, _) = tested(&app, &market, 1, "10115").await;
+        let (unsold, _) = tested(&app, &market, 2, "10114").await;
+        let states = [(sold, LeadState::Sold), (unsold, LeadState::Unsold)];
+        for (lead, state) in states {
+            app.app.market.place_again(lead).await.unwrap();
+            assert_eq!(explained(&app, lead).await.state, state);
+        }
+        let buyer = app.buyer("Buyer", 0, vec![]).await;
+        let destinations = vec![app.webhook(buyer, "/tries").await];
+        app.receiver.program("/tries", Behaviour::Reject { reason: "no".into() });
+        let agreed = ContractTerms { destinations, verdict: Verdict::Sync, test: true, ..terms(1_000) };
+        app.contract(market.campaign_id, buyer, "tries", agreed).await;
+        for (lead, state) in states {
+            app.app.market.place_again(lead).await.unwrap();
+            app.idle().await;
+            assert_eq!(explained(&app, lead).await.state, state, "refused, or kept from the buyer");
+        }
+        assert_eq!(app.receiver.received(), 1, "only the one that may be sold is delivered");
+        let verified = app.app.market.verify_all(|_| {}).await.unwrap();
+        assert_eq!(verified.differing, 0, "{verified:?}");
         app.finish().await;
     }
 }

@@ -5,14 +5,15 @@ use chrono::{Duration, Weekday};
 use leadyard_connectors::fake::{Behaviour, Bidding, Offer};
 use leadyard_entity::reports::ProfitBy;
 use leadyard_jobs::JobsOptions;
+use leadyard_market::complaints::{ComplaintDecision, NewComplaint};
 use leadyard_market::explain::Explanation;
-use leadyard_market::finance;
+use leadyard_market::{MarketSettings, finance};
 use leadyard_tests::market::{Selling, TestMarket, lead, terms};
-use leadyard_tests::{OPERATE, TestApp, TestDatabase};
+use leadyard_tests::{OPERATE, TestApp, TestDatabase, TestOptions};
 use leadyard_types::terms::{AgedPolicy, AgedStep, OutsideHours, Window};
 use leadyard_types::{
-    AuctionTerms, BuyerId, Check, ContractTerms, CostModel, Currency, Filter, LeadId, LeadState, Method, Money,
-    Percent, PriceRule, Schedule, Timestamp, Verdict,
+    AuctionTerms, BuyerId, Check, ComplaintReason, ContractTerms, CostModel, Currency, Filter, LeadId, LeadState,
+    Method, Money, Percent, PriceRule, Schedule, Timestamp, Verdict,
 };
 
 /// The clock of a test starts on a Wednesday, at noon in Berlin.
@@ -316,6 +317,47 @@ async fn aged_leads_end() {
         assert_eq!(app.app.market.wake_waiting(market.campaign_id).await.unwrap(), 0, "it waits for nothing any more");
         let totals = app.store().read(OPERATE).totals().await.unwrap();
         assert_eq!((totals.received, totals.unsold, totals.queued), (1, 1, 0));
+        assert_eq!(app.app.market.verify_all(|_| ()).await.unwrap().differing, 0);
+        app.finish().await;
+    }
+}
+
+/// Money that comes back to a buyer (a hold that ends, a complaint's credit) wakes the leads that wait, within a minute and
+/// long before their turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_comes_back_wakes_leads() {
+    for database in TestDatabase::both().await {
+        let at_once = MarketSettings { verdict_wait: std::time::Duration::ZERO, ..MarketSettings::default() };
+        let app = TestApp::start_with(database, TestOptions { market: at_once, ..TestOptions::default() }).await;
+        let market = app.market(Selling { retry_minutes: 600, ..Selling::default() }).await;
+        let buyer = app.buyer("Buyer", 1_000, vec![]).await;
+        let destinations = vec![app.webhook(buyer, "/crm").await];
+        let agreed = ContractTerms { destinations, verdict: Verdict::Sync, ..terms(1_000) };
+        app.contract(market.campaign_id, buyer, "has money for one", agreed).await;
+        app.receiver.program("/crm", Behaviour::CloseAfterReading { times: 1 });
+        send(&app, &market, 1).await;
+        app.idle().await;
+        pass(&app, 5).await;
+        let (second, status) = send(&app, &market, 2).await;
+        assert_eq!(status, "queued", "the first one's answer was lost: its money is held");
+        for minutes in [10, 10, 10, 10, 10, 5] {
+            pass(&app, minutes).await;
+        }
+        assert_eq!(explained(&app, second).await.state, LeadState::Queued, "its turn is in five minutes");
+        pass(&app, 1).await;
+        let found = explained(&app, second).await;
+        assert_eq!(found.state, LeadState::Sold, "the hold has ended");
+
+        let (third, status) = send(&app, &market, 3).await;
+        assert_eq!(status, "queued");
+        let sold = found.steps.iter().find(|step| step.kind == "SOLD").unwrap();
+        let sale_id = sold.detail["sale_id"].as_str().unwrap().parse().unwrap();
+        let new = NewComplaint { sale_id, reason: ComplaintReason::Duplicate, evidence: None };
+        let complaint_id = app.app.market.open_complaint(OPERATE, new).await.unwrap();
+        let decision = ComplaintDecision { complaint_id, upheld: true, credit_minor: None, note: None };
+        app.app.market.decide_complaint(OPERATE, decision).await.unwrap();
+        pass(&app, 1).await;
+        assert_eq!(explained(&app, third).await.state, LeadState::Sold, "the credit has come");
         assert_eq!(app.app.market.verify_all(|_| ()).await.unwrap().differing, 0);
         app.finish().await;
     }

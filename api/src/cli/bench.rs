@@ -1,11 +1,15 @@
-//! `leadyard bench`: how fast this build is on this machine, beside SQL written by hand that leaves the same rows with the
-//! same durability. Ratios of both sides in one run travel; figures alone do not.
+//! `leadyard bench`: how fast this build is on this machine. Intake and start beside SQL written by hand that leaves the
+//! same rows with the same durability: ratios of both sides in one run travel, figures alone do not. Auctions by the
+//! bidders' own stamps.
 
+mod auction;
 mod child;
 mod figures;
+mod goal;
 mod intake;
 mod machine;
 mod place;
+mod print;
 mod start;
 mod world;
 
@@ -21,19 +25,30 @@ use serde::Serialize;
 use crate::app::open_store;
 use crate::config::Config;
 
+use auction::hostile::{self, Hostile};
+use auction::{AuctionSize, Auctions};
 use child::ChildRole;
+use goal::{Goal, goals};
 use intake::{Intake, Size};
 use machine::Machine;
-use place::Place;
+use place::{Ground, Place};
 use start::Start;
+
+/// How long bidders have, milliseconds.
+const DEADLINE_MS: u32 = 100;
+/// Auctions with a hostile bidder that begin in a second.
+const HOSTILE_PER_SECOND: u64 = 100;
 
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub(super) struct BenchArgs {
+    /// What is measured; everything that the database allows if not said.
+    #[arg(value_enum)]
+    goals: Vec<Goal>,
     /// Leads per side and round.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(20..))]
     leads: u64,
-    /// How often both sides take their turn.
+    /// How often both sides take their turn, and how often auctions are measured.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
     /// Running contracts of the campaign.
@@ -42,6 +57,18 @@ pub(super) struct BenchArgs {
     /// How many suppliers send at once.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
     clients: u64,
+    /// Auctions per round.
+    #[arg(long, default_value_t = 2_500, value_parser = clap::value_parser!(u64).range(20..=1_000_000))]
+    auctions: u64,
+    /// Auctions that begin in a second.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    auctions_per_second: u64,
+    /// Auctions with each sort of hostile bidder.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=1_000_000))]
+    hostile_auctions: u64,
+    /// As little of everything as shows that it runs; the figures mean nothing.
+    #[arg(long, conflicts_with_all = ["leads", "rounds", "contracts", "clients", "auctions", "auctions_per_second", "hostile_auctions"])]
+    smoke: bool,
     /// Where the measurement's files lie while it runs; the temporary folder if not said.
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
@@ -55,19 +82,31 @@ pub(super) struct BenchArgs {
     script: Option<PathBuf>,
 }
 
-/// Everything that was seen.
+/// Everything that was seen. What was not asked for is left out.
 #[derive(Debug, Serialize)]
 struct Seen {
     version: &'static str,
     engine: &'static str,
     machine: Machine,
-    contracts: u64,
-    size: Size,
-    intake: Intake,
+    #[serde(flatten)]
+    beside: Option<Beside>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    start: Option<Start>,
+    auction: Option<Auctions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hostile: Option<Hostile>,
     books_ok: bool,
     ledger_sum: i64,
+}
+
+/// What was seen beside SQL written by hand.
+#[derive(Debug, Serialize)]
+struct Beside {
+    contracts: u64,
+    size: Size,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intake: Option<Intake>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<Start>,
 }
 
 /// Measures, and says what is reached, what is not, and what holds it back.
@@ -75,18 +114,41 @@ pub(super) async fn run(config: &Config, args: &BenchArgs) -> anyhow::Result<Exi
     if let Some(role) = args.child {
         return child::run(config, role, args.script.as_deref()).await;
     }
-    let contracts = usize::try_from(args.contracts)?;
-    let making = bar(args, args.contracts, "contracts");
-    let made = |count: usize| making.set_position(count as u64);
-    let place = Place::make(config, args.dir.as_deref(), contracts, made).await?;
-    making.finish_and_clear();
-    // Asked to stop, it still cleans up.
-    let seen = tokio::select! {
-        seen = measure(&place, args) => seen,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("stopped")),
+    let goals = goals(&args.goals, config)?;
+    let wanted = |goal: Goal| goals.contains(&goal);
+    let mut seen = Seen {
+        version: env!("CARGO_PKG_VERSION"),
+        engine: if place::is_postgres(config) { "postgresql" } else { "sqlite" },
+        machine: Machine::look(args.dir.as_deref().unwrap_or(&std::env::temp_dir())),
+        beside: None,
+        auction: None,
+        hostile: None,
+        books_ok: true,
+        ledger_sum: 0,
     };
-    place.remove().await?;
-    let seen = seen?;
+    if [Goal::P1, Goal::P3, Goal::P17].into_iter().any(wanted) {
+        let (beside, books) = Box::pin(beside(config, args, &goals)).await?;
+        seen.beside = Some(beside);
+        seen.add(&books);
+    }
+    if wanted(Goal::P8) {
+        let progress = bar(args, args.auctions().rounds, "rounds");
+        let (auction, books) =
+            on_ground(config, args, async |config: &Config| auction::measure(config, args.auctions(), &progress).await)
+                .await?;
+        progress.finish_and_clear();
+        seen.auction = Some(auction);
+        seen.add(&books);
+    }
+    if wanted(Goal::Hostile) {
+        let progress = bar(args, hostile::SORTS, "sorts");
+        let (hostile, books) =
+            on_ground(config, args, async |config: &Config| hostile::measure(config, args.hostile(), &progress).await)
+                .await?;
+        progress.finish_and_clear();
+        seen.hostile = Some(hostile);
+        seen.add(&books);
+    }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&seen)?)
     } else {
@@ -96,37 +158,58 @@ pub(super) async fn run(config: &Config, args: &BenchArgs) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-async fn measure(place: &Place, args: &BenchArgs) -> anyhow::Result<Seen> {
-    let machine = Machine::look(place.folder.path());
-    let size = Size {
-        leads: usize::try_from(args.leads)?,
-        rounds: usize::try_from(args.rounds)?,
-        clients: usize::try_from(args.clients)?,
-    };
-    let start = if place.engine == Engine::Sqlite {
-        let progress = bar(args, args.rounds + 1, "starts");
-        let start = start::measure(place, size.rounds, &progress).await?;
+/// Measures beside SQL written by hand, in two databases.
+async fn beside(config: &Config, args: &BenchArgs, goals: &[Goal]) -> anyhow::Result<(Beside, Report)> {
+    let contracts = if args.smoke { 30 } else { args.contracts };
+    let making = bar(args, contracts, "contracts");
+    let made = |count: usize| making.set_position(count as u64);
+    let place = Place::make(config, args.dir.as_deref(), usize::try_from(contracts)?, made).await?;
+    making.finish_and_clear();
+    let seen = unless_stopped(measure(&place, args, goals, contracts)).await;
+    place.remove().await?;
+    seen
+}
+
+async fn measure(place: &Place, args: &BenchArgs, goals: &[Goal], contracts: u64) -> anyhow::Result<(Beside, Report)> {
+    let size = args.size()?;
+    let rounds = size.rounds as u64;
+    let (mut start, mut intake) = (None, None);
+    if goals.contains(&Goal::P17) {
+        let progress = bar(args, rounds + 1, "starts");
+        start = Some(start::measure(place, size.rounds, &progress).await?);
         progress.finish_and_clear();
-        Some(start)
-    } else {
-        None
-    };
-    let sides = if place.engine == Engine::Postgres { 3 } else { 2 };
-    let progress = bar(args, sides * args.rounds, "turns");
-    let intake = intake::measure(place, size, &progress).await?;
-    progress.finish_and_clear();
-    let report = prove(&place.ours).await?;
-    Ok(Seen {
-        version: env!("CARGO_PKG_VERSION"),
-        engine: if place.engine == Engine::Postgres { "postgresql" } else { "sqlite" },
-        machine,
-        contracts: args.contracts,
-        size,
-        intake,
-        start,
-        books_ok: report.ok,
-        ledger_sum: report.ledger_sum,
-    })
+    }
+    if goals.contains(&Goal::P1) || goals.contains(&Goal::P3) {
+        let sides = if place.engine == Engine::Postgres { 3 } else { 2 };
+        let progress = bar(args, sides * rounds, "turns");
+        intake = Some(intake::measure(place, size, &progress).await?);
+        progress.finish_and_clear();
+    }
+    Ok((Beside { contracts, size, intake, start }, prove(&place.ours).await?))
+}
+
+/// Measures in a database of its own, which goes again whatever happens, and proves its books.
+async fn on_ground<T>(
+    config: &Config,
+    args: &BenchArgs,
+    measure: impl AsyncFnOnce(&Config) -> anyhow::Result<T>,
+) -> anyhow::Result<(T, Report)> {
+    let ground = Ground::make(config, args.dir.as_deref()).await?;
+    let seen = unless_stopped(async {
+        let measured = measure(&ground.config).await?;
+        Ok((measured, prove(&ground.config).await?))
+    });
+    let seen = seen.await;
+    ground.remove().await?;
+    seen
+}
+
+/// Asked to stop, the bench still cleans up.
+async fn unless_stopped<T>(measuring: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::select! {
+        seen = measuring => seen,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("stopped")),
+    }
 }
 
 /// A figure whose books do not balance does not count.
@@ -137,65 +220,39 @@ async fn prove(config: &Config) -> anyhow::Result<Report> {
     Ok(report?)
 }
 
+impl BenchArgs {
+    fn size(&self) -> anyhow::Result<Size> {
+        let (leads, rounds, clients) = if self.smoke { (25, 2, 5) } else { (self.leads, self.rounds, self.clients) };
+        Ok(Size { leads: leads.try_into()?, rounds: rounds.try_into()?, clients: clients.try_into()? })
+    }
+
+    fn auctions(&self) -> AuctionSize {
+        if self.smoke {
+            // A build without optimisation on a busy machine should be in time as well.
+            return AuctionSize { rounds: 2, auctions: 50, per_second: 50, deadline_ms: 3_000 };
+        }
+        let (auctions, per_second) = (self.auctions, self.auctions_per_second);
+        AuctionSize { rounds: self.rounds, auctions, per_second, deadline_ms: DEADLINE_MS }
+    }
+
+    fn hostile(&self) -> AuctionSize {
+        let few = AuctionSize { rounds: 1, auctions: 10, ..self.auctions() };
+        let many = AuctionSize { auctions: self.hostile_auctions, per_second: HOSTILE_PER_SECOND, ..few };
+        if self.smoke { few } else { many }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, books: &Report) {
+        self.books_ok &= books.ok;
+        self.ledger_sum += books.ledger_sum;
+    }
+}
+
 fn bar(args: &BenchArgs, length: u64, what: &'static str) -> ProgressBar {
     if args.json {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}");
     ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(what)
-}
-
-impl Seen {
-    fn print(&self) {
-        println!("leadyard {} on {}", self.version, self.machine.line());
-        let settings = self.intake.database.iter().map(|(name, value)| format!("{name} {value}"));
-        println!("{}", settings.collect::<Vec<_>>().join(" · "));
-        println!(
-            "{} contracts · {} leads a side and round · {} rounds · {} clients\n",
-            self.contracts, self.size.leads, self.size.rounds, self.size.clients
-        );
-        self.print_intake();
-        if let Some(start) = &self.start {
-            start.print();
-        }
-        let books = if self.books_ok { "every proof holds" } else { "A PROOF FAILED" };
-        println!("\nThe books: sum of all balances {}, {books}.", self.ledger_sum);
-    }
-
-    fn print_intake(&self) {
-        let ours = &self.intake.ours;
-        println!("{:<44}{:>30} leads/s", ours.side.name, ours.side.per_second.to_string());
-        for goal in &self.intake.goals {
-            println!("{:<44}{:>30} leads/s", goal.against.name, goal.against.per_second.to_string());
-        }
-        println!(
-            "\nanswered in {} ms (p50), {} ms (p99); {} leads a transaction, {} statements a lead, decisions of {} bytes",
-            ours.p50_ms, ours.p99_ms, ours.leads_per_transaction, ours.statements_per_lead, self.intake.decision_bytes
-        );
-        for goal in &self.intake.goals {
-            let (must, reach) = (goal.target.must, goal.target.reach);
-            println!("{:<12}{}: ratio {}; must {must}, wanted {reach}", goal.id, goal.verdict, goal.ratio);
-        }
-        println!("Held back by {}.", self.intake.held_back_by);
-    }
-}
-
-impl Start {
-    fn print(&self) {
-        println!(
-            "\n{:<12}{}: first lead after {} ms; must {}, wanted {} (by hand {} ms, ratio {})",
-            self.id,
-            self.verdict,
-            self.first_lead_ms,
-            self.target_ms.must,
-            self.target_ms.reach,
-            self.by_hand_ms,
-            self.ratio
-        );
-        if let (Some(memory), Some(verdict)) = (self.memory_mb, self.memory_verdict) {
-            let (must, reach) = (self.target_mb.must, self.target_mb.reach);
-            println!("{:<12}{verdict}: {memory} MB then; must {must}, wanted {reach}", "");
-        }
-        println!("Held back by: {}.", self.held_back_by);
-    }
 }

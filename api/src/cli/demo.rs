@@ -78,6 +78,7 @@ pub(super) async fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<Exit
     let app = App::start(store.clone(), connectors(config, policy.clone())?, Some(jobs)).await?;
     let server =
         Server::start(args.listen, app.router(policy, true)?).await.with_context(|| cannot_listen(args.listen))?;
+    app.market.known_as(&format!("http://{}", server.address));
     let began = tokio::time::Instant::now();
     send_all(&app, &clock, &market, server.address, args).await?;
     drain(&app, &store, &clock).await?;

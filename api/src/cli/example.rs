@@ -9,13 +9,13 @@ use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
-    Redirects, UnsoldPolicy, VerticalTerms,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Redirects, UnsoldPolicy,
+    VerticalTerms,
 };
 use leadyard_types::{
-    BuyerSettings, BuyerTerms, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel, Currency,
-    DestinationKind, FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, PingLimits, PriceRule, Principal,
-    Required, SaleMode, SourceTerms, Stage, Status, SystemTask, Verdict,
+    BuyerTerms, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel, Currency, DestinationKind,
+    FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, PriceRule, Principal, Required, SaleMode,
+    SourceTerms, Stage, Status, SystemTask,
 };
 use serde_json::json;
 
@@ -68,17 +68,7 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
     let campaign_id = setup.create_campaign(new).await?;
     let supplier_id = setup.create_supplier("Bank contacts", None).await?;
     let cost = CostModel::PerSoldLead { amount_minor: 400 };
-    let terms = SourceTerms {
-        status: Status::Active,
-        cost,
-        payout_rules: Vec::new(),
-        caps: Vec::new(),
-        schedule: None,
-        margin: None,
-        least_payout_minor: None,
-        test: false,
-        ping_limits: PingLimits::default(),
-    };
+    let terms = SourceTerms::new(cost);
     setup.create_source(NewSource { supplier_id, campaign_id, name: "bank".into(), terms }).await?;
     for (priority, name, filter, price_minor, cap, money_minor) in bank_buyers() {
         let terms = BuyerTerms {
@@ -95,36 +85,16 @@ async fn bank_marketing(store: &leadyard_entity::Store, setup: &Setup) -> anyhow
         let destination = setup.create_destination(new).await?.id;
         let rich = Filter::Range { field: "balance".into(), min: Some(FieldValue::Integer(5_000)), max: None };
         let terms = ContractTerms {
-            status: Status::Active,
-            stage: "main".into(),
             priority,
-            weight: 1,
-            exclusivity: Exclusivity::Any,
-            price_minor,
-            shared_percents: Vec::new(),
-            ping: None,
-            margin: None,
-            test: false,
             price_rules: vec![PriceRule { name: "large balance".into(), when: rich, price_minor: price_minor * 2 }],
             filter,
-            sources_allowed: Vec::new(),
-            sources_denied: Vec::new(),
             caps: cap
                 .map(|count| Cap { period: CapPeriod::Total, count: Some(count), amount_minor: None })
                 .into_iter()
                 .collect(),
-            schedule: None,
-            outside_hours: OutsideHours::Next,
-            wait_at_most_minutes: None,
-            buys_aged: false,
-            aged_price_rules: Vec::new(),
-            consent_names_buyer: false,
-            verdict: Verdict::None,
             destinations: vec![destination],
-            credit_frees_cap: false,
             unknown_window_minutes: 60,
-            buyer_bounds: None,
-            buyer_settings: BuyerSettings::default(),
+            ..ContractTerms::new("main", price_minor)
         };
         setup.create_contract(NewContract { campaign_id, buyer_id, name: name.into(), terms }).await?;
     }

@@ -66,6 +66,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<Exi
     let jobs = (args.role != Role::Api).then(|| JobsOptions { lease, ..JobsOptions::default() });
     let mut app = App::start(store, connectors(config, policy.clone())?, jobs).await?;
     app.metrics_token.clone_from(&config.metrics_token);
+    app.market.known_as(&config.public_url);
     let server = if args.role == Role::Worker {
         None
     } else {

@@ -9,14 +9,13 @@ use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
-    Redirects, UnsoldPolicy, VerticalTerms, Window,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Redirects, UnsoldPolicy,
+    VerticalTerms, Window,
 };
 use leadyard_types::{
-    BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms,
-    CostModel, Currency, DestinationKind, FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, Percent,
-    PingLimits, PriceRule, Principal, Required, SaleMode, Schedule, SourceId, SourceTerms, Stage, Status, SystemTask,
-    Verdict,
+    BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, ComplaintReason, ContractTerms, CostModel,
+    Currency, DestinationKind, FieldDefinition, FieldKind, FieldValue, Filter, Method, Money, Percent, PriceRule,
+    Principal, Required, SaleMode, Schedule, SourceId, SourceTerms, Stage, Status, SystemTask, Verdict,
 };
 use serde_json::json;
 
@@ -218,33 +217,16 @@ impl Maker<'_> {
             self.receiver.program(&path, behaviour);
         }
         let terms = ContractTerms {
-            status: Status::Active,
-            stage: if wish.priority > 90 { "rest".into() } else { "main".into() },
             priority: wish.priority,
             weight: wish.weight,
-            exclusivity: Exclusivity::Any,
-            price_minor: wish.price_minor,
             price_rules: wish.rules,
-            shared_percents: Vec::new(),
-            ping: None,
-            margin: None,
-            test: false,
             filter: wish.filter,
-            sources_allowed: Vec::new(),
-            sources_denied: Vec::new(),
             caps: wish.caps,
             schedule: wish.schedule,
-            outside_hours: OutsideHours::Next,
-            wait_at_most_minutes: None,
-            buys_aged: false,
-            aged_price_rules: Vec::new(),
-            consent_names_buyer: false,
             verdict,
             destinations: vec![made.id],
             credit_frees_cap: true,
-            unknown_window_minutes: 24 * 60,
-            buyer_bounds: None,
-            buyer_settings: BuyerSettings::default(),
+            ..ContractTerms::new(if wish.priority > 90 { "rest" } else { "main" }, wish.price_minor)
         };
         let name = format!("{} standard", wish.name);
         self.setup.create_contract(NewContract { campaign_id, buyer_id, name, terms }).await?;
@@ -260,17 +242,7 @@ impl Maker<'_> {
         quality: Quality,
     ) -> anyhow::Result<DemoSource> {
         let supplier_id = self.setup.create_supplier(&format!("{name} Media"), None).await?;
-        let terms = SourceTerms {
-            status: Status::Active,
-            cost,
-            payout_rules: Vec::new(),
-            caps: Vec::new(),
-            schedule: None,
-            margin: None,
-            least_payout_minor: None,
-            test: false,
-            ping_limits: PingLimits::default(),
-        };
+        let terms = SourceTerms::new(cost);
         let made = self.setup.create_source(NewSource { supplier_id, campaign_id, name: name.into(), terms }).await?;
         let write = self.store.write(OPERATE).await?;
         let key = write.create_key(made.id, "demo").await?;

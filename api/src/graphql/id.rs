@@ -24,11 +24,13 @@ pub(crate) enum Kind {
     Transfer,
     User,
     SourceKey,
+    Invitation,
+    Session,
 }
 
 impl Kind {
     /// Every kind, as its type is called.
-    const ALL: [(Kind, &'static str); 17] = [
+    const ALL: [(Kind, &'static str); 19] = [
         (Kind::Vertical, "Vertical"),
         (Kind::Campaign, "Campaign"),
         (Kind::Supplier, "Supplier"),
@@ -46,6 +48,8 @@ impl Kind {
         (Kind::Transfer, "Transfer"),
         (Kind::User, "User"),
         (Kind::SourceKey, "SourceKey"),
+        (Kind::Invitation, "Invitation"),
+        (Kind::Session, "Session"),
     ];
 
     fn name(self) -> &'static str {

@@ -10,8 +10,9 @@ use async_graphql::dataloader::Loader;
 use leadyard_entity::Read;
 use leadyard_entity::complaints::ComplaintTexts;
 use leadyard_entity::model::{
-    api_key, attempt, buyer, buyer_group, campaign, complaint, contract, decision, delivery, destination, lead,
-    lead_event, ledger_account, ledger_transfer, revision, sale, source, supplier, user_account, vertical,
+    api_key, attempt, buyer, buyer_group, campaign, complaint, contract, decision, delivery, destination, invitation,
+    lead, lead_event, ledger_account, ledger_transfer, revision, sale, session, source, supplier, user_account,
+    vertical,
 };
 use leadyard_entity::read::{ByParent, LeadContents, NameOrder, Page, PageArgs, SaleOrder, TimeOrder};
 use leadyard_entity::reports::SplitAsked;
@@ -69,6 +70,8 @@ rows! {
     WalletBy => ledger_account,
     TransferBy => ledger_transfer,
     UserBy => user_account,
+    InvitationBy => invitation,
+    SessionBy => session,
 }
 
 /// `Terms(revision)` loads the terms of a revision.

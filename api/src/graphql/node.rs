@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, ID, Interface, Result};
 
+use super::context::loader;
 use super::id::Kind;
+use super::loaders::SessionBy;
 use super::nouns::buyer::{Buyer, BuyerGroup};
 use super::nouns::campaign::Campaign;
 use super::nouns::complaint::Complaint;
@@ -10,14 +12,16 @@ use super::nouns::contract::Contract;
 use super::nouns::decision::Decision;
 use super::nouns::delivery::Delivery;
 use super::nouns::destination::Destination;
+use super::nouns::invitation::Invitation;
 use super::nouns::lead::Lead;
 use super::nouns::one;
 use super::nouns::sale::Sale;
+use super::nouns::session::Session;
 use super::nouns::setup::source_key::SourceKey;
 use super::nouns::source::Source;
 use super::nouns::supplier::Supplier;
+use super::nouns::user::User;
 use super::nouns::vertical::Vertical;
-use super::nouns::viewer::User;
 use super::nouns::wallet::{Transfer, Wallet};
 
 /// Anything that has a global id.
@@ -58,6 +62,10 @@ pub(crate) enum Node {
     User(User),
     /// A key of a source.
     SourceKey(SourceKey),
+    /// An invitation.
+    Invitation(Invitation),
+    /// A session of your own.
+    Session(Session),
 }
 
 /// Loads whatever an id names; what is absent or not the caller's to see is nothing.
@@ -82,5 +90,7 @@ pub(crate) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         Kind::Transfer => one!(ctx, TransferBy(id) => Transfer)?.map(Node::from),
         Kind::User => one!(ctx, UserBy(id) => User)?.map(Node::from),
         Kind::SourceKey => one!(ctx, SourceKeyBy(id) => SourceKey)?.map(Node::from),
+        Kind::Invitation => one!(ctx, InvitationBy(id) => Invitation)?.map(Node::from),
+        Kind::Session => loader(ctx)?.load_one(SessionBy(id)).await?.map(|row| Node::from(Session::from(row))),
     })
 }

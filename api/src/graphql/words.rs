@@ -307,6 +307,14 @@ mirror! {
         Dead,
     }
 
+    /// What an attempt did.
+    AttemptKind = "leadyard_types::AttemptKind", leadyard_types::AttemptKind {
+        /// Sent the lead.
+        Send,
+        /// Asked the buyer what became of a lead whose answer was lost.
+        StatusQuery,
+    }
+
     /// What one attempt came to.
     DeliveryOutcome = "leadyard_types::DeliveryOutcome", leadyard_types::DeliveryOutcome {
         /// The destination took it.
@@ -319,7 +327,7 @@ mirror! {
         Retry,
         /// Our authorisation at the destination ended.
         AuthorisationExpired,
-        /// Sent, but the answer was lost.
+        /// Sent, but the answer was lost or does not say what became of the lead.
         Unknown,
         /// The destination cannot be asked as it is set up.
         Misconfigured,

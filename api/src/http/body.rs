@@ -52,6 +52,12 @@ pub(super) struct SentLead {
 
 /// Reads a JSON body: `{"fields": {…}, "consent": {…}, …}`, or the fields themselves beside the reserved keys.
 pub(super) fn from_json(bytes: &[u8], expected: Expected) -> Result<SentLead, Problem> {
+    let (map, repeated) = object(bytes, "one JSON object, one lead, is expected")?;
+    Ok(from_map(map, repeated, expected))
+}
+
+/// Reads a JSON object, and which keys came more than once.
+pub(super) fn object(bytes: &[u8], expected: &'static str) -> Result<(Map<String, Value>, Vec<String>), Problem> {
     if std::str::from_utf8(bytes).is_err() {
         return Err(invalid_utf8());
     }
@@ -63,10 +69,10 @@ pub(super) fn from_json(bytes: &[u8], expected: Expected) -> Result<SentLead, Pr
         );
         Problem::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", detail)
     })?;
-    let Value::Object(map) = value else {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "NOT_AN_OBJECT", "one JSON object, one lead, is expected"));
-    };
-    Ok(from_map(map, repeated, expected))
+    match value {
+        Value::Object(map) => Ok((map, repeated)),
+        _ => Err(Problem::new(StatusCode::BAD_REQUEST, "NOT_AN_OBJECT", expected)),
+    }
 }
 
 /// Reads a form body: every pair is a field, but for the reserved keys and `consent_…`.

@@ -17,7 +17,7 @@ use super::wire::ProblemBody;
 #[openapi(
     info(
         title = "leadyard",
-        description = "The doors of suppliers and visitors. Every stored lead is answered 200 and its status says what \
+        description = "The doors of suppliers, visitors, and buyers who answer posts. Every stored lead is answered 200 and its status says what \
                        became of it; other codes mean that nothing was stored. The operator's, buyers' and suppliers' \
                        own questions go to /graphql; schema.graphql describes it.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
@@ -26,6 +26,7 @@ use super::wire::ProblemBody;
     modifiers(&Keys),
     tags(
         (name = "leads", description = "Sending leads."),
+        (name = "verdicts", description = "What buyers say of leads they were posted."),
         (name = "forms", description = "Web forms of sources."),
         (name = "operation", description = "Whether it runs, and what it does.")
     )
@@ -98,6 +99,28 @@ impl IntoResponses for Unposted {
             ("409", "`PING_REFUSED`: nothing was promised. `PING_USED`: another lead was posted for it."),
             ("410", "`PING_EXPIRED`: the promise has ended."),
             ("422", "`PING_CHANGED`: what was priced has changed; `problems` name the fields, and the ping stands."),
+        ]));
+        all
+    }
+}
+
+/// The errors of a buyer's verdict.
+pub(super) struct Unsettled;
+
+impl IntoResponses for Unsettled {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut all = Everywhere::responses();
+        all.extend(problems(&[
+            ("400", "The body is not as expected: `code` and `problems` say what."),
+            ("404", "`NOT_FOUND`: no sale is called back at this address."),
+            ("408", "The body did not arrive in time."),
+            (
+                "409",
+                "`SETTLED_OTHERWISE`: the sale was settled by another verdict. `NOT_COVERED`: the acceptance came after \
+                 the window had ended, and the wallet does not cover it any more. Nothing has changed.",
+            ),
+            ("413", "The body is longer than 64 KiB."),
+            ("415", "Not JSON."),
         ]));
         all
     }

@@ -1,7 +1,10 @@
 //! What goes through the suppliers' doors, as it is written and as it is described: answers are made of these types, so the
 //! description is that of what is sent.
 
-use leadyard_types::{Check, FieldProblem, LeadAnswer, LeadState, Money, QuoteAnswer, QuoteState, Timestamp};
+use leadyard_types::{
+    BuyerVerdict, Check, FieldProblem, LeadAnswer, LeadState, Money, QuoteAnswer, QuoteState, SaleId, SaleState,
+    Timestamp,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -98,6 +101,44 @@ pub(super) struct PostBody {
     /// When the enquiry was made, where that is not now; never in the future.
     #[schema(value_type = Option<String>, format = DateTime)]
     enquired_at: Option<Timestamp>,
+}
+
+fn buyer_verdict() -> Object {
+    one_of(BuyerVerdict::ALL.iter().map(|verdict| verdict.as_str()), "What became of the lead.", true)
+}
+
+fn sale_status() -> Object {
+    let description = "Where the sale stands: `sold` is taken and charged; `rejected` is not taken, as a duplicate is; \
+                       `unknown_expired` had ended unanswered, and nothing is charged.";
+    let final_ones = [SaleState::Sold, SaleState::Rejected, SaleState::UnknownExpired];
+    one_of(final_ones.into_iter().map(SaleState::as_str), description, true)
+}
+
+/// What a buyer says of a lead it was posted.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described here, read key by key in `verdicts`")]
+pub(super) struct VerdictBody {
+    #[schema(schema_with = buyer_verdict)]
+    verdict: String,
+    /// Why it is not taken, up to 500 characters; what would tell who the person is is not kept.
+    reason: Option<String>,
+    /// A mark of your own: up to 100 letters, digits and `- _ . : / #`.
+    reference: Option<String>,
+}
+
+/// What a verdict came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VerdictAnswered {
+    /// The sale.
+    sale_id: Uuid,
+    #[schema(schema_with = sale_status)]
+    status: String,
+}
+
+impl VerdictAnswered {
+    pub(super) fn of(sale: SaleId, state: SaleState) -> Self {
+        Self { sale_id: sale.0, status: state.as_str().to_ascii_lowercase() }
+    }
 }
 
 /// A lead as a web form sends it: a pair for each field, and `consent_text`, `consent_purposes` and so on.

@@ -48,6 +48,9 @@ pub enum Behaviour {
     /// Reads the message, *takes it*, and accepts it once the receiver is told to let go: see
     /// [`super::FakeReceiver::let_go`].
     Hold,
+    /// Says what became of the message whose id the question carries: `{"status":"accepted"}` with a reference if it was
+    /// taken at another path, 404 if it never was. The question itself is no message.
+    Known,
     /// Answers 200 at once and then a byte now and then, without end.
     Drip,
     /// Answers 200 and then as many bytes as the other side reads.
@@ -102,6 +105,7 @@ impl Behaviour {
             },
             Self::CloseAfterReading { times } if earlier < *times => Reaction::Close,
             Self::Fail { .. } | Self::Throttle { .. } | Self::CloseAfterReading { .. } => accept(),
+            Self::Known => json(false, 404, "{\"error\":\"no such lead\"}".to_owned()),
             Self::Gone => json(false, 410, "{}".to_owned()),
             Self::Hang => Reaction::Hang,
             Self::Hold => Reaction::Hold(Box::new(accept())),

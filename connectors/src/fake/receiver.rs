@@ -166,6 +166,12 @@ impl FakeReceiver {
         self.state().messages.iter().cloned().collect()
     }
 
+    /// How many messages came to a path since it was programmed last.
+    #[must_use]
+    pub fn received_at(&self, path: &str) -> u32 {
+        self.state().paths.get(path).map_or(0, |path| path.messages)
+    }
+
     /// The bodies of [`Self::messages`].
     #[must_use]
     pub fn bodies(&self) -> Vec<Vec<u8>> {
@@ -248,8 +254,13 @@ impl State {
         self.received += 1;
         let earlier = path.messages;
         path.messages = path.messages.saturating_add(1);
-        let reaction = path.behaviour.as_ref().unwrap_or(&Behaviour::Accept).react(earlier, self.received);
-        if let Some(id) = &message.id {
+        let behaviour = path.behaviour.as_ref().unwrap_or(&Behaviour::Accept);
+        let asked = *behaviour == Behaviour::Known;
+        let arrived = message.id.as_ref().and_then(|id| self.arrivals.get(&key(id)));
+        let known = arrived.is_some_and(|arrivals| arrivals.taken > 0);
+        let behaviour = if asked && known { &Behaviour::Accept } else { behaviour };
+        let reaction = behaviour.react(earlier, self.received);
+        if let Some(id) = message.id.as_ref().filter(|_| !asked) {
             let key = key(id);
             if self.arrivals.len() < IDS_KEPT || self.arrivals.contains_key(&key) {
                 let arrivals = self.arrivals.entry(key).or_default();

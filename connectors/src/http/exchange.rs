@@ -3,7 +3,8 @@
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -222,7 +224,7 @@ pub(crate) async fn exchange(
     }
     let request = builder.build().map_err(|_| SendFailure::Forbidden("a header is not valid"))?;
     // The future is dropped before the body is withdrawn, and the body, if it is asked for later, refuses.
-    let outcome = timeout_at(deadline, client.execute(request)).await;
+    let outcome = by(deadline, client.execute(request)).await;
     let mut response = match outcome {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Err(failure(&error, sending.withdraw())),
@@ -239,12 +241,33 @@ pub(crate) async fn exchange(
     Ok(OutboundAnswer { status, headers, body, truncated, duration: started.elapsed() })
 }
 
+/// How often the other tasks have their turn before what did not answer by the deadline is given up.
+const TURNS: usize = 3;
+
+/// What comes until the deadline. Bytes that arrived in time may still be with the task that reads the connection when the
+/// timer goes off, above all where the machine is busy: it has its turn, and who answered in time is heard.
+async fn by<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let mut work = pin!(work);
+    match timeout_at(deadline, &mut work).await {
+        Err(elapsed) => {
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+                if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+                    return Ok(done);
+                }
+            }
+            Err(elapsed)
+        }
+        in_time => in_time,
+    }
+}
+
 /// Reads at most so many bytes, until the deadline. The head has been received by now, so a body that
 /// breaks off is a truncated answer and not a lost one.
 async fn read_body(response: &mut reqwest::Response, deadline: Instant, bytes_max: usize) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
     loop {
-        match timeout_at(deadline, response.chunk()).await {
+        match by(deadline, response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
                 let room = bytes_max - body.len();
                 body.extend_from_slice(&chunk[..chunk.len().min(room)]);

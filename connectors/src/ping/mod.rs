@@ -176,6 +176,8 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use answer::{Adapter, Said};
+pub(crate) use answer::{StatusAdapter, StatusTold, Told};
+pub use answer::{StatusAnswer, VerdictTest};
 pub use config::{
     AnswerTest, HashAlgorithm, MappingEntry, OneOrMore, PingAnswerConfig, PingConfig, PingFact, PingFormat, PingHash,
     PingMethod, Place, PlacePart,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use leadyard_types::FieldProblem;
 use serde::{Deserialize, Serialize};
 
+use super::status::StatusQuery;
 use crate::http::{Method, OutboundPolicy};
 use crate::template::{Format, check_template};
 
@@ -82,6 +83,9 @@ pub struct WebhookConfig {
     /// How long the whole exchange may take.
     #[serde(default = "timeout")]
     pub timeout_ms: u64,
+    /// How the buyer is asked what became of a lead whose answer was lost; only where the buyer answers posts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_query: Option<StatusQuery>,
 }
 
 fn json() -> String {
@@ -100,6 +104,7 @@ impl std::fmt::Debug for WebhookConfig {
             .field("content_type", &self.content_type)
             .field("template_bytes", &self.template.as_ref().map(String::len))
             .field("timeout_ms", &self.timeout_ms)
+            .field("status_query", &self.status_query)
             .finish_non_exhaustive()
     }
 }
@@ -114,6 +119,7 @@ impl WebhookConfig {
             content_type: json(),
             template: None,
             timeout_ms: TIMEOUT_MS_DEFAULT,
+            status_query: None,
         }
     }
 
@@ -159,6 +165,7 @@ impl WebhookConfig {
         if !(TIMEOUT_MS_MIN..=TIMEOUT_MS_MAX).contains(&self.timeout_ms) {
             problems.push(FieldProblem::new("timeout_ms", "OUT_OF_RANGE", "between 500 and 30000 milliseconds"));
         }
+        problems.extend(self.status_query.iter().flat_map(|query| query.check(policy)));
         problems
     }
 }

@@ -2,10 +2,32 @@
 //!
 //! The id of the message is the delivery's, the same for every attempt, so that a receiver recognises a repetition; the
 //! time is that of the attempt.
+//!
+//! A buyer who answers posts can be asked later what became of a lead whose answer was lost, where the settings say how:
+//!
+//! ```json
+//! {
+//!   "url": "https://crm.example.com/leads",
+//!   "status_query": {
+//!     "url": "https://crm.example.com/leads/{{ delivery_id }}",
+//!     "headers": [["authorization", "Bearer k"]],
+//!     "answer": {
+//!       "accepted": { "path": "lead.state", "equals": ["sold", "taken"] },
+//!       "rejected": { "path": "lead.state", "equals": "refused", "statuses": [200, 422] },
+//!       "duplicate": { "path": "lead.why", "pattern": "known" },
+//!       "absent": { "statuses": [404] },
+//!       "reference": "lead.id",
+//!       "reason": "lead.why"
+//!     },
+//!     "absent_proves_after_minutes": 30
+//!   }
+//! }
+//! ```
 
 mod classify;
 mod config;
 mod sign;
+mod status;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -16,6 +38,9 @@ use secrecy::SecretString;
 pub(crate) use config::{HEADERS_MAX, header_problem, is_content_type};
 pub use config::{WebhookConfig, WebhookMethod};
 pub use sign::{InvalidSecret, TOLERANCE_SECONDS, Unverified, check_secret, new_secret, signature_headers, verify};
+pub use status::{StatusMethod, StatusQuery, ask_status};
+
+pub use verdict::is_reference;
 
 use crate::attempted::Attempted;
 use crate::http::{GuardedClient, OutboundAnswer, OutboundRequest};

@@ -118,9 +118,14 @@ fn reference(body: &Map<String, Value>) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
+    is_reference(&text).then_some(text)
+}
+
+/// Whether a text can be a buyer's mark of a lead: a word of ordinary characters.
+#[must_use]
+pub fn is_reference(text: &str) -> bool {
     let ordinary = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '#');
-    let fits = !text.is_empty() && text.len() <= REFERENCE_CHARS_MAX && text.chars().all(ordinary);
-    fits.then_some(text)
+    !text.is_empty() && text.len() <= REFERENCE_CHARS_MAX && text.chars().all(ordinary)
 }
 
 fn text_of(body: &Map<String, Value>, keys: &[&str]) -> Option<String> {

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use leadyard_types::{
-    AttemptId, DeliveryId, DeliveryOutcome, DeliveryState, DestinationId, LeadId, Status, TaskId, Timestamp,
+    AttemptId, AttemptKind, DeliveryId, DeliveryOutcome, DeliveryState, DestinationId, LeadId, Status, TaskId,
+    Timestamp,
 };
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
@@ -156,7 +157,7 @@ impl Write {
                 Some(made) => match own.get(&begin.attempt_id.0) {
                     Some(number) => Begun::Started { number: *number },
                     None => {
-                        attempts.push(attempt_row(begin.attempt_id.0, id, made + 1, now));
+                        attempts.push(attempt_row(begin, made + 1, AttemptKind::Send, now));
                         Begun::Started { number: made + 1 }
                     }
                 },
@@ -169,6 +170,28 @@ impl Write {
         }
         self.insert_all::<attempt::Entity>(attempts).await?;
         Ok(begun)
+    }
+
+    /// Begins a query about a delivery whose answer was lost: an attempt like any other, that sends no lead. One whose
+    /// worker went away has ended, and asking again is safe.
+    pub async fn begin_query(&self, begin: &Begin) -> StoreResult<Begun> {
+        let now = self.store.clock().now();
+        if !self.held(&[begin.held]).await?.contains(&begin.held.task_id) {
+            return Ok(Begun::Lost);
+        }
+        let unknown = self.lock_delivery(begin.delivery_id).await?;
+        let unknown = unknown.filter(|row| row.state == DeliveryState::Unknown.as_str());
+        let Some(row) = unknown else { return Ok(Begun::Settled) };
+        let open = self.open_attempts([row.id].into_iter()).await?;
+        if let Some(own) = open.iter().find(|open| open.id == begin.attempt_id.0) {
+            return Ok(Begun::Started { number: own.number });
+        }
+        self.end_interrupted(&[begin.delivery_id]).await?;
+        let number = row.attempts + 1;
+        self.run("UPDATE delivery SET attempts = attempts + 1 WHERE id = ?", vec![row.id.into()]).await?;
+        let begun = attempt_row(begin, number, AttemptKind::StatusQuery, now);
+        self.insert_all::<attempt::Entity>(vec![begun]).await?;
+        Ok(Begun::Started { number })
     }
 
     /// Attempts of these deliveries that began and never ended.
@@ -231,7 +254,7 @@ impl Write {
         self.write_ends(&ended).await
     }
 
-    /// Says how an attempt ended that was taken for interrupted, since its answer came after all.
+    /// Says how an attempt ended, also one that was taken for interrupted, since its answer came after all.
     pub async fn correct_attempt(&self, id: AttemptId, end: AttemptEnd) -> StoreResult<()> {
         self.write_ends(&[&(id, end)]).await
     }
@@ -367,11 +390,12 @@ fn fails_too_long(since: Timestamp, now: Timestamp) -> bool {
     now - since >= chrono::Duration::days(FAILING_DAYS_MAX)
 }
 
-fn attempt_row(id: Uuid, delivery_id: Uuid, number: i64, now: Timestamp) -> attempt::Model {
+fn attempt_row(begin: &Begin, number: i64, kind: AttemptKind, now: Timestamp) -> attempt::Model {
     attempt::Model {
-        id,
-        delivery_id,
+        id: begin.attempt_id.0,
+        delivery_id: begin.delivery_id.0,
         number,
+        kind: kind.as_str().to_owned(),
         started_at: now,
         finished_at: None,
         outcome: None,

@@ -10,6 +10,8 @@ pub struct Model {
     pub id: Uuid,
     pub delivery_id: Uuid,
     pub number: i64,
+    #[sea_orm(column_type = "Text")]
+    pub kind: String,
     pub started_at: DateTimeUtc,
     pub finished_at: Option<DateTimeUtc>,
     #[sea_orm(column_type = "Text", nullable)]

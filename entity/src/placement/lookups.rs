@@ -99,7 +99,7 @@ impl Write {
             #[allow(dead_code, reason = "read only to lock the row")]
             id: Uuid,
         }
-        if self.is_postgres() {
+        if self.locks() {
             let keys = campaigns.iter().map(|id| Value::from(id.0)).collect();
             self.all_in::<Row>("SELECT id FROM campaign WHERE id IN ({}) ORDER BY id FOR NO KEY UPDATE", keys).await?;
         }
@@ -108,7 +108,7 @@ impl Write {
 
     /// Serialises transactions that look for the same fingerprints across campaigns (PostgreSQL; SQLite has one writer).
     pub async fn lock_fingerprints(&self, fingerprints: &BTreeSet<IndexHash>) -> StoreResult<()> {
-        if self.is_postgres() {
+        if self.locks() {
             let keys: BTreeSet<i64> = fingerprints
                 .iter()
                 .filter_map(|hash| Some(i64::from_be_bytes(hash.get(..8)?.try_into().ok()?)))
@@ -136,7 +136,7 @@ impl Write {
 
     /// Leads, locked in id order. (Not against rows that only refer to them: those would wait for nothing.)
     pub async fn lock_leads(&self, leads: &BTreeSet<LeadId>) -> StoreResult<Vec<lead::Model>> {
-        let lock = if self.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
+        let lock = if self.locks() { " FOR NO KEY UPDATE" } else { "" };
         let sql = format!("SELECT * FROM lead WHERE id IN ({{}}) ORDER BY id{lock}");
         self.all_in(&sql, leads.iter().map(|id| Value::from(id.0)).collect()).await
     }

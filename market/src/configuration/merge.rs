@@ -1,6 +1,6 @@
 //! What would stand after a document: its entries laid over what stands, with references found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use leadyard_connectors::webhook;
 use leadyard_types::{DestinationKind, Ids};
@@ -51,6 +51,7 @@ pub(super) fn merge(
             let mut one = OneNoun {
                 noun: *noun,
                 standing: standing.things.get(noun),
+                called: called(*noun, standing.things.get(noun)),
                 names: Names::of(&merged.things),
                 ids,
                 secrets,
@@ -84,6 +85,15 @@ pub(super) fn merge(
         }
     }
     merged
+}
+
+/// Things by how they are called: a document of ten thousand names would compare each with everything that stands.
+fn called(noun: Noun, things: Option<&BTreeMap<Uuid, Fields>>) -> HashMap<&str, Vec<Uuid>> {
+    let mut called: HashMap<&str, Vec<Uuid>> = HashMap::new();
+    for (id, fields) in things.into_iter().flatten() {
+        called.entry(head_text(fields, noun.naming())).or_default().push(*id);
+    }
+    called
 }
 
 /// Sources named in filters, which may be sources of this very document.
@@ -122,6 +132,8 @@ fn find_sources(merged: &mut Merged, document: &Document, noun: Noun, problems: 
 struct OneNoun<'a> {
     noun: Noun,
     standing: Option<&'a BTreeMap<Uuid, Fields>>,
+    /// What stands, by how it is called.
+    called: HashMap<&'a str, Vec<Uuid>>,
     /// Everything that comes before this noun is as it will be.
     names: Names<'a>,
     ids: &'a dyn Ids,
@@ -214,10 +226,10 @@ impl OneNoun<'_> {
                 let stays = shape::of(self.noun).stays.contains(field);
                 !stays || id.is_none_or(|id| head_text(fields, field) == id.to_string())
             };
-            head_text(fields, naming) == name && parents.iter().all(fits)
+            parents.iter().all(fits)
         };
-        let known: Vec<Uuid> =
-            self.standing.into_iter().flatten().filter(|(_, fields)| belongs(fields)).map(|(id, _)| *id).collect();
+        let stands = |id: &&Uuid| self.standing.and_then(|things| things.get(*id)).is_some_and(belongs);
+        let known: Vec<Uuid> = self.called.get(name).into_iter().flatten().filter(stands).copied().collect();
         match known.as_slice() {
             [] => Some((self.ids.uuid(), true)),
             [id] => Some((*id, false)),

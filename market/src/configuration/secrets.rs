@@ -125,6 +125,9 @@ fn fill(
 /// What stands now at the place of the same meaning: a header or a constant is found by its name, wherever it moved.
 fn counterpart(whole: &Value, now: &Value, pointer: &str) -> Option<Value> {
     let parts: Vec<&str> = pointer.trim_start_matches('/').split('/').collect();
+    if let Some(inner) = pointer.strip_prefix("/status_query/headers") {
+        return counterpart(whole.get("status_query")?, now.get("status_query")?, &format!("/headers{inner}"));
+    }
     let [list, at, last] = parts.as_slice() else { return now.pointer(pointer).cloned() };
     let name = |item: &Value| match *list {
         "headers" => item.get(0).and_then(Value::as_str).map(str::to_ascii_lowercase),

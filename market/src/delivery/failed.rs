@@ -8,10 +8,12 @@ use leadyard_connectors::schedule::RETRY_SCHEDULE;
 use leadyard_entity::model::{delivery, sale};
 use leadyard_entity::tasks::{Claimed, TaskEnd, TaskStanding};
 use leadyard_entity::{StoreError, StoreResult};
-use leadyard_types::{DeliveryId, DeliveryState, LeadId, Principal, SaleId, SaleState, SystemTask, TaskPayload};
+use leadyard_types::{
+    DeliveryId, DeliveryState, LeadId, Principal, SaleId, SaleState, SettledBy, SystemTask, TaskPayload,
+};
 
-use super::post::{Answer, Asked, delivery_state};
-use super::{Courier, DELIVER, outcome};
+use super::post::{Answer, Asked};
+use super::{Courier, DELIVER, outcome, status};
 use crate::market::Market;
 use crate::patience::patiently;
 use crate::settlement::VerdictGiven;
@@ -63,6 +65,7 @@ fn claims_max(task: &Claimed) -> i64 {
         Some(TaskPayload::Deliver { .. } | TaskPayload::Post { .. }) => {
             i64::try_from(RETRY_SCHEDULE.len()).unwrap_or(i64::MAX)
         }
+        Some(TaskPayload::AskStatus { .. }) => status::CLAIMS_MAX,
         _ => CLAIMS_MAX,
     }
 }
@@ -207,8 +210,7 @@ impl Market {
         if write.lock_task(key).await?.is_none_or(|task| task != TaskStanding::Dead) {
             return Ok(false);
         }
-        let ended = self.settle(&mut write, &sale, &VerdictGiven::Lost).await?;
-        write.settle_asking_delivery(id, delivery_state(&VerdictGiven::Lost)).await?;
+        let ended = self.settle(&mut write, &sale, &VerdictGiven::Lost, SettledBy::Answer).await?;
         let _ = write.commit().await?;
         Ok(ended)
     }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use leadyard_connectors::Attempted;
+use leadyard_connectors::{Attempted, DeliveryPackage};
 use leadyard_entity::deliveries::{AttemptEnd, DestinationNews, SettledAttempt};
 use leadyard_entity::model::delivery;
 use leadyard_entity::tasks::{Claimed, TaskEnd};
 use leadyard_entity::{StoreError, StoreResult};
 use leadyard_types::{
-    AttemptId, DeliveryId, DeliveryOutcome, DeliveryState, DestinationId, LeadId, Principal, SaleId, SystemTask,
-    Timestamp,
+    AttemptId, DeliveryId, DeliveryOutcome, DeliveryState, DestinationId, LeadId, Principal, SaleId, SaleState,
+    SettledBy, SystemTask, Timestamp,
 };
 
 use super::{Courier, DELIVER, Failure, LaneHealth, Opened, Refused, in_time, outcome, parcel};
@@ -31,12 +31,14 @@ pub(super) struct Answer {
     verdict: Option<VerdictGiven>,
     reference: Option<String>,
     task_end: TaskEnd,
+    /// Where the delivery stands, whatever the answer is: its sale was settled before.
+    stands: Option<DeliveryState>,
 }
 
 impl Answer {
     /// A verdict that no attempt of this claim gave.
     fn without_attempt(verdict: VerdictGiven) -> Self {
-        Self { attempt: None, verdict: Some(verdict), reference: None, task_end: TaskEnd::Done }
+        Self { attempt: None, verdict: Some(verdict), reference: None, task_end: TaskEnd::Done, stands: None }
     }
 
     /// The task is given up; it stays for people to look at.
@@ -47,6 +49,20 @@ impl Answer {
     /// The answer was given, and cannot be settled.
     fn unsettled(&self) -> Self {
         Self { attempt: self.attempt.clone(), ..Self::without_attempt(VerdictGiven::Lost) }
+    }
+
+    /// The answer as it counts for a sale that stands so: what was settled meanwhile (the buyer called back, staff decided)
+    /// stays so, whatever the answer is, and nobody is asked again.
+    fn beside(mut self, state: SaleState) -> Self {
+        self.stands = match state {
+            SaleState::Sold => Some(DeliveryState::Accepted),
+            SaleState::Rejected => Some(DeliveryState::Rejected),
+            SaleState::Pending | SaleState::Unknown | SaleState::UnknownExpired => None,
+        };
+        if self.stands.is_some() && matches!(self.task_end, TaskEnd::Again { .. }) {
+            self.task_end = TaskEnd::Done;
+        }
+        self
     }
 
     /// When to ask again, where there is no verdict yet.
@@ -89,6 +105,7 @@ impl Courier {
         let now = self.market.clock().now();
         let attempted = match parcel(&attempt) {
             Ok((kind, package)) => {
+                let package = DeliveryPackage { callback_url: self.market.callback_url(sale_id), ..package };
                 let config = &facts.destination.config;
                 in_time(self.connectors.ask_verdict(kind, config, &facts.secrets, &package, now)).await
             }
@@ -146,6 +163,7 @@ fn answered(task: &Claimed, id: AttemptId, attempted: &Attempted, now: Timestamp
         attempt: Some((id, outcome::attempt_end(attempted))),
         verdict,
         reference: attempted.reference.clone(),
+        stands: None,
         task_end: if again {
             TaskEnd::Again { run_at: now + pause, error: Some("the buyer could not be asked".to_owned()) }
         } else {
@@ -165,6 +183,7 @@ impl Market {
     ) -> StoreResult<()> {
         let mut write = self.store.write(DELIVER).await?;
         let Some(sale) = self.lock_sale(&write, sale_id).await? else { return Err(StoreError::corrupt("sale")) };
+        let answer = answer.beside(sale.state.parse().map_err(StoreError::corrupt)?);
         let held = write.settle_attempts(vec![settled(task, asked, &answer)]).await?;
         if answer.attempt.is_none() && !held.is_empty() {
             write.end_interrupted(&[asked.delivery_id]).await?;
@@ -180,10 +199,9 @@ impl Market {
             write.correct_attempt(id, end).await?;
         }
         if let Some(verdict) = &answer.verdict
-            && self.settle(&mut write, &sale, verdict).await?
-            && held.is_empty()
+            && !self.settle(&mut write, &sale, verdict, SettledBy::Answer).await?
         {
-            write.settle_asking_delivery(sale_id, delivery_state(verdict)).await?;
+            tracing::info!(sale = %sale_id, state = sale.state, "a buyer's answer came when its sale was settled");
         }
         let _ = write.commit().await?;
         self.settled.notify_waiters();
@@ -198,7 +216,7 @@ impl Market {
             return write.rollback().await;
         }
         if let Some(sale) = sale {
-            self.settle(&mut write, &sale, &VerdictGiven::Expired).await?;
+            self.settle(&mut write, &sale, &VerdictGiven::Expired, SettledBy::Window).await?;
         }
         let _ = write.commit().await?;
         self.settled.notify_waiters();
@@ -206,17 +224,9 @@ impl Market {
     }
 }
 
-/// Where the asking delivery stands after a verdict.
-pub(super) fn delivery_state(verdict: &VerdictGiven) -> DeliveryState {
-    match verdict {
-        VerdictGiven::Accepted(_) => DeliveryState::Accepted,
-        VerdictGiven::Rejected(_) => DeliveryState::Rejected,
-        VerdictGiven::Lost | VerdictGiven::Expired => DeliveryState::Unknown,
-    }
-}
-
 fn settled(task: &Claimed, asked: &Asked, answer: &Answer) -> SettledAttempt {
-    let state = answer.verdict.as_ref().map_or(DeliveryState::Pending, delivery_state);
+    let state = answer.verdict.as_ref().map_or(DeliveryState::Pending, VerdictGiven::delivery_state);
+    let state = answer.stands.unwrap_or(state);
     SettledAttempt {
         held: task.held(),
         task_end: answer.task_end.clone(),

@@ -7,17 +7,16 @@ use leadyard_entity::tasks::{NewTask, TaskStanding};
 use leadyard_entity::{StoreError, StoreResult, Write};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::{
-    DeliveryId, DeliveryState, DestinationId, Principal, Role, SaleId, SaleState, Status, TaskPayload,
+    DeliveryId, DeliveryState, DestinationId, Principal, Role, SaleId, SaleState, SettledBy, Status, TaskPayload,
 };
 use serde_json::json;
 
-use super::post::delivery_state;
 use crate::market::Market;
 use crate::patience::patiently;
 use crate::settlement::VerdictGiven;
 
 /// How long a person waits while transactions are in each other's way.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How many waiting deliveries get their tasks in one statement.
 const CHUNK: u32 = 1_000;
 
@@ -61,10 +60,9 @@ impl Market {
             return Ok(false);
         }
         let verdict = if accepted { VerdictGiven::Accepted(None) } else { VerdictGiven::Rejected(None) };
-        if !self.settle(&mut write, &sale, &verdict).await? {
+        if !self.settle(&mut write, &sale, &verdict, SettledBy::Staff).await? {
             return Ok(false);
         }
-        write.settle_asking_delivery(sale_id, delivery_state(&verdict)).await?;
         write.audit("resolve", "sale", Some(sale_id.0), &json!({ "accepted": accepted })).await?;
         let _ = write.commit().await?;
         self.settled.notify_waiters();

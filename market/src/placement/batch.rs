@@ -16,7 +16,7 @@ use leadyard_types::{
 };
 use uuid::Uuid;
 
-use super::Work;
+use super::{Ground, Work};
 use crate::market::{ComplaintRates, Market};
 use crate::rules::aged;
 use crate::rules::cap::{Bucket, Buckets};
@@ -100,13 +100,9 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Locks in the published order (campaigns, wallets, leads) and loads.
-    pub(crate) async fn load(
-        market: &'a Market,
-        transaction: &Write,
-        snapshot: &'a Snapshot,
-        work: &'a [Work],
-        complaint_rates: Arc<ComplaintRates>,
-    ) -> StoreResult<Self> {
+    pub(crate) async fn load(market: &'a Market, ground: &'a Ground, work: &'a [Work]) -> StoreResult<Self> {
+        let Ground { transaction, snapshot, rates } = ground;
+        let snapshot = snapshot.as_ref();
         let now = market.clock().now();
         let again = load_again(transaction, snapshot, work, now).await?;
         lock(transaction, work, &again).await?;
@@ -134,7 +130,7 @@ impl<'a> Batch<'a> {
             rotations: load_rotations(transaction, &campaigns).await?,
             counters: transaction.counters(keys).await?,
             accounts: market.operator_accounts(transaction, work, &again).await?,
-            complaint_rates,
+            complaint_rates: Arc::clone(rates),
             turned: BTreeSet::new(),
             buckets,
             hits,
@@ -380,6 +376,9 @@ impl Market {
         work: &[Work],
         again: &HashMap<LeadId, Again>,
     ) -> StoreResult<HashMap<AccountKey, AccountId>> {
+        if transaction.looks() {
+            return Ok(HashMap::new());
+        }
         let fresh =
             work.iter().filter_map(Work::new_lead).map(|lead| (lead.source.supplier_id, lead.campaign.currency));
         let again = again.values().map(|again| (again.source.supplier_id, again.campaign.currency));

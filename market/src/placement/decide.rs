@@ -158,7 +158,7 @@ impl Batch<'_> {
             Work::Again(id, _) => {
                 let Some(again) = self.again.remove(id) else { return Ok(None) };
                 let state: LeadState = again.lead.row.state.parse().map_err(StoreError::corrupt)?;
-                if matches!(state, LeadState::Rejected | LeadState::Quarantined) || again.lead.erased {
+                if stays(state, &again) || again.lead.erased {
                     return Ok(None);
                 }
                 let own_sales = self.sales.get(id).cloned().unwrap_or_default();
@@ -269,18 +269,7 @@ impl Batch<'_> {
                 FingerprintHit { hash: *hash, lead_id, campaign_id: lead.campaign.id, received_at: lead.received_at };
             self.hits.entry(*hash).or_default().push(hit);
         }
-        let payout_minor = per_lead_minor + placed.payout_minor;
-        Ok(LeadAnswer {
-            lead_id,
-            state: outcome.state,
-            check: outcome.reason,
-            message: outcome.reason.map(|reason| unsold_message(reason).to_owned()),
-            problems: Vec::new(),
-            payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
-            redirect_url: redirect(&lead.campaign, outcome.state == LeadState::Sold),
-            test: false,
-            repeated: false,
-        })
+        Ok(accepted(lead, lead_id, outcome.state, outcome.reason, per_lead_minor + placed.payout_minor))
     }
 
     /// A test that passed its checks: answered by its postal code, and delivered to contracts in test mode.
@@ -315,17 +304,7 @@ impl Batch<'_> {
             Self::event(writes, lead_id, LeadEventKind::Unsold, serde_json::json!({ "check": reason }));
         }
         let payout_minor = if reason.is_some() { 0 } else { test_payout_minor(lead) };
-        Ok(LeadAnswer {
-            lead_id,
-            state,
-            check: reason,
-            message: reason.map(|reason| unsold_message(reason).to_owned()),
-            problems: Vec::new(),
-            payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
-            redirect_url: redirect(&lead.campaign, reason.is_none()),
-            test: true,
-            repeated: false,
-        })
+        Ok(accepted(lead, lead_id, state, reason, payout_minor))
     }
 
     /// A stored lead that is offered again.
@@ -356,7 +335,7 @@ impl Batch<'_> {
             test: again.lead.row.test,
             repeated: false,
         };
-        if matches!(state, LeadState::Rejected | LeadState::Quarantined) {
+        if stays(state, &again) {
             let answer = answer(state, None);
             self.decided.insert(id, answer.clone());
             return Ok(Ok(answer));
@@ -650,10 +629,37 @@ fn unsold_message(reason: Check) -> &'static str {
     }
 }
 
+/// Whether a stored lead stays as it is, whoever offers it again: no check is undone, and a test that was not sold was
+/// answered so by its postal code.
+fn stays(state: LeadState, again: &Again) -> bool {
+    matches!(state, LeadState::Rejected | LeadState::Quarantined) || (again.lead.row.test && state != LeadState::Sold)
+}
+
 /// Where a visitor is sent.
 pub(super) fn redirect(campaign: &Campaign, sold: bool) -> Option<String> {
     let redirects = &campaign.terms.redirects;
     if sold { redirects.sold_url.clone().or_else(|| redirects.other_url.clone()) } else { redirects.other_url.clone() }
+}
+
+/// The answer to a lead that passed its checks.
+fn accepted(
+    lead: &Prepared,
+    lead_id: LeadId,
+    state: LeadState,
+    reason: Option<Check>,
+    payout_minor: i64,
+) -> LeadAnswer {
+    LeadAnswer {
+        lead_id,
+        state,
+        check: reason,
+        message: reason.map(|reason| unsold_message(reason).to_owned()),
+        problems: Vec::new(),
+        payout: (payout_minor > 0).then(|| Money::new(payout_minor, lead.campaign.currency)),
+        redirect_url: redirect(&lead.campaign, state == LeadState::Sold),
+        test: lead.facts.test,
+        repeated: false,
+    }
 }
 
 fn rejected(lead_id: LeadId, rejection: Rejection, campaign: &Campaign, test: bool) -> LeadAnswer {

@@ -1,6 +1,6 @@
 //! Applying a document: everything it changes in one transaction, by the same writes as single changes, or nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use leadyard_entity::setup::{Current, Noun as Table, Revised};
 use leadyard_entity::{StoreError, Write};
@@ -138,10 +138,10 @@ impl Setup {
         let wallets = plan.wallets().into_iter().map(|(buyer, currency)| (AccountKind::BuyerWallet, buyer, currency));
         write.ensure_accounts(&wallets.collect()).await?;
         let destinations = plan.changes.iter().filter(|change| change.noun == Noun::Destination && !change.new);
-        let ordered: BTreeSet<Uuid> = destinations.clone().map(|change| change.id).collect();
-        for id in ordered {
+        let ordered: BTreeMap<Uuid, Option<&Fields>> =
+            destinations.map(|change| (change.id, change.before.as_ref())).collect();
+        for (id, before) in ordered {
             let row = write.lock_destination(DestinationId(id)).await?;
-            let before = destinations.clone().find(|change| change.id == id).and_then(|change| change.before.as_ref());
             if row.map(|row| row.status).as_deref() != before.map(|before| head_text(before, "status")) {
                 return Ok(false);
             }

@@ -151,28 +151,15 @@ impl CampaignContracts {
             return self.fitting_tests(buyers, facts, now);
         }
         let shut = self.shut.at(now, &self.places);
-        let found = self.index.candidates_without(facts, &[&shut], scratch).iter();
-        let contracts = found.filter_map(|position| self.places.get(usize::try_from(*position).ok()?)?.as_ref());
-        let fits = contracts.filter_map(|contract| {
-            let buyer = buyers.get(&contract.buyer_id)?;
-            (buyer.terms.status == Status::Active).then(|| (Arc::clone(contract), Arc::clone(buyer)))
-        });
-        let mut fits: Vec<Fit> = fits.collect();
-        // Positions are in the order in which contracts came and went.
-        fits.sort_unstable_by_key(|(contract, _)| contract.id);
-        fits
+        let found = self.at(self.index.candidates_without(facts, &[&shut], scratch));
+        fits(found, buyers, |_, buyer| (buyer.terms.status == Status::Active).then_some(()))
     }
 
     /// The contracts in test mode whose terms fit, in id order.
     fn fitting_tests(&self, buyers: &HashMap<BuyerId, Arc<Buyer>>, facts: &LeadFacts, now: Timestamp) -> Vec<Fit> {
-        let fits = self.tests.iter().filter_map(|contract| {
-            let buyer = buyers.get(&contract.buyer_id)?;
-            let fits = eligibility::refusal(contract, buyer, facts, now).is_none();
-            fits.then(|| (Arc::clone(contract), Arc::clone(buyer)))
-        });
-        let mut fits: Vec<Fit> = fits.collect();
-        fits.sort_unstable_by_key(|(contract, _)| contract.id);
-        fits
+        fits(self.tests.iter(), buyers, |contract, buyer| {
+            eligibility::refusal(contract, buyer, facts, now).is_none().then_some(())
+        })
     }
 
     /// The contracts whose terms would fit a lead but for the hour, and that let it wait, with the moment they open; in id
@@ -188,21 +175,39 @@ impl CampaignContracts {
         if self.waiting == 0 {
             return Vec::new();
         }
-        let opening = self.found(facts, scratch).filter_map(|contract| {
-            let buyer = buyers.get(&contract.buyer_id)?;
-            let opens_at = eligibility::opens_at(contract, buyer, now)?;
-            Some(((Arc::clone(contract), Arc::clone(buyer)), opens_at))
-        });
-        let mut opening: Vec<(Fit, Timestamp)> = opening.collect();
-        opening.sort_unstable_by_key(|((contract, _), _)| contract.id);
-        opening
+        let found = self.at(self.index.candidates_into(facts, scratch));
+        paired(found, buyers, |contract, buyer| eligibility::opens_at(contract, buyer, now))
     }
 
-    /// The contracts whose filters and sources fit.
-    fn found<'a>(&'a self, facts: &LeadFacts, scratch: &'a mut Scratch) -> impl Iterator<Item = &'a Arc<Contract>> {
-        let found = self.index.candidates_into(facts, scratch).iter();
-        found.filter_map(|position| self.places.get(usize::try_from(*position).ok()?)?.as_ref())
+    /// The contracts at positions of the index.
+    fn at<'a>(&'a self, positions: &'a [u32]) -> impl Iterator<Item = &'a Arc<Contract>> {
+        positions.iter().filter_map(|position| self.places.get(usize::try_from(*position).ok()?)?.as_ref())
     }
+}
+
+/// Those of the contracts about which something is found, with their buyers and what it is; in id order, since positions
+/// are in the order in which contracts came and went.
+fn paired<'a, T>(
+    contracts: impl Iterator<Item = &'a Arc<Contract>>,
+    buyers: &HashMap<BuyerId, Arc<Buyer>>,
+    find: impl Fn(&Contract, &Buyer) -> Option<T>,
+) -> Vec<(Fit, T)> {
+    let found = contracts.filter_map(|contract| {
+        let buyer = buyers.get(&contract.buyer_id)?;
+        Some(((Arc::clone(contract), Arc::clone(buyer)), find(contract, buyer)?))
+    });
+    let mut found: Vec<(Fit, T)> = found.collect();
+    found.sort_unstable_by_key(|((contract, _), _)| contract.id);
+    found
+}
+
+/// The same, where only whether it is found matters.
+fn fits<'a>(
+    contracts: impl Iterator<Item = &'a Arc<Contract>>,
+    buyers: &HashMap<BuyerId, Arc<Buyer>>,
+    find: impl Fn(&Contract, &Buyer) -> Option<()>,
+) -> Vec<Fit> {
+    paired(contracts, buyers, find).into_iter().map(|(fit, ())| fit).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use leadyard_entity::configuration::Head;
-use leadyard_types::terms::{Exclusivity, OutsideHours, PriceRule, Stage, Window};
+use leadyard_types::terms::{Exclusivity, PriceRule, Stage, Window};
 use leadyard_types::{
     BuyerBounds, BuyerSettings, BuyerTerms, Cap, CapPeriod, ContractId, ContractTerms, Currency, Filter, Method, Money,
-    SaleMode, Schedule, SourceId, Status, Verdict,
+    SaleMode, Schedule, SourceId, Status,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -37,35 +37,7 @@ fn any_schedule() -> impl Strategy<Value = Schedule> {
 
 /// Terms that take every lead.
 fn terms() -> ContractTerms {
-    ContractTerms {
-        status: Status::Active,
-        stage: "main".into(),
-        priority: 1,
-        weight: 1,
-        exclusivity: Exclusivity::Any,
-        price_minor: 10,
-        price_rules: Vec::new(),
-        shared_percents: Vec::new(),
-        ping: None,
-        margin: None,
-        test: false,
-        filter: None,
-        sources_allowed: Vec::new(),
-        sources_denied: Vec::new(),
-        caps: Vec::new(),
-        schedule: None,
-        outside_hours: OutsideHours::Next,
-        wait_at_most_minutes: None,
-        buys_aged: false,
-        aged_price_rules: Vec::new(),
-        consent_names_buyer: false,
-        verdict: Verdict::None,
-        destinations: Vec::new(),
-        credit_frees_cap: false,
-        unknown_window_minutes: 60,
-        buyer_bounds: None,
-        buyer_settings: BuyerSettings::default(),
-    }
+    ContractTerms { unknown_window_minutes: 60, ..ContractTerms::new("main", 10) }
 }
 
 fn any_terms() -> impl Strategy<Value = ContractTerms> {

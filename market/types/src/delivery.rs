@@ -47,6 +47,16 @@ impl DeliveryState {
 }
 
 words! {
+    /// What an attempt did.
+    pub enum AttemptKind("attempt kind") {
+        /// Sent the lead.
+        Send = "SEND",
+        /// Asked the buyer what became of a lead whose answer was lost.
+        StatusQuery = "STATUS_QUERY",
+    }
+}
+
+words! {
     /// What one attempt came to, grouped by what happens next.
     pub enum DeliveryOutcome("delivery outcome") {
         /// Taken: done.
@@ -59,7 +69,7 @@ words! {
         Retry = "RETRY",
         /// Our authorisation ended: the destination is parked and its owner told.
         AuthorisationExpired = "AUTHORISATION_EXPIRED",
-        /// Sent, but the answer was lost.
+        /// Sent, but the answer was lost or does not say what became of the lead.
         Unknown = "UNKNOWN",
         /// The destination cannot be asked as configured (a forbidden address, a template that fails): needs a person.
         Misconfigured = "MISCONFIGURED",

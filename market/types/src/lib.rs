@@ -26,7 +26,7 @@ pub use auction::{AuctionTerms, BidSeen, DecidedBy, Margin, OnSold, PingVerdict,
 pub use bounds::{BuyerBounds, BuyerSettings, PriceBounds};
 pub use complaint::{ComplaintReason, ComplaintState, ConversionKind};
 pub use decision::{Check, ContractVerdict, Refusal};
-pub use delivery::{DeliveryOutcome, DeliveryState, DestinationKind};
+pub use delivery::{AttemptKind, DeliveryOutcome, DeliveryState, DestinationKind};
 pub use field::{FieldDefinition, FieldKind, FieldProblem, FieldValue, Fields, Required};
 pub use filter::Filter;
 pub use id::*;
@@ -35,7 +35,7 @@ pub use ledger::{AccountKind, TransferKind};
 pub use money::{Currency, Money, Percent};
 pub use principal::{Principal, Role, SystemTask};
 pub use quote::{PingLimits, QuoteAnswer, QuoteState};
-pub use sale::{SaleState, Verdict};
+pub use sale::{BuyerVerdict, SaleState, SettledBy, Verdict};
 pub use split::{Plan, PlanDrawn, PlanSeen, StageSplit};
 pub use task::TaskPayload;
 pub use terms::{

@@ -13,6 +13,34 @@ words! {
 }
 
 words! {
+    /// What a buyer says of a lead.
+    pub enum BuyerVerdict("buyer's verdict") {
+        /// It takes the lead and pays.
+        Accepted = "ACCEPTED",
+        /// It does not take the lead.
+        Rejected = "REJECTED",
+        /// It had the lead already, and does not take it.
+        Duplicate = "DUPLICATE",
+    }
+}
+
+words! {
+    /// How it became known what a sale came to.
+    pub enum SettledBy("way of settling") {
+        /// The buyer's answer to the post, or that there was none.
+        Answer = "ANSWER",
+        /// The buyer's answer to a status query.
+        StatusQuery = "STATUS_QUERY",
+        /// The buyer said so by itself.
+        Callback = "CALLBACK",
+        /// Staff said so.
+        Staff = "STAFF",
+        /// The window of a lost answer ended.
+        Window = "WINDOW",
+    }
+}
+
+words! {
     /// Where a sale stands.
     pub enum SaleState("sale state") {
         /// Held; the buyer's answer is awaited.

@@ -34,6 +34,14 @@ pub enum TaskPayload {
         /// The campaign.
         campaign_id: CampaignId,
     },
+    /// Ask a buyer what became of a lead whose answer was lost.
+    #[serde(rename = "ask_status.v1")]
+    AskStatus {
+        /// The sale whose answer was lost.
+        sale_id: SaleId,
+        /// The delivery that asked.
+        delivery_id: DeliveryId,
+    },
     /// End an unknown sale's hold when its window is over.
     #[serde(rename = "expire_unknown.v1")]
     ExpireUnknown {
@@ -51,6 +59,7 @@ impl TaskPayload {
             Self::Post { .. } => "post.v1",
             Self::Place { .. } => "place.v1",
             Self::Wake { .. } => "wake.v1",
+            Self::AskStatus { .. } => "ask_status.v1",
             Self::ExpireUnknown { .. } => "expire_unknown.v1",
         }
     }

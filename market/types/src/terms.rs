@@ -424,6 +424,24 @@ pub struct SourceTerms {
     pub ping_limits: PingLimits,
 }
 
+impl SourceTerms {
+    /// A source that may send whatever it has, at a cost: with nothing special about it.
+    #[must_use]
+    pub fn new(cost: CostModel) -> Self {
+        Self {
+            status: Status::Active,
+            cost,
+            payout_rules: Vec::new(),
+            caps: Vec::new(),
+            schedule: None,
+            margin: None,
+            least_payout_minor: None,
+            test: false,
+            ping_limits: PingLimits::default(),
+        }
+    }
+}
+
 /// A buyer's terms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -541,7 +559,8 @@ pub struct ContractTerms {
     /// Whether a credited complaint gives the cap's count back.
     #[serde(default)]
     pub credit_frees_cap: bool,
-    /// How long an unclear answer keeps its hold, in minutes.
+    /// How long an unclear answer keeps its hold, in minutes, unless the buyer (asked, or by calling back) or staff say
+    /// before what became of the lead.
     #[serde(default = "default_unknown_window_minutes")]
     pub unknown_window_minutes: u32,
     /// What its buyer may set by itself, and within which limits; absent = nothing.
@@ -550,6 +569,42 @@ pub struct ContractTerms {
     /// What its buyer set; it holds as far as the bounds let it.
     #[serde(default, skip_serializing_if = "BuyerSettings::is_empty")]
     pub buyer_settings: BuyerSettings,
+}
+
+impl ContractTerms {
+    /// A contract that buys every lead at a price, in a stage, and delivers nowhere: with nothing special about it.
+    #[must_use]
+    pub fn new(stage: &str, price_minor: i64) -> Self {
+        Self {
+            status: Status::Active,
+            stage: stage.to_owned(),
+            priority: 1,
+            weight: 1,
+            exclusivity: Exclusivity::Any,
+            price_minor,
+            price_rules: Vec::new(),
+            shared_percents: Vec::new(),
+            ping: None,
+            margin: None,
+            test: false,
+            filter: None,
+            sources_allowed: Vec::new(),
+            sources_denied: Vec::new(),
+            caps: Vec::new(),
+            schedule: None,
+            outside_hours: default_outside_hours(),
+            wait_at_most_minutes: None,
+            buys_aged: false,
+            aged_price_rules: Vec::new(),
+            consent_names_buyer: false,
+            verdict: Verdict::None,
+            destinations: Vec::new(),
+            credit_frees_cap: false,
+            unknown_window_minutes: default_unknown_window_minutes(),
+            buyer_bounds: None,
+            buyer_settings: BuyerSettings::default(),
+        }
+    }
 }
 
 /// A day: long enough for a person at the buyer's to look, short enough not to freeze money for a weekend.

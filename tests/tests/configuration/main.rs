@@ -60,6 +60,7 @@ async fn rich_market(app: &TestApp) {
     let first = app.webhook(buyer, "/same").await;
     let config = json!({
         "url": app.receiver.url("/same"), "content_type": "text/plain", "template": "{{ lead_id }}\n\"\"\"quoted\"\"\"\\ \"",
+        "status_query": { "url": app.receiver.url("/same/{{ delivery_id }}"), "answer": { "absent": { "statuses": [404] } } },
     });
     let new = NewDestination { buyer_id: buyer, name: "/same".into(), kind: DestinationKind::Webhook, config };
     setup.create_destination(new).await.unwrap();
@@ -104,6 +105,40 @@ async fn an_export_brings_the_market_back() {
         app.finish().await;
     })
     .await;
+}
+
+/// A status query's settings are planned and applied like all others; what may be a secret in it is neither written out nor
+/// shown, is kept where it is said to be, and wrong ones are named by field.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_query_is_configuration() {
+    let app = TestApp::start(TestDatabase::sqlite()).await;
+    let buyer = app.buyer("Buyer", 0, Vec::new()).await;
+    let query = json!({ "url": app.receiver.url("/status/{{ sale_id }}"), "headers": [["x-key", "hunter2hunter2"]] });
+    let config = json!({ "url": app.receiver.url("/in"), "status_query": query });
+    let new = NewDestination { buyer_id: buyer, name: "CRM".into(), kind: DestinationKind::Webhook, config };
+    let id = app.setup().create_destination(new).await.unwrap().id;
+    let text = text_of(&app.setup()).await;
+    assert!(text.contains("/status/{{ sale_id }}") && !text.contains("hunter2"), "{text}");
+    assert!(plan(&app.setup(), &text).await.unwrap().changes.is_empty());
+    let more = text.replace("/status/{{ sale_id }}", "/status/{{ lead_id }}");
+    let shown = told(&plan(&app.setup(), &more).await.unwrap());
+    assert!(shown.contains("status_query") && !shown.contains("hunter2"), "{shown}");
+    apply(&app.setup(), &more).await.unwrap();
+    let row =
+        app.store().read(OPERATE).by_id::<leadyard_entity::model::destination::Entity>(id.0).await.unwrap().unwrap();
+    assert!(row.config.contains("/status/{{ lead_id }}") && row.config.contains("hunter2hunter2"), "{}", row.config);
+    // The README's example, as it stands there.
+    let readme = include_str!("../../../README.md");
+    let block = readme.split("```toml").find(|block| block.contains("status_query")).unwrap();
+    let example: String = block.split("```").next().unwrap().replace("\n  ", "\n").replace("Sonnendach", "Buyer");
+    let document = parse(&example).unwrap();
+    let key = (Secret::Env("CRM_KEY".into()), Ok("Bearer k".to_owned().into()));
+    let planned = app.setup().plan(&document, &Secrets::from([key])).await.unwrap();
+    assert!(told(&planned).contains("absent_proves_after_minutes"), "{}", told(&planned));
+    let wrong = text.replace("/status/{{ sale_id }}", "/status/{{ fields.email }}");
+    let refused = plan(&app.setup(), &wrong).await.unwrap_err().to_string();
+    assert!(refused.contains("status_query.url") && refused.contains("INVALID_URL"), "{refused}");
+    app.finish().await;
 }
 
 /// A part of the market, as a person would write it, is enough; references are found by name, new things are made, and

@@ -1,6 +1,7 @@
 //! Deliveries: never lost, never charged twice, whatever fails in between (domain page, section 5).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod callback;
 mod crowd;
 mod given_up;
 mod isolation;
@@ -8,6 +9,7 @@ mod killed;
 mod parked;
 mod patience;
 mod rotation;
+mod status;
 mod wake;
 
 use std::time::Duration;

@@ -26,6 +26,17 @@ pub(super) fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 
+/// A count, to calculate with.
+#[allow(clippy::cast_precision_loss, reason = "figures for people to read")]
+pub(super) fn float(number: u64) -> f64 {
+    number as f64
+}
+
+/// So many thousandths: of microseconds, milliseconds.
+pub(super) fn thousandths(number: u64) -> f64 {
+    float(number) / 1_000.0
+}
+
 impl std::fmt::Display for Spread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let digits = if self.median >= 100.0 { 0 } else { 2 };

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::child::{Counts, ServingChild};
-use super::figures::{Spread, Target, percentile, rounded};
+use super::figures::{Spread, Target, float, percentile, rounded, thousandths};
 use super::machine::cpu_time;
 use super::place::{Place, store_options};
 use super::world;
@@ -398,15 +398,6 @@ fn held_back_by(ours: &Ours) -> String {
         "the one writer, which is busy {} % of the time, most of it ({percent} %) with {step}",
         100.0 - writer.idle_percent
     )
-}
-
-#[allow(clippy::cast_precision_loss, reason = "figures for people to read")]
-fn float(number: u64) -> f64 {
-    number as f64
-}
-
-fn thousandths(number: u64) -> f64 {
-    float(number) / 1_000.0
 }
 
 fn ratio(rows: i64, leads: i64) -> f64 {

@@ -39,22 +39,13 @@ impl Place {
         contracts: usize,
         made: impl Fn(usize),
     ) -> anyhow::Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        let builder = builder.prefix("leadyard-bench-");
-        let folder = folder.map_or_else(|| builder.tempdir(), |folder| builder.tempdir_in(folder));
-        let folder = folder.context("no folder for the measurement's files; name another with --dir")?;
-        let postgres = config.database_url.starts_with("postgres");
-        let named = |url: String| Config {
-            database_url: url,
-            master_key_file: folder.path().join("master.key"),
-            production: false,
-            ..config.clone()
-        };
-        let file = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+        let folder = folder_of_its_own(folder)?;
+        let postgres = is_postgres(config);
+        let named = |url: String| within(config, &folder, url);
+        let file = |name: &str| file(&folder, name);
         let mut scratch = Vec::new();
         if postgres {
-            scratch
-                .push(Scratch::create(&config.database_url).await.context("no database could be made on the server")?);
+            scratch.push(scratch_on(config).await?);
         }
         let ours = named(scratch.first().map_or_else(|| Ok(file("ours.sqlite")), Scratch::url)?);
         let made = fill(&ours, contracts, made).await;
@@ -106,6 +97,58 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// One empty database of its own, for what has nothing to be compared with.
+pub(super) struct Ground {
+    pub(super) config: Config,
+    /// Gone with this.
+    _folder: TempDir,
+    scratch: Option<Scratch>,
+}
+
+impl Ground {
+    /// Makes it where the configuration says, as [`Place::make`] does.
+    pub(super) async fn make(config: &Config, folder: Option<&Path>) -> anyhow::Result<Self> {
+        let folder = folder_of_its_own(folder)?;
+        let scratch = if is_postgres(config) { Some(scratch_on(config).await?) } else { None };
+        let url = scratch.as_ref().map_or_else(|| Ok(file(&folder, "ground.sqlite")), Scratch::url)?;
+        Ok(Self { config: within(config, &folder, url), _folder: folder, scratch })
+    }
+
+    /// Removes the database. (The folder goes by itself.)
+    pub(super) async fn remove(self) -> anyhow::Result<()> {
+        if let Some(scratch) = self.scratch {
+            scratch.remove().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether measurements run on PostgreSQL.
+pub(super) fn is_postgres(config: &Config) -> bool {
+    config.database_url.starts_with("postgres")
+}
+
+fn folder_of_its_own(folder: Option<&Path>) -> anyhow::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix("leadyard-bench-");
+    let folder = folder.map_or_else(|| builder.tempdir(), |folder| builder.tempdir_in(folder));
+    folder.context("no folder for the measurement's files; name another with --dir")
+}
+
+/// The configuration, at another database and with a key of its own.
+fn within(config: &Config, folder: &TempDir, database_url: String) -> Config {
+    let master_key_file = folder.path().join("master.key");
+    Config { database_url, master_key_file, production: false, ..config.clone() }
+}
+
+fn file(folder: &TempDir, name: &str) -> String {
+    format!("sqlite://{}", folder.path().join(name).display())
+}
+
+async fn scratch_on(config: &Config) -> anyhow::Result<Scratch> {
+    Scratch::create(&config.database_url).await.context("no database could be made on the server")
 }
 
 async fn fill(config: &Config, contracts: usize, made: impl Fn(usize)) -> anyhow::Result<String> {

@@ -6,14 +6,13 @@ use leadyard_entity::Store;
 use leadyard_market::setup::{NewBuyer, NewCampaign, NewContract, NewDestination, NewSource, NewVertical, Setup};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::terms::{
-    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Exclusivity, OutsideHours,
-    Redirects, UnsoldPolicy, VerticalTerms,
+    ComplaintPolicy, ConsentPolicy, DuplicateMatch, DuplicatePolicy, DuplicateScope, Redirects, UnsoldPolicy,
+    VerticalTerms,
 };
 use leadyard_types::{
-    BuyerId, BuyerSettings, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason,
-    ContractTerms, CostModel, Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue,
-    Filter, LeadDraft, Method, Percent, PingLimits, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms,
-    Stage, Status, SystemClock, SystemTask, Verdict,
+    BuyerId, BuyerTerms, CampaignId, CampaignTerms, Cap, CapPeriod, Clock, ComplaintReason, ContractTerms, CostModel,
+    Currency, DestinationId, DestinationKind, Door, FieldDefinition, FieldKind, FieldValue, Filter, LeadDraft, Method,
+    Percent, PriceRule, Principal, Required, SaleMode, SourceId, SourceTerms, Stage, Status, SystemClock, SystemTask,
 };
 use serde_json::{Value, json};
 
@@ -25,7 +24,7 @@ const CONTRACTS_PER_BUYER: usize = 10;
 /// What every buyer may owe, minor units: nobody runs dry while being measured.
 const CREDIT_MINOR: i64 = 1_000_000_000_000;
 /// So many leads have telephone numbers of their own.
-const PHONES: u64 = 8_000_000;
+pub(super) const PHONES: u64 = 8_000_000;
 /// How many contracts are made in one transaction.
 const CHUNK: usize = 1_000;
 
@@ -69,11 +68,18 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
     ];
     let terms = VerticalTerms { fields, unknown_fields: UnknownFields::Refuse };
     let vertical_id = setup.create_vertical(NewVertical { key: "bench".into(), name: "Bench".into(), terms }).await?;
-    let terms = CampaignTerms {
+    let terms = campaign_terms(Stage::new("main", Method::Waterfall));
+    let new = NewCampaign { vertical_id, name: "Bench".into(), country: "DE".into(), currency: Currency::EUR, terms };
+    Ok(setup.create_campaign(new).await?)
+}
+
+/// A campaign of one stage that sells to one buyer, asks for consent and knows whom it has already.
+pub(super) fn campaign_terms(stage: Stage) -> CampaignTerms {
+    CampaignTerms {
         status: Status::Active,
         time_zone: Tz::Europe__Berlin,
         sale_mode: SaleMode::Exclusive,
-        stages: vec![Stage::new("main", Method::Waterfall)],
+        stages: vec![stage],
         split: None,
         floor_minor: 300,
         consent: ConsentPolicy { required: true, max_age_hours: Some(72), purposes: vec!["contact_by_phone".into()] },
@@ -95,12 +101,11 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
         },
         quote_holds_seconds: None,
         redirects: Redirects::default(),
-    };
-    let new = NewCampaign { vertical_id, name: "Bench".into(), country: "DE".into(), currency: Currency::EUR, terms };
-    Ok(setup.create_campaign(new).await?)
+    }
 }
 
-async fn buyer(setup: &Setup, number: usize) -> anyhow::Result<(BuyerId, DestinationId)> {
+/// A buyer with credit and a portal.
+pub(super) async fn buyer(setup: &Setup, number: usize) -> anyhow::Result<(BuyerId, DestinationId)> {
     let terms = BuyerTerms { status: Status::Active, time_zone: Tz::Europe__Berlin, group: None, caps: Vec::new() };
     let wallets = vec![(Currency::EUR, CREDIT_MINOR)];
     let buyer_id =
@@ -110,20 +115,15 @@ async fn buyer(setup: &Setup, number: usize) -> anyhow::Result<(BuyerId, Destina
     Ok((buyer_id, setup.create_destination(new).await?.id))
 }
 
-async fn source(store: &Store, setup: &Setup, campaign_id: CampaignId) -> anyhow::Result<(SourceId, String)> {
+/// A source with a key.
+pub(super) async fn source(
+    store: &Store,
+    setup: &Setup,
+    campaign_id: CampaignId,
+) -> anyhow::Result<(SourceId, String)> {
     let supplier_id = setup.create_supplier("Bench Media", None).await?;
     let cost = CostModel::RevenueShare { percent: Percent(60.into()) };
-    let terms = SourceTerms {
-        status: Status::Active,
-        cost,
-        payout_rules: Vec::new(),
-        caps: Vec::new(),
-        schedule: None,
-        margin: None,
-        least_payout_minor: None,
-        test: false,
-        ping_limits: PingLimits::default(),
-    };
+    let terms = SourceTerms::new(cost);
     let made = setup.create_source(NewSource { supplier_id, campaign_id, name: "Bench".into(), terms }).await?;
     let write = store.write(OPERATE).await?;
     let key = write.create_key(made.id, "bench").await?;
@@ -132,37 +132,17 @@ async fn source(store: &Store, setup: &Setup, campaign_id: CampaignId) -> anyhow
 }
 
 /// A contract with a price, an exception from it, and a cap on the day's sales that is always asked.
-fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) -> ContractTerms {
+pub(super) fn terms(dice: &mut Dice, filter: Option<Filter>, destination: DestinationId) -> ContractTerms {
     let price_minor = 1_000 + small(dice, 4_000);
     let large = PriceRule { name: "large".into(), when: at_least("kwp", 15), price_minor: price_minor + 500 };
     ContractTerms {
-        status: Status::Active,
-        stage: "main".into(),
         priority: if filter.is_none() { 99 } else { 1 + u32::try_from(dice.below(5)).unwrap_or_default() },
-        weight: 1,
-        exclusivity: Exclusivity::Any,
-        price_minor,
-        shared_percents: Vec::new(),
-        ping: None,
-        margin: None,
-        test: false,
         price_rules: vec![large],
         filter,
-        sources_allowed: Vec::new(),
-        sources_denied: Vec::new(),
         caps: vec![Cap { period: CapPeriod::Day, count: Some(1_000_000), amount_minor: None }],
-        schedule: None,
-        outside_hours: OutsideHours::Next,
-        wait_at_most_minutes: None,
-        buys_aged: false,
-        aged_price_rules: Vec::new(),
-        consent_names_buyer: false,
-        verdict: Verdict::None,
         destinations: vec![destination],
-        credit_frees_cap: false,
         unknown_window_minutes: 60,
-        buyer_bounds: None,
-        buyer_settings: BuyerSettings::default(),
+        ..ContractTerms::new("main", price_minor)
     }
 }
 

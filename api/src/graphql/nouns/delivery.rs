@@ -10,7 +10,7 @@ use super::super::context::{loader, market, principal};
 use super::super::errors::{UserError, store};
 use super::super::id::Kind;
 use super::super::loaders::{AttemptsOfDelivery, DeliveryBy};
-use super::super::words::{DeliveryOutcome, DeliveryState};
+use super::super::words::{AttemptKind, DeliveryOutcome, DeliveryState};
 use super::buyer::Buyer;
 use super::destination::Destination;
 use super::lead::Lead;
@@ -22,11 +22,13 @@ of_row! {
     Delivery of delivery
 }
 
-/// One try of a delivery.
+/// One try of a delivery, or one question to the buyer what became of it.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct Attempt {
     /// Its place among the tries, 1 first.
     number: i32,
+    /// Whether it sent the lead or asked what became of it.
+    kind: AttemptKind,
     /// When it began.
     started_at: Timestamp,
     /// When it ended; absent while it is under way, or if the process died in it.
@@ -47,6 +49,7 @@ impl Attempt {
     fn of(row: attempt::Model) -> Result<Self> {
         Ok(Self {
             number: int(row.number),
+            kind: AttemptKind::read(&row.kind)?,
             started_at: row.started_at,
             finished_at: row.finished_at,
             outcome: row.outcome.as_deref().map(DeliveryOutcome::read).transpose()?,
@@ -117,7 +120,7 @@ impl Delivery {
         DeliveryState::read(&self.0.state)
     }
 
-    /// How often it was tried.
+    /// How often it was tried, questions about it included.
     async fn attempt_count(&self) -> i32 {
         int(self.0.attempts)
     }
@@ -142,7 +145,7 @@ impl Delivery {
         self.0.finished_at
     }
 
-    /// Every try, in order.
+    /// Every try and every question about it, in order.
     async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<Attempt>> {
         let rows = loader(ctx)?.load_one(AttemptsOfDelivery(self.0.id)).await?;
         rows.unwrap_or_default().into_iter().map(Attempt::of).collect()

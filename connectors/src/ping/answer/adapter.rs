@@ -116,12 +116,12 @@ impl Adapter {
 }
 
 /// Collects problems while an adapter is made.
-struct Maker {
-    problems: Vec<FieldProblem>,
+pub(super) struct Maker {
+    pub(super) problems: Vec<FieldProblem>,
 }
 
 impl Maker {
-    fn problem(&mut self, name: &str, code: &str, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, name: &str, code: &str, message: impl Into<String>) {
         self.problems.push(FieldProblem::new(format!("answer.{name}"), code, message));
     }
 
@@ -159,7 +159,7 @@ impl Maker {
         places.filter_map(|(index, place)| self.spot(&format!("{name}.{index}"), Some(place))).collect()
     }
 
-    fn spot(&mut self, name: &str, place: Option<&Place>) -> Option<Spot> {
+    pub(super) fn spot(&mut self, name: &str, place: Option<&Place>) -> Option<Spot> {
         Some(match place? {
             Place::Path(path) => Spot { path: self.path(name, Some(path)), pattern: None },
             Place::Part(part) => {
@@ -169,7 +169,7 @@ impl Maker {
         })
     }
 
-    fn test(&mut self, name: &str, test: Option<&AnswerTest>) -> Option<Test> {
+    pub(super) fn test(&mut self, name: &str, test: Option<&AnswerTest>) -> Option<Test> {
         let test = test?;
         if test.equals.is_none() && test.pattern.is_none() {
             self.problem(name, "REQUIRED", "a test needs `equals` or a `pattern`");

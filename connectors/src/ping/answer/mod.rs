@@ -8,6 +8,7 @@ mod adapter;
 mod expiry;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use leadyard_types::{Currency, PingVerdict};
 pub(super) use adapter::{Adapter, as_text};
 use adapter::{Spot, Tested};
 use expiry::ExpiryProblem;
+pub(crate) use verdicts::{StatusAdapter, StatusTold, Told};
+pub use verdicts::{StatusAnswer, VerdictTest};
 
 use super::document::{Document, DocumentProblem, decoded};
 use super::price::{self, PriceProblem};
