@@ -206,6 +206,6 @@ queries! {
     BuyerGroupQueries, BuyerGroup, BuyerGroupBy => BuyerGroup,
     /// A buyer group by its id.
     buyer_group,
-    /// The buyer groups.
+    /// All groups within which buyers count as one.
     buyer_groups -> BuyerGroupConnection by NameOrder of read::NameOrder
 }

@@ -43,11 +43,11 @@ pub(crate) struct Header {
 pub(crate) struct WebhookSettings {
     /// Where to; absent where the address may hold a key.
     url: Option<String>,
-    /// How.
+    /// By which HTTP method a lead is sent.
     method: WebhookMethod,
     /// Further headers.
     headers: Vec<Header>,
-    /// The content type.
+    /// What the body is, which decides how a template's values are escaped.
     content_type: String,
     /// The body as a template; absent: the standard event.
     template: Option<String>,

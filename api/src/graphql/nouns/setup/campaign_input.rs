@@ -15,7 +15,7 @@ use super::reading::{Read, Reading, list, minor, percent, plain, whole, zone};
 /// How many buyers one lead is sold to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum SaleModeKind {
-    /// To one.
+    /// To one buyer and nobody else.
     Exclusive,
     /// To several different ones; a buyer group counts as one.
     Shared,

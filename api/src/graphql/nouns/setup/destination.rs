@@ -25,7 +25,7 @@ use super::{Spelling, payload, setup, standing};
 pub(crate) enum DestinationSettingsInput {
     /// A signed HTTP request (Standard Webhooks).
     Webhook(Box<WebhookInput>),
-    /// A mail.
+    /// A mail per lead, sent by the operator's mail server.
     Email(Box<EmailInput>),
     /// Where the buyer is asked for bids; nothing is delivered there.
     Ping(Box<PingInput>),
