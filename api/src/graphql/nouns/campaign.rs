@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::campaign;
-use leadyard_entity::read::{self, CampaignFilter as Filter, NameOrder as Order};
+use leadyard_entity::read::{self, CampaignFilter as Filter, NameOrder as Order, OpenTerms};
 use leadyard_market::experiment::asked;
 use leadyard_types::terms::AgedStep as StepTerms;
 use leadyard_types::{CampaignTerms, Currency, SaleMode, Stage as StageTerms, Timestamp};
@@ -13,7 +13,7 @@ use super::super::connection::{Paging, connection};
 use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
-use super::super::loaders::{CampaignTermsOf, Inside, SplitReportOf};
+use super::super::loaders::{CampaignTermsOf, Inside, OpenTermsOf, SplitReportOf};
 use super::super::order::NameOrder;
 use super::super::scalars::Money;
 use super::super::words::{ComplaintReason, Method, Status};
@@ -100,6 +100,11 @@ impl Campaign {
         there(loader(ctx)?.load_one(CampaignTermsOf(self.0.revision_id.into())).await?)
     }
 
+    /// What of its terms whoever takes part in it may know.
+    async fn open_terms(&self, ctx: &Context<'_>) -> Result<OpenTerms> {
+        there(loader(ctx)?.load_one(OpenTermsOf(self.0.id)).await?)
+    }
+
     fn currency(&self) -> Result<Currency> {
         self.0.currency.parse().map_err(internal)
     }
@@ -140,7 +145,7 @@ impl Campaign {
 
     /// The IANA time zone of its days and caps.
     async fn time_zone(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.terms(ctx).await?.time_zone.to_string())
+        Ok(self.open_terms(ctx).await?.time_zone)
     }
 
     /// To how many buyers one lead is sold at most; 1 means exclusively.
@@ -207,7 +212,7 @@ impl Campaign {
 
     /// When and why buyers may complain.
     async fn complaint_policy(&self, ctx: &Context<'_>) -> Result<ComplaintPolicy> {
-        let policy = &self.terms(ctx).await?.complaints;
+        let policy = self.open_terms(ctx).await?.complaints;
         Ok(ComplaintPolicy {
             window_days: int(policy.window_days),
             reasons: policy.reasons.iter().map(|reason| (*reason).into()).collect(),
