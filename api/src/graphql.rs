@@ -31,23 +31,35 @@ use leadyard_connectors::OutboundPolicy;
 use leadyard_market::Market;
 
 use context::Api;
-use nouns::buyer::BuyerQueries;
+use nouns::buyer::{BuyerGroupQueries, BuyerQueries};
 use nouns::campaign::CampaignQueries;
 use nouns::complaint::{ComplaintMutations, ComplaintQueries};
 use nouns::configuration::ConfigurationQueries;
 use nouns::contract::ContractQueries;
 use nouns::contract_bounds::ContractMutations;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
+use nouns::invitation::{InvitationMutations, InvitationQueries};
 use nouns::lead::LeadQueries;
 use nouns::lead_submit::LeadMutations;
+use nouns::password::PasswordMutations;
 use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
+use nouns::setup::buyer::BuyerMutations;
+use nouns::setup::campaign::CampaignMutations;
+use nouns::setup::contract::ContractSetupMutations;
+use nouns::setup::destination::DestinationMutations;
+use nouns::setup::source::SourceMutations;
+use nouns::setup::source_key::SourceKeyMutations;
+use nouns::setup::supplier::SupplierMutations;
+use nouns::setup::vertical::VerticalMutations;
 use nouns::simulation::SimulationMutations;
 use nouns::source::SourceQueries;
 use nouns::standing::StandingQueries;
 use nouns::supplier::SupplierQueries;
 use nouns::territory::TerritoryQueries;
+use nouns::totp::TotpMutations;
+use nouns::user::{UserMutations, UserQueries};
 use nouns::vertical::VerticalQueries;
 use nouns::viewer::Viewer;
 use nouns::wallet::WalletMutations;
@@ -93,6 +105,9 @@ pub(crate) struct Query(
     TerritoryQueries,
     StandingQueries,
     ConfigurationQueries,
+    UserQueries,
+    InvitationQueries,
+    BuyerGroupQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.
@@ -106,6 +121,18 @@ pub(crate) struct Mutation(
     ContractMutations,
     WalletMutations,
     SimulationMutations,
+    UserMutations,
+    InvitationMutations,
+    PasswordMutations,
+    TotpMutations,
+    VerticalMutations,
+    CampaignMutations,
+    SupplierMutations,
+    SourceMutations,
+    SourceKeyMutations,
+    BuyerMutations,
+    ContractSetupMutations,
+    DestinationMutations,
 );
 
 /// The schema.

@@ -21,6 +21,7 @@ pub mod import;
 pub mod intake;
 pub mod market;
 pub mod patience;
+pub mod people;
 pub mod placement;
 pub mod quoting;
 pub mod reconcile;

@@ -10,8 +10,9 @@ use async_graphql::dataloader::Loader;
 use leadyard_entity::Read;
 use leadyard_entity::complaints::ComplaintTexts;
 use leadyard_entity::model::{
-    attempt, buyer, buyer_group, campaign, complaint, contract, decision, delivery, destination, lead, lead_event,
-    ledger_account, ledger_transfer, revision, sale, source, supplier, user_account, vertical,
+    api_key, attempt, buyer, buyer_group, campaign, complaint, contract, decision, delivery, destination, invitation,
+    lead, lead_event, ledger_account, ledger_transfer, revision, sale, session, source, supplier, user_account,
+    vertical,
 };
 use leadyard_entity::read::{ByParent, LeadContents, NameOrder, OpenTerms, Page, PageArgs, SaleOrder, TimeOrder};
 use leadyard_entity::reports::SplitAsked;
@@ -69,6 +70,8 @@ rows! {
     WalletBy => ledger_account,
     TransferBy => ledger_transfer,
     UserBy => user_account,
+    InvitationBy => invitation,
+    SessionBy => session,
 }
 
 /// `Terms(revision)` loads the terms of a revision.
@@ -151,6 +154,21 @@ lists! {
     AttemptsOfDelivery => attempt::Model = attempts_of_deliveries,
     DestinationsOfBuyer => destination::Model = destinations_of_buyers,
     AccountsOf => ledger_account::Model = accounts_of,
+    KeysOfSource => api_key::Model = keys_of_sources,
+}
+
+/// A key of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SourceKeyBy(pub(crate) Uuid);
+
+impl Loader<SourceKeyBy> for Loaders {
+    type Value = api_key::Model;
+    type Error = Error;
+    async fn load(&self, keys: &[SourceKeyBy]) -> Loaded<SourceKeyBy, Self::Value> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let rows = self.read.source_keys(&ids).await.map_err(store)?;
+        Ok(rows.into_iter().map(|(id, row)| (SourceKeyBy(id), row)).collect())
+    }
 }
 
 /// What a person entered, as the caller may see it.

@@ -1,7 +1,7 @@
 //! The lists people look through: their filters, orders and cursors.
 
 use leadyard_types::{
-    BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal,
+    BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal, Role,
     SaleState, SourceId, Status, SupplierId, Timestamp,
 };
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, IntoCondition, Query, SelectStatement};
@@ -9,9 +9,10 @@ use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
 use super::page::{Cursor, Listed, SortValue};
+use crate::auth::address;
 use crate::model::{
-    buyer, campaign, complaint, contract, delivery, destination, lead, ledger_transfer, sale, source, supplier,
-    vertical,
+    buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead, ledger_transfer, sale,
+    source, supplier, user_account, vertical,
 };
 use crate::scope::Scoped;
 
@@ -161,6 +162,28 @@ pub struct ComplaintFilter {
     pub opened_until: Option<Timestamp>,
 }
 
+/// Which users. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    /// Who may do one of these.
+    pub roles: Vec<Role>,
+    /// Of these buyers.
+    pub buyers: Vec<BuyerId>,
+    /// Of these suppliers.
+    pub suppliers: Vec<SupplierId>,
+    /// With this address.
+    pub email: Option<String>,
+}
+
+/// Which invitations. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct InvitationFilter {
+    /// Into these buyers.
+    pub buyers: Vec<BuyerId>,
+    /// To this address.
+    pub email: Option<String>,
+}
+
 /// Which transfers: those of an account are asked for as a list inside it.
 #[derive(Debug, Clone, Default)]
 pub struct TransferFilter {}
@@ -272,6 +295,7 @@ named_list! {
     vertical: () = |wanted, ()| wanted;
     campaign: CampaignFilter = |wanted, filter| wanted.word(campaign::Column::Status, &filter.statuses, Status::as_str);
     supplier: () = |wanted, ()| wanted;
+    buyer_group: () = |wanted, ()| wanted;
     source: SourceFilter = |wanted, filter| wanted
         .word(source::Column::Status, &filter.statuses, Status::as_str)
         .one_of(source::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
@@ -281,6 +305,11 @@ named_list! {
         .word(contract::Column::Status, &filter.statuses, Status::as_str)
         .one_of(contract::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
         .one_of(contract::Column::BuyerId, buyer::Column::Id, &filter.buyers);
+    user_account: UserFilter = |wanted, filter| wanted
+        .word(user_account::Column::Role, &filter.roles, Role::as_str)
+        .one_of(user_account::Column::BuyerId, buyer::Column::Id, &filter.buyers)
+        .one_of(user_account::Column::SupplierId, supplier::Column::Id, &filter.suppliers)
+        .text(user_account::Column::Email, filter.email.as_deref().map(address).as_ref());
 }
 
 /// Lists of things that happened.
@@ -321,6 +350,9 @@ timed_list! {
         .one_of(complaint::Column::BuyerId, buyer::Column::Id, &filter.buyers)
         .one_of(complaint::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
         .within(complaint::Column::OpenedAt, filter.opened_since, filter.opened_until);
+    invitation by created_at (CreatedAt): InvitationFilter = |wanted, filter| wanted
+        .one_of(invitation::Column::BuyerId, buyer::Column::Id, &filter.buyers)
+        .text(invitation::Column::Email, filter.email.as_deref().map(address).as_ref());
     ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, _| wanted;
 }
 

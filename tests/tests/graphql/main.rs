@@ -1,11 +1,15 @@
 //! GraphQL as front-end teams meet it: over HTTP, on both databases, for every kind of caller.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod accounts;
 mod bidding;
 mod complaints;
 mod configuration;
 mod experiments;
 mod people;
+mod sessions;
+mod setup;
+mod sign_in;
 mod simulation;
 
 use leadyard_tests::market::{Selling, lead, terms};

@@ -112,7 +112,7 @@ impl Filler<'_> {
             "Boolean" => json!(true),
             "Int" => json!(if input.name == "version" { 1 } else { 10 }),
             "Float" => json!(0.5),
-            "MinorUnits" => json!("1000"),
+            "MinorUnits" | "WholeNumber" => json!("1000"),
             "Date" => json!("2026-07-01"),
             "DateTime" => json!("2026-07-01T09:00:00Z"),
             "String" => json!(string(&input.name)),

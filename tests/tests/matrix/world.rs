@@ -83,6 +83,7 @@ impl World {
         app.idle().await;
         let people = people(app, &a, &b).await;
         complaints(&people).await;
+        invitations(&people).await;
         app.idle().await;
         app.rest().await;
 
@@ -214,6 +215,19 @@ async fn people(app: &TestApp, a: &Party, b: &Party) -> Vec<(&'static str, Whose
         people.push((name, whose, app.client("").with_api_key(session.token.into())));
     }
     people
+}
+
+/// Both buyers' administrators invite somebody.
+async fn invitations(people: &[(&'static str, Whose, LeadSender)]) {
+    let invite = "mutation($input: UserInviteInput!) { userInvite(input: $input) { userErrors { message } } }";
+    for (name, mark) in [("buyer_admin", "mkusera"), ("other buyer_admin", "mkuserb")] {
+        let (_, whose, client) = people.iter().find(|(known, _, _)| *known == name).unwrap();
+        let buyer = format!("Buyer:{}", whose.buyer.unwrap());
+        let input =
+            json!({ "email": format!("{mark}.invited@people.example"), "role": "BUYER_USER", "buyerId": buyer });
+        let (_, invited) = client.graphql(invite, json!({ "input": input }), None).await.unwrap();
+        assert_eq!(invited["data"]["userInvite"]["userErrors"], json!([]), "{invited}");
+    }
 }
 
 /// Both buyers complain about the lead that both bought, and the second is decided.

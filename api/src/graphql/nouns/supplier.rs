@@ -13,7 +13,7 @@ use super::super::order::NameOrder;
 use super::super::scalars::Money;
 use super::super::words::Status;
 use super::source::SourceConnection;
-use super::{money, of_row, queries};
+use super::{int, money, of_row, queries};
 
 of_row! {
     /// Who sends leads.
@@ -66,6 +66,11 @@ impl Supplier {
     /// When it was set up.
     async fn created_at(&self) -> Timestamp {
         self.0.created_at
+    }
+
+    /// How often it was changed; a change names the version it was made from.
+    async fn version(&self) -> i32 {
+        int(self.0.version)
     }
 }
 
