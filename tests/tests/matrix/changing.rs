@@ -18,7 +18,7 @@ const FOREIGN: usize = 6;
 /// One's own things that are tried.
 const THINGS: usize = 4;
 /// What is done last, because whoever did it may not ask any more.
-const LAST: [&str; 4] = ["totp", "password", "user", "session"];
+const LAST: [&str; 6] = ["totp", "user", "password", "sessionR", "sessions", "session"];
 /// Tables that change by asking alone: signs of life.
 const SIGNS_OF_LIFE: [&str; 2] = ["session", "worker"];
 
@@ -52,7 +52,9 @@ impl Changing<'_> {
         let mut done = Vec::new();
         let mut fields: Vec<&Field> =
             self.schema.get("Mutation").fields.iter().filter(|field| self.allowed(field)).collect();
-        fields.sort_by_key(|field| LAST.iter().any(|word| field.name.starts_with(word)));
+        fields.sort_by_key(|field| {
+            LAST.iter().position(|word| field.name.starts_with(word)).map_or(0, |place| place + 1)
+        });
         for field in fields {
             for (whole, which) in (0..THINGS).flat_map(|which| [(false, which), (true, which)]) {
                 let (arguments, slots) = self.filled(field, whole, Some(which));

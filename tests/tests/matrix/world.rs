@@ -64,10 +64,9 @@ impl World {
         let far = app.market_in(dear, "AT", UnknownFields::Refuse).await;
         let a = party(app, near, shared.campaign_id, 'a', (4_100, Some((0, 100)))).await;
         let b = party(app, far, shared.campaign_id, 'b', (7_777, Some((100, 900)))).await;
-        let (second_a, _) = source(app, a.supplier, shared.campaign_id, "mksecondsourcea").await;
-        let (_, key_b) = source(app, b.supplier, shared.campaign_id, "mksourceb").await;
-        let _ = second_a;
-        let key_a = source(app, a.supplier, shared.campaign_id, "mkthirdsourcea").await.1;
+        source(app, a.supplier, shared.campaign_id, "mksecondsourcea").await;
+        let key_a = source(app, a.supplier, shared.campaign_id, "mkthirdsourcea").await;
+        let key_b = source(app, b.supplier, shared.campaign_id, "mksourceb").await;
         for (number, key, postal_code, size) in [
             (1, &a.market.key, "10115", 51),
             (2, &b.market.key, "1010", 503),
@@ -149,19 +148,14 @@ async fn party(
     Party { buyer, supplier, market }
 }
 
-async fn source(
-    app: &TestApp,
-    supplier_id: SupplierId,
-    campaign_id: CampaignId,
-    name: &str,
-) -> (leadyard_types::SourceId, String) {
+async fn source(app: &TestApp, supplier_id: SupplierId, campaign_id: CampaignId, name: &str) -> String {
     let terms = SourceTerms::new(CostModel::PerSoldLead { amount_minor: 3_331 });
     let new = NewSource { supplier_id, campaign_id, name: name.into(), terms };
     let made = app.setup().create_source(new).await.unwrap();
     let write = app.store().write(OPERATE).await.unwrap();
     let key = write.create_key(made.id, name).await.unwrap();
     let _ = write.commit().await.unwrap();
-    (made.id, key)
+    key
 }
 
 fn lead(number: usize, postal_code: &str, size: i64) -> Value {
