@@ -7,11 +7,13 @@ mod page;
 
 use std::collections::HashMap;
 
+use leadyard_types::CampaignTerms;
+use leadyard_types::terms::ComplaintPolicy;
 use sea_orm::{ColumnTrait, EntityTrait, Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter, QueryOrder, Value};
 use uuid::Uuid;
 
-use crate::error::StoreResult;
-use crate::model::{attempt, decision, delivery, lead_event, ledger_account, sale};
+use crate::error::{StoreError, StoreResult};
+use crate::model::{attempt, campaign, decision, delivery, lead_event, ledger_account, revision, sale};
 use crate::scope::Scoped;
 use crate::store::Read;
 
@@ -21,6 +23,15 @@ pub use lists::{
     LeadOrder, NameOrder, SaleFilter, SaleOrder, SourceFilter, TimeOrder, TransferFilter, UserFilter,
 };
 pub use page::{Cursor, Listed, Page, PageArgs, SortValue};
+
+/// What a campaign's terms tell everybody who takes part in it.
+#[derive(Debug, Clone)]
+pub struct OpenTerms {
+    /// The IANA time zone of its days and caps.
+    pub time_zone: String,
+    /// When and why buyers may complain.
+    pub complaints: ComplaintPolicy,
+}
 
 /// A list of lists, by whom the inner lists belong to.
 pub type ByParent<M> = HashMap<Uuid, Vec<M>>;
@@ -103,6 +114,22 @@ impl Read {
     ) -> StoreResult<ByParent<crate::model::destination::Model>> {
         use crate::model::destination::{Column, Entity};
         self.children::<Entity>(Column::BuyerId, buyers, Column::CreatedAt).await
+    }
+
+    /// What of their terms campaigns tell everybody who takes part in them; what is absent or not visible is left out.
+    pub async fn open_terms_of_campaigns(&self, campaigns: &[Uuid]) -> StoreResult<HashMap<Uuid, OpenTerms>> {
+        let visible = self.by_ids::<campaign::Entity>(campaigns).await?;
+        let revisions = visible.values().map(|row| row.revision_id);
+        // The terms themselves are the operator's: they do not leave this room.
+        let rows =
+            revision::Entity::find().filter(revision::Column::Id.is_in(revisions)).all(self.connection()).await?;
+        rows.into_iter()
+            .map(|row| {
+                let terms: CampaignTerms = serde_json::from_str(&row.terms).map_err(StoreError::corrupt)?;
+                let open = OpenTerms { time_zone: terms.time_zone.to_string(), complaints: terms.complaints };
+                Ok((row.noun_id, open))
+            })
+            .collect()
     }
 
     /// The accounts of owners (a buyer's wallets, what a supplier is owed), by currency.

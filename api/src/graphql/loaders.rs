@@ -14,7 +14,7 @@ use leadyard_entity::model::{
     lead, lead_event, ledger_account, ledger_transfer, revision, sale, session, source, supplier, user_account,
     vertical,
 };
-use leadyard_entity::read::{ByParent, LeadContents, NameOrder, Page, PageArgs, SaleOrder, TimeOrder};
+use leadyard_entity::read::{ByParent, LeadContents, NameOrder, OpenTerms, Page, PageArgs, SaleOrder, TimeOrder};
 use leadyard_entity::reports::SplitAsked;
 use leadyard_market::Market;
 use leadyard_market::experiment::{SplitReport, split_reports};
@@ -99,6 +99,20 @@ terms! {
     SourceTermsOf => SourceTerms,
     BuyerTermsOf => BuyerTerms,
     ContractTermsOf => ContractTerms,
+}
+
+/// What a campaign's terms tell everybody who takes part in it, by the campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct OpenTermsOf(pub(crate) Uuid);
+
+impl Loader<OpenTermsOf> for Loaders {
+    type Value = OpenTerms;
+    type Error = Error;
+    async fn load(&self, keys: &[OpenTermsOf]) -> Loaded<OpenTermsOf, OpenTerms> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let found = self.read.open_terms_of_campaigns(&ids).await.map_err(store)?;
+        Ok(found.into_iter().map(|(id, terms)| (OpenTermsOf(id), terms)).collect())
+    }
 }
 
 impl Loaders {

@@ -1,19 +1,20 @@
 //! The lists people look through: their filters, orders and cursors.
 
 use leadyard_types::{
-    BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Role, SaleState,
-    SourceId, Status, SupplierId, Timestamp,
+    BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal, Role,
+    SaleState, SourceId, Status, SupplierId, Timestamp,
 };
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, IntoCondition, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
 use super::page::{Cursor, Listed, SortValue};
 use crate::auth::address;
 use crate::model::{
-    buyer, buyer_group, campaign, complaint, contract, delivery, invitation, lead, ledger_transfer, sale, source,
-    supplier, user_account, vertical,
+    buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead, ledger_transfer, sale,
+    source, supplier, user_account, vertical,
 };
+use crate::scope::Scoped;
 
 /// The order of things that have a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -188,30 +189,66 @@ pub struct InvitationFilter {
 pub struct TransferFilter {}
 
 /// Conditions put together: what was not asked for adds nothing.
-struct Wanted(Condition);
+struct Wanted {
+    who: Principal,
+    all: Condition,
+}
 
 impl Wanted {
-    fn new() -> Self {
-        Self(Condition::all())
+    fn new(who: Principal) -> Self {
+        Self { who, all: Condition::all() }
     }
 
-    fn one_of<C: ColumnTrait, T: Copy + Into<Uuid>>(self, column: C, ids: &[T]) -> Self {
-        if ids.is_empty() { self } else { Self(self.0.add(column.is_in(ids.iter().map(|id| (*id).into())))) }
+    fn and(self, condition: impl IntoCondition) -> Self {
+        Self { all: self.all.add(condition.into_condition()), ..self }
+    }
+
+    /// One of these, as far as the caller sees them: otherwise a filter would tell of a row what the row does not.
+    fn one_of<C, K, T>(self, column: C, key: K, ids: &[T]) -> Self
+    where
+        C: ColumnTrait,
+        K: ColumnTrait,
+        K::EntityName: Scoped,
+        T: Copy + Into<Uuid>,
+    {
+        if ids.is_empty() {
+            return self;
+        }
+        let visible = self.visible(key, ids);
+        self.and(within_visible(column.is_in(ids.iter().map(|id| (*id).into())), column.into_expr(), visible))
+    }
+
+    /// The ids of those that the caller sees; nothing where it sees all.
+    fn visible<K, T>(&self, key: K, ids: &[T]) -> Option<SelectStatement>
+    where
+        K: ColumnTrait,
+        K::EntityName: Scoped,
+        T: Copy + Into<Uuid>,
+    {
+        if matches!(self.who, Principal::Staff { .. } | Principal::System(_)) {
+            return None;
+        }
+        let seen = <K::EntityName as Scoped>::visible_to(self.who);
+        let rows = K::EntityName::default();
+        let mut select = Query::select();
+        select.column((rows, key)).from(rows).cond_where(seen).and_where(key.is_in(ids.iter().map(|id| (*id).into())));
+        Some(select)
     }
 
     fn word<C: ColumnTrait, T: Copy>(self, column: C, words: &[T], text: fn(T) -> &'static str) -> Self {
-        if words.is_empty() { self } else { Self(self.0.add(column.is_in(words.iter().copied().map(text)))) }
+        if words.is_empty() { self } else { self.and(column.is_in(words.iter().copied().map(text))) }
     }
 
     fn text<C: ColumnTrait>(self, column: C, text: Option<&String>) -> Self {
         match text {
-            Some(text) => Self(self.0.add(column.eq(text.as_str()))),
+            Some(text) => self.and(column.eq(text.as_str())),
             None => self,
         }
     }
 
     fn within<C: ColumnTrait>(self, column: C, since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
-        Self(self.0.add_option(since.map(|since| column.gte(since))).add_option(until.map(|until| column.lt(until))))
+        let all = self.all.add_option(since.map(|since| column.gte(since)));
+        Self { all: all.add_option(until.map(|until| column.lt(until))), ..self }
     }
 }
 
@@ -225,9 +262,9 @@ macro_rules! named_list {
         impl Listed for $table::Entity {
             type Filter = $filter;
             type Order = NameOrder;
-            fn condition(filter: &Self::Filter) -> Condition {
+            fn condition(filter: &Self::Filter, who: Principal) -> Condition {
                 let wanted: fn(Wanted, &$filter) -> Wanted = $condition;
-                wanted(Wanted::new(), filter).0
+                wanted(Wanted::new(who), filter).all
             }
             fn sorting(order: NameOrder) -> (Self::Column, bool) {
                 match order {
@@ -261,17 +298,17 @@ named_list! {
     buyer_group: () = |wanted, ()| wanted;
     source: SourceFilter = |wanted, filter| wanted
         .word(source::Column::Status, &filter.statuses, Status::as_str)
-        .one_of(source::Column::CampaignId, &filter.campaigns)
-        .one_of(source::Column::SupplierId, &filter.suppliers);
+        .one_of(source::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
+        .one_of(source::Column::SupplierId, supplier::Column::Id, &filter.suppliers);
     buyer: BuyerFilter = |wanted, filter| wanted.word(buyer::Column::Status, &filter.statuses, Status::as_str);
     contract: ContractFilter = |wanted, filter| wanted
         .word(contract::Column::Status, &filter.statuses, Status::as_str)
-        .one_of(contract::Column::CampaignId, &filter.campaigns)
-        .one_of(contract::Column::BuyerId, &filter.buyers);
+        .one_of(contract::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
+        .one_of(contract::Column::BuyerId, buyer::Column::Id, &filter.buyers);
     user_account: UserFilter = |wanted, filter| wanted
         .word(user_account::Column::Role, &filter.roles, Role::as_str)
-        .one_of(user_account::Column::BuyerId, &filter.buyers)
-        .one_of(user_account::Column::SupplierId, &filter.suppliers)
+        .one_of(user_account::Column::BuyerId, buyer::Column::Id, &filter.buyers)
+        .one_of(user_account::Column::SupplierId, supplier::Column::Id, &filter.suppliers)
         .text(user_account::Column::Email, filter.email.as_deref().map(address).as_ref());
 }
 
@@ -281,9 +318,9 @@ macro_rules! timed_list {
         impl Listed for $table::Entity {
             type Filter = $filter;
             type Order = TimeOrder;
-            fn condition(filter: &Self::Filter) -> Condition {
+            fn condition(filter: &Self::Filter, who: Principal) -> Condition {
                 let wanted: fn(Wanted, &$filter) -> Wanted = $condition;
-                wanted(Wanted::new(), filter).0
+                wanted(Wanted::new(who), filter).all
             }
             fn sorting(order: TimeOrder) -> (Self::Column, bool) {
                 ($table::Column::$column, order == TimeOrder::Newest)
@@ -305,56 +342,66 @@ timed_list! {
     lead by received_at (ReceivedAt): LeadFilter = leads;
     delivery by created_at (CreatedAt): DeliveryFilter = |wanted, filter| wanted
         .word(delivery::Column::State, &filter.states, DeliveryState::as_str)
-        .one_of(delivery::Column::BuyerId, &filter.buyers)
-        .one_of(delivery::Column::DestinationId, &filter.destinations)
+        .one_of(delivery::Column::BuyerId, buyer::Column::Id, &filter.buyers)
+        .one_of(delivery::Column::DestinationId, destination::Column::Id, &filter.destinations)
         .within(delivery::Column::CreatedAt, filter.created_since, filter.created_until);
     complaint by opened_at (OpenedAt): ComplaintFilter = |wanted, filter| wanted
         .word(complaint::Column::State, &filter.states, ComplaintState::as_str)
-        .one_of(complaint::Column::BuyerId, &filter.buyers)
-        .one_of(complaint::Column::CampaignId, &filter.campaigns)
+        .one_of(complaint::Column::BuyerId, buyer::Column::Id, &filter.buyers)
+        .one_of(complaint::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
         .within(complaint::Column::OpenedAt, filter.opened_since, filter.opened_until);
     invitation by created_at (CreatedAt): InvitationFilter = |wanted, filter| wanted
-        .one_of(invitation::Column::BuyerId, &filter.buyers)
+        .one_of(invitation::Column::BuyerId, buyer::Column::Id, &filter.buyers)
         .text(invitation::Column::Email, filter.email.as_deref().map(address).as_ref());
     ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, _| wanted;
 }
 
 fn leads(wanted: Wanted, filter: &LeadFilter) -> Wanted {
+    let marked = filter.external_id.is_some() || filter.subid.is_some();
     let wanted = wanted
         .word(lead::Column::State, &filter.states, LeadState::as_str)
-        .one_of(lead::Column::CampaignId, &filter.campaigns)
-        .one_of(lead::Column::SourceId, &filter.sources)
-        .one_of(lead::Column::SupplierId, &filter.suppliers)
+        .one_of(lead::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
+        .one_of(lead::Column::SourceId, source::Column::Id, &filter.sources)
+        .one_of(lead::Column::SupplierId, supplier::Column::Id, &filter.suppliers)
         .text(lead::Column::ExternalId, filter.external_id.as_ref())
         .text(lead::Column::Subid, filter.subid.as_ref())
         .within(lead::Column::ReceivedAt, filter.received_since, filter.received_until);
+    // A supplier's own marks are not for who buys.
+    let hidden = marked && matches!(wanted.who, Principal::Buyer { .. });
+    let wanted = if hidden { wanted.and(Expr::value(1).eq(0)) } else { wanted };
     if filter.buyers.is_empty() {
         return wanted;
     }
+    let buyer = Expr::col(Alias::new("buyer_id"));
+    let named = buyer.clone().is_in(filter.buyers.iter().map(|id| id.0));
     let mut bought = Query::select();
     bought
         .column(Alias::new("lead_id"))
         .from(Alias::new("sale"))
-        .and_where(Expr::col(Alias::new("buyer_id")).is_in(filter.buyers.iter().map(|id| id.0)))
+        .cond_where(within_visible(named, buyer, wanted.visible(buyer::Column::Id, &filter.buyers)))
         .and_where(Expr::col(Alias::new("state")).eq(SaleState::Sold.as_str()));
-    Wanted(wanted.0.add(lead::Column::Id.in_subquery(bought)))
+    wanted.and(lead::Column::Id.in_subquery(bought))
+}
+
+fn within_visible(named: Expr, column: Expr, visible: Option<SelectStatement>) -> Condition {
+    Condition::all().add(named).add_option(visible.map(|visible| column.in_subquery(visible)))
 }
 
 impl Listed for sale::Entity {
     type Filter = SaleFilter;
     type Order = SaleOrder;
 
-    fn condition(filter: &SaleFilter) -> Condition {
-        let wanted = Wanted::new()
+    fn condition(filter: &SaleFilter, who: Principal) -> Condition {
+        let wanted = Wanted::new(who)
             .word(sale::Column::State, &filter.states, SaleState::as_str)
-            .one_of(sale::Column::CampaignId, &filter.campaigns)
-            .one_of(sale::Column::BuyerId, &filter.buyers)
-            .one_of(sale::Column::ContractId, &filter.contracts)
-            .one_of(sale::Column::SourceId, &filter.sources)
-            .one_of(sale::Column::LeadId, filter.lead.as_slice())
+            .one_of(sale::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
+            .one_of(sale::Column::BuyerId, buyer::Column::Id, &filter.buyers)
+            .one_of(sale::Column::ContractId, contract::Column::Id, &filter.contracts)
+            .one_of(sale::Column::SourceId, source::Column::Id, &filter.sources)
+            .one_of(sale::Column::LeadId, lead::Column::Id, filter.lead.as_slice())
             .within(sale::Column::SoldAt, filter.sold_since, filter.sold_until);
         wanted
-            .0
+            .all
             .add_option(filter.price_min_minor.map(|least| sale::Column::PriceMinor.gte(least)))
             .add_option(filter.price_max_minor.map(|most| sale::Column::PriceMinor.lte(most)))
     }

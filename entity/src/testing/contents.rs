@@ -39,7 +39,8 @@ impl Read {
         Ok(contents)
     }
 
-    async fn texts(&self, sql: &str) -> StoreResult<Vec<String>> {
+    /// The one column, `text`, that a query of a test's own answers.
+    pub async fn texts(&self, sql: &str) -> StoreResult<Vec<String>> {
         let rows = Text::find_by_statement(statement(self.backend(), sql, vec![])).all(self.connection()).await?;
         Ok(rows.into_iter().map(|row| row.text.unwrap_or_default()).collect())
     }

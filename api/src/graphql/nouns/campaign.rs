@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use leadyard_entity::model::campaign;
-use leadyard_entity::read::{self, CampaignFilter as Filter, NameOrder as Order};
+use leadyard_entity::read::{self, CampaignFilter as Filter, NameOrder as Order, OpenTerms};
 use leadyard_market::experiment::asked;
 use leadyard_types::{CampaignTerms, Currency, SaleMode, Timestamp};
 
@@ -12,7 +12,7 @@ use super::super::connection::{Paging, connection};
 use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
-use super::super::loaders::{CampaignTermsOf, Inside, SplitReportOf};
+use super::super::loaders::{CampaignTermsOf, Inside, OpenTermsOf, SplitReportOf};
 use super::super::order::NameOrder;
 use super::super::scalars::Money;
 use super::super::words::Status;
@@ -49,6 +49,11 @@ impl CampaignFilter {
 impl Campaign {
     async fn terms(&self, ctx: &Context<'_>) -> Result<Arc<CampaignTerms>> {
         there(loader(ctx)?.load_one(CampaignTermsOf(self.0.revision_id.into())).await?)
+    }
+
+    /// What of its terms whoever takes part in it may know.
+    async fn open_terms(&self, ctx: &Context<'_>) -> Result<OpenTerms> {
+        there(loader(ctx)?.load_one(OpenTermsOf(self.0.id)).await?)
     }
 
     fn currency(&self) -> Result<Currency> {
@@ -91,7 +96,7 @@ impl Campaign {
 
     /// The IANA time zone of its days and caps.
     async fn time_zone(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.terms(ctx).await?.time_zone.to_string())
+        Ok(self.open_terms(ctx).await?.time_zone)
     }
 
     /// To how many buyers one lead is sold at most; 1 means exclusively.
@@ -149,7 +154,7 @@ impl Campaign {
 
     /// When and why buyers may complain.
     async fn complaint_policy(&self, ctx: &Context<'_>) -> Result<ComplaintPolicy> {
-        Ok(ComplaintPolicy::from(&self.terms(ctx).await?.complaints))
+        Ok(ComplaintPolicy::from(&self.open_terms(ctx).await?.complaints))
     }
 
     /// To one buyer, or to several.
