@@ -4,6 +4,7 @@
 //! - `policy`: who may see which field, one table, checked for every query before it runs;
 //! - `analysis` and `scan`: two linear passes that bound what a document may cost before the engine sees it;
 //! - `batches`: what a level of a query asks for is read in one wave;
+//! - `operations`: documents known beforehand, which clients name by their hash;
 //! - `http`: the one way in.
 //!
 //! Rows are read by the caller's scoped reader; every level of a query is read in one go by `loaders`.
@@ -18,6 +19,7 @@ mod id;
 mod loaders;
 mod node;
 mod nouns;
+mod operations;
 mod order;
 mod policy;
 mod scalars;
@@ -53,6 +55,7 @@ use nouns::viewer::Viewer;
 use nouns::wallet::WalletMutations;
 
 pub use http::{GraphqlState, router};
+pub use operations::Operations;
 
 /// Root fields that belong to no noun.
 #[derive(Debug, Default)]

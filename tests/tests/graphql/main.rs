@@ -5,6 +5,7 @@ mod bidding;
 mod complaints;
 mod configuration;
 mod experiments;
+mod operations;
 mod people;
 mod simulation;
 
