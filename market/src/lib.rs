@@ -30,6 +30,7 @@ pub mod setup;
 pub mod simulation;
 pub mod snapshot;
 pub mod standing;
+pub mod statistics;
 pub mod territory;
 pub mod verify;
 pub mod waiting;

@@ -14,6 +14,7 @@ mod m20261121_000007_stages;
 mod m20261121_000012_tests;
 mod m20261121_000013_status;
 mod m20261121_000014_unused_quotes;
+mod m20261121_000018_readings;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000012_tests::Migration),
             Box::new(m20261121_000013_status::Migration),
             Box::new(m20261121_000014_unused_quotes::Migration),
+            Box::new(m20261121_000018_readings::Migration),
         ]
     }
 }

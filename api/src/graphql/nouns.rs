@@ -19,6 +19,7 @@ pub(crate) mod simulation;
 pub(crate) mod source;
 pub(crate) mod split_report;
 pub(crate) mod standing;
+pub(crate) mod statistics;
 pub(crate) mod supplier;
 pub(crate) mod terms;
 pub(crate) mod territory;

@@ -8,6 +8,7 @@ mod experiments;
 mod operations;
 mod people;
 mod simulation;
+mod statistics;
 
 use leadyard_tests::market::{Selling, lead, terms};
 use leadyard_tests::{TestApp, TestDatabase};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::campaign;
 use leadyard_entity::read::{self, CampaignFilter as Filter, NameOrder as Order};
+use leadyard_entity::reports::SeriesOf;
 use leadyard_market::experiment::asked;
 use leadyard_types::terms::AgedStep as StepTerms;
 use leadyard_types::{CampaignTerms, Currency, SaleMode, Stage as StageTerms, Timestamp};
@@ -13,14 +14,15 @@ use super::super::connection::{Paging, connection};
 use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
-use super::super::loaders::{CampaignTermsOf, Inside, SplitReportOf};
+use super::super::loaders::{CampaignTermsOf, Inside, ProfitOfCampaign, SplitReportOf};
 use super::super::order::NameOrder;
 use super::super::scalars::Money;
 use super::super::words::{ComplaintReason, Method, Status};
 use super::contract::ContractConnection;
-use super::profit_and_loss::DayRange;
+use super::profit_and_loss::{DayRange, ProfitAndLossLine, ProfitBy};
 use super::source::SourceConnection;
 use super::split_report::{Split, SplitReport};
+use super::statistics::{self, Statistics, StatisticsRange};
 use super::terms::Cap;
 use super::vertical::Vertical;
 use super::{int, money, of_row, one, queries, there, words};
@@ -242,6 +244,28 @@ impl Campaign {
     ) -> Result<SourceConnection> {
         let list = Inside::SourcesOfCampaign(self.0.id);
         SourceConnection::inside(ctx, list, Order::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// What came in and what was sold over time.
+    async fn statistics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which time, and cut into which pieces.")] range: StatisticsRange,
+    ) -> Result<Statistics> {
+        statistics::one(ctx, (SeriesOf::Campaign, self.0.id), self.0.currency.clone(), &range).await
+    }
+
+    /// Its profit and loss of a span of days, from the ledger: one line per group.
+    async fn profit_and_loss(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which days, of its time zone.")] range: DayRange,
+        #[graphql(desc = "By what the lines are grouped.")] by: ProfitBy,
+    ) -> Result<Vec<ProfitAndLossLine>> {
+        let (since, until) = range.ordered()?;
+        let key = ProfitOfCampaign { id: self.0.id, since, until, by: by.into() };
+        let lines = loader(ctx)?.load_one(key).await?.unwrap_or_default();
+        lines.iter().map(|line| ProfitAndLossLine::of(line, by.into())).collect()
     }
 
     /// When it was set up.

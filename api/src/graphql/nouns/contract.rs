@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use leadyard_entity::model::contract;
 use leadyard_entity::read::{self, ContractFilter as Filter, SaleOrder as Sales};
+use leadyard_entity::reports::SeriesOf;
 use leadyard_market::rules::bounds::effective;
 use leadyard_types::{ContractTerms, Currency, Timestamp};
 
@@ -21,6 +22,7 @@ use super::campaign::Campaign;
 use super::contract_bounds::{ContractBounds, ContractSettings};
 use super::destination::Destination;
 use super::sale::SaleConnection;
+use super::statistics::{self, Statistics, StatisticsRange};
 use super::terms::{Cap, PriceRule, Schedule};
 use super::{ids, int, of_row, one, queries, there, words};
 
@@ -197,6 +199,16 @@ impl Contract {
     ) -> Result<SaleConnection> {
         let list = Inside::SalesOfContract(self.0.id);
         SaleConnection::inside(ctx, list, Sales::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// What was bought by it over time.
+    async fn statistics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which time, and cut into which pieces.")] range: StatisticsRange,
+    ) -> Result<Statistics> {
+        let currency = there(loader(ctx)?.load_one(CampaignBy(self.0.campaign_id)).await?)?.currency;
+        statistics::one(ctx, (SeriesOf::Contract, self.0.id), currency, &range).await
     }
 
     /// When it was set up.

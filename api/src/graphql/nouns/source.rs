@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
 use leadyard_entity::model::source;
 use leadyard_entity::read::{self, SourceFilter as Filter};
+use leadyard_entity::reports::SeriesOf;
 use leadyard_types::{CostModel, SourceTerms, Timestamp};
 
 use super::super::connection::connection;
@@ -14,6 +15,7 @@ use super::super::loaders::{CampaignBy, SourceTermsOf};
 use super::super::scalars::Money;
 use super::super::words::Status;
 use super::campaign::Campaign;
+use super::statistics::{self, Statistics, StatisticsRange};
 use super::supplier::Supplier;
 use super::terms::{Cap, Schedule};
 use super::{ids, int, money, of_row, one, queries, there, words};
@@ -137,6 +139,16 @@ impl Source {
     /// When it may send; absent means always.
     async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Schedule>> {
         Ok(self.terms(ctx).await?.schedule.as_ref().map(Schedule::from))
+    }
+
+    /// What came in by it over time, and what was sold of it.
+    async fn statistics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which time, and cut into which pieces.")] range: StatisticsRange,
+    ) -> Result<Statistics> {
+        let currency = self.currency(ctx).await?;
+        statistics::one(ctx, (SeriesOf::Source, self.0.id), currency, &range).await
     }
 
     /// When it was set up.
