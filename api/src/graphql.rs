@@ -40,7 +40,9 @@ use nouns::configuration::ConfigurationQueries;
 use nouns::contract::ContractQueries;
 use nouns::contract_bounds::ContractMutations;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
+use nouns::finance::FinanceMutations;
 use nouns::lead::LeadQueries;
+use nouns::lead_lookup::LeadLookupQueries;
 use nouns::lead_submit::LeadMutations;
 use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
@@ -96,6 +98,7 @@ pub(crate) struct Query(
     TerritoryQueries,
     StandingQueries,
     ConfigurationQueries,
+    LeadLookupQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.
@@ -109,6 +112,7 @@ pub(crate) struct Mutation(
     ContractMutations,
     WalletMutations,
     SimulationMutations,
+    FinanceMutations,
 );
 
 /// The schema.

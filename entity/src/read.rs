@@ -18,7 +18,7 @@ use crate::store::Read;
 pub use contents::{LeadContents, LeadFieldValue};
 pub use lists::{
     BuyerFilter, CampaignFilter, ComplaintFilter, ContractFilter, DeliveryFilter, LeadFilter, LeadOrder, NameOrder,
-    SaleFilter, SaleOrder, SourceFilter, TimeOrder, TransferFilter,
+    SaleFilter, SaleOrder, SourceFilter, SupplierFilter, TimeOrder, TransferFilter,
 };
 pub use page::{Cursor, Listed, Page, PageArgs, SortValue};
 

@@ -19,6 +19,7 @@ pub mod explain;
 pub mod finance;
 pub mod import;
 pub mod intake;
+pub mod lookup;
 pub mod market;
 pub mod patience;
 pub mod placement;

@@ -1,17 +1,19 @@
 //! The lists people look through: their filters, orders and cursors.
 
 use leadyard_types::{
-    BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, SaleState,
-    SourceId, Status, SupplierId, Timestamp,
+    BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal,
+    SaleState, SourceId, Status, SupplierId, Timestamp, TransferKind,
 };
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, LikeExpr, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
 use super::page::{Cursor, Listed, SortValue};
+use crate::keyring::IndexHash;
 use crate::model::{
     buyer, campaign, complaint, contract, delivery, lead, ledger_transfer, sale, source, supplier, vertical,
 };
+use crate::scope::Scoped;
 
 /// The order of things that have a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +45,8 @@ pub enum SaleOrder {
     Oldest,
     /// The dearest first.
     Price,
+    /// The cheapest first.
+    Cheapest,
 }
 
 /// Which leads. Empty lists mean any.
@@ -58,6 +62,14 @@ pub struct LeadFilter {
     pub suppliers: Vec<SupplierId>,
     /// Sold to one of these buyers.
     pub buyers: Vec<BuyerId>,
+    /// Sold by one of these contracts.
+    pub contracts: Vec<ContractId>,
+    /// Sold at this price or more, minor units.
+    pub price_min_minor: Option<i64>,
+    /// Sold at this price or less, minor units.
+    pub price_max_minor: Option<i64>,
+    /// With one of these keyed hashes among what duplicates are found by; without any, none.
+    pub fingerprints: Option<Vec<IndexHash>>,
     /// With this id of the supplier's own.
     pub external_id: Option<String>,
     /// With this mark of the supplier's own.
@@ -73,6 +85,8 @@ pub struct LeadFilter {
 pub struct CampaignFilter {
     /// In which status.
     pub statuses: Vec<Status>,
+    /// With this in their name, whatever the case.
+    pub name: Option<String>,
 }
 
 /// Which sources. Empty lists mean any.
@@ -80,6 +94,8 @@ pub struct CampaignFilter {
 pub struct SourceFilter {
     /// In which status.
     pub statuses: Vec<Status>,
+    /// With this in their name, whatever the case.
+    pub name: Option<String>,
     /// Into these campaigns.
     pub campaigns: Vec<CampaignId>,
     /// Of these suppliers.
@@ -91,6 +107,17 @@ pub struct SourceFilter {
 pub struct BuyerFilter {
     /// In which status.
     pub statuses: Vec<Status>,
+    /// With this in their name, whatever the case.
+    pub name: Option<String>,
+}
+
+/// Which suppliers. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct SupplierFilter {
+    /// In which status.
+    pub statuses: Vec<Status>,
+    /// With this in their name, whatever the case.
+    pub name: Option<String>,
 }
 
 /// Which contracts. Empty lists mean any.
@@ -98,6 +125,8 @@ pub struct BuyerFilter {
 pub struct ContractFilter {
     /// In which status.
     pub statuses: Vec<Status>,
+    /// With this in their name, whatever the case.
+    pub name: Option<String>,
     /// In these campaigns.
     pub campaigns: Vec<CampaignId>,
     /// Of these buyers.
@@ -138,6 +167,10 @@ pub struct DeliveryFilter {
     pub buyers: Vec<BuyerId>,
     /// To these destinations.
     pub destinations: Vec<DestinationId>,
+    /// Of sales of these campaigns.
+    pub campaigns: Vec<CampaignId>,
+    /// Of sales by these contracts.
+    pub contracts: Vec<ContractId>,
     /// Made at or after.
     pub created_since: Option<Timestamp>,
     /// Made before.
@@ -153,42 +186,91 @@ pub struct ComplaintFilter {
     pub buyers: Vec<BuyerId>,
     /// About sales of these campaigns.
     pub campaigns: Vec<CampaignId>,
+    /// About sales by these contracts.
+    pub contracts: Vec<ContractId>,
     /// Opened at or after.
     pub opened_since: Option<Timestamp>,
     /// Opened before.
     pub opened_until: Option<Timestamp>,
 }
 
-/// Which transfers: those of an account are asked for as a list inside it.
+/// Which transfers. Those of an account are asked for as a list inside it. Empty lists mean any.
 #[derive(Debug, Clone, Default)]
-pub struct TransferFilter {}
+pub struct TransferFilter {
+    /// Why money moved.
+    pub kinds: Vec<TransferKind>,
+    /// About these buyers.
+    pub buyers: Vec<BuyerId>,
+    /// About these suppliers.
+    pub suppliers: Vec<SupplierId>,
+    /// About these campaigns.
+    pub campaigns: Vec<CampaignId>,
+    /// About these contracts.
+    pub contracts: Vec<ContractId>,
+    /// Posted at or after.
+    pub posted_since: Option<Timestamp>,
+    /// Posted before.
+    pub posted_until: Option<Timestamp>,
+}
 
-/// Conditions put together: what was not asked for adds nothing.
-struct Wanted(Condition);
+/// Conditions put together for somebody: what was not asked for adds nothing.
+struct Wanted(Condition, Principal);
 
 impl Wanted {
-    fn new() -> Self {
-        Self(Condition::all())
+    fn new(who: Principal) -> Self {
+        Self(Condition::all(), who)
+    }
+
+    fn and(self, condition: impl Into<Condition>) -> Self {
+        Self(self.0.add(condition), self.1)
     }
 
     fn one_of<C: ColumnTrait, T: Copy + Into<Uuid>>(self, column: C, ids: &[T]) -> Self {
-        if ids.is_empty() { self } else { Self(self.0.add(column.is_in(ids.iter().map(|id| (*id).into())))) }
+        if ids.is_empty() { self } else { self.and(column.is_in(ids.iter().map(|id| (*id).into()))) }
     }
 
     fn word<C: ColumnTrait, T: Copy>(self, column: C, words: &[T], text: fn(T) -> &'static str) -> Self {
-        if words.is_empty() { self } else { Self(self.0.add(column.is_in(words.iter().copied().map(text)))) }
+        if words.is_empty() { self } else { self.and(column.is_in(words.iter().copied().map(text))) }
     }
 
     fn text<C: ColumnTrait>(self, column: C, text: Option<&String>) -> Self {
         match text {
-            Some(text) => Self(self.0.add(column.eq(text.as_str()))),
+            Some(text) => self.and(column.eq(text.as_str())),
             None => self,
         }
     }
 
-    fn within<C: ColumnTrait>(self, column: C, since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
-        Self(self.0.add_option(since.map(|since| column.gte(since))).add_option(until.map(|until| column.lt(until))))
+    /// With a text somewhere in it, whatever the case. Only for tables short enough to be looked through: what people
+    /// set up by hand.
+    fn part<C: ColumnTrait>(self, column: C, part: Option<&String>) -> Self {
+        let Some(part) = part else { return self };
+        let plain = part.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let like = LikeExpr::new(format!("%{plain}%")).escape('\\');
+        self.and(Expr::expr(Func::lower(Expr::col(column.as_column_ref()))).like(like))
     }
+
+    fn within<C: ColumnTrait>(self, column: C, since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
+        let condition = self.0.add_option(since.map(|since| column.gte(since)));
+        Self(condition.add_option(until.map(|until| column.lt(until))), self.1)
+    }
+}
+
+/// A column of the sales that somebody sees and that fit. What others paid is no way to tell leads apart.
+fn sales(who: Principal, column: sale::Column, condition: Condition) -> SelectStatement {
+    let visible = sale::Entity::visible_to(who).add(condition);
+    Query::select().column(column).from(sale::Entity).cond_where(visible).to_owned()
+}
+
+/// Deliveries of the sales of some campaigns and contracts.
+fn delivered(wanted: Wanted, filter: &DeliveryFilter) -> Wanted {
+    if filter.campaigns.is_empty() && filter.contracts.is_empty() {
+        return wanted;
+    }
+    let fit = Wanted::new(wanted.1)
+        .one_of(sale::Column::CampaignId, &filter.campaigns)
+        .one_of(sale::Column::ContractId, &filter.contracts);
+    let sales = sales(wanted.1, sale::Column::Id, fit.0);
+    wanted.and(delivery::Column::SaleId.in_subquery(sales))
 }
 
 fn by_time(at: Timestamp, id: Uuid) -> Cursor {
@@ -201,9 +283,9 @@ macro_rules! named_list {
         impl Listed for $table::Entity {
             type Filter = $filter;
             type Order = NameOrder;
-            fn condition(filter: &Self::Filter) -> Condition {
+            fn condition(filter: &Self::Filter, who: Principal) -> Condition {
                 let wanted: fn(Wanted, &$filter) -> Wanted = $condition;
-                wanted(Wanted::new(), filter).0
+                wanted(Wanted::new(who), filter).0
             }
             fn sorting(order: NameOrder) -> (Self::Column, bool) {
                 match order {
@@ -232,15 +314,23 @@ macro_rules! named_list {
 
 named_list! {
     vertical: () = |wanted, ()| wanted;
-    campaign: CampaignFilter = |wanted, filter| wanted.word(campaign::Column::Status, &filter.statuses, Status::as_str);
-    supplier: () = |wanted, ()| wanted;
+    campaign: CampaignFilter = |wanted, filter| wanted
+        .word(campaign::Column::Status, &filter.statuses, Status::as_str)
+        .part(campaign::Column::Name, filter.name.as_ref());
+    supplier: SupplierFilter = |wanted, filter| wanted
+        .word(supplier::Column::Status, &filter.statuses, Status::as_str)
+        .part(supplier::Column::Name, filter.name.as_ref());
     source: SourceFilter = |wanted, filter| wanted
         .word(source::Column::Status, &filter.statuses, Status::as_str)
+        .part(source::Column::Name, filter.name.as_ref())
         .one_of(source::Column::CampaignId, &filter.campaigns)
         .one_of(source::Column::SupplierId, &filter.suppliers);
-    buyer: BuyerFilter = |wanted, filter| wanted.word(buyer::Column::Status, &filter.statuses, Status::as_str);
+    buyer: BuyerFilter = |wanted, filter| wanted
+        .word(buyer::Column::Status, &filter.statuses, Status::as_str)
+        .part(buyer::Column::Name, filter.name.as_ref());
     contract: ContractFilter = |wanted, filter| wanted
         .word(contract::Column::Status, &filter.statuses, Status::as_str)
+        .part(contract::Column::Name, filter.name.as_ref())
         .one_of(contract::Column::CampaignId, &filter.campaigns)
         .one_of(contract::Column::BuyerId, &filter.buyers);
 }
@@ -251,9 +341,9 @@ macro_rules! timed_list {
         impl Listed for $table::Entity {
             type Filter = $filter;
             type Order = TimeOrder;
-            fn condition(filter: &Self::Filter) -> Condition {
+            fn condition(filter: &Self::Filter, who: Principal) -> Condition {
                 let wanted: fn(Wanted, &$filter) -> Wanted = $condition;
-                wanted(Wanted::new(), filter).0
+                wanted(Wanted::new(who), filter).0
             }
             fn sorting(order: TimeOrder) -> (Self::Column, bool) {
                 ($table::Column::$column, order == TimeOrder::Newest)
@@ -273,7 +363,7 @@ macro_rules! timed_list {
 
 timed_list! {
     lead by received_at (ReceivedAt): LeadFilter = leads;
-    delivery by created_at (CreatedAt): DeliveryFilter = |wanted, filter| wanted
+    delivery by created_at (CreatedAt): DeliveryFilter = |wanted, filter| delivered(wanted, filter)
         .word(delivery::Column::State, &filter.states, DeliveryState::as_str)
         .one_of(delivery::Column::BuyerId, &filter.buyers)
         .one_of(delivery::Column::DestinationId, &filter.destinations)
@@ -282,8 +372,15 @@ timed_list! {
         .word(complaint::Column::State, &filter.states, ComplaintState::as_str)
         .one_of(complaint::Column::BuyerId, &filter.buyers)
         .one_of(complaint::Column::CampaignId, &filter.campaigns)
+        .one_of(complaint::Column::ContractId, &filter.contracts)
         .within(complaint::Column::OpenedAt, filter.opened_since, filter.opened_until);
-    ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, _| wanted;
+    ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, filter| wanted
+        .word(ledger_transfer::Column::Kind, &filter.kinds, TransferKind::as_str)
+        .one_of(ledger_transfer::Column::BuyerId, &filter.buyers)
+        .one_of(ledger_transfer::Column::SupplierId, &filter.suppliers)
+        .one_of(ledger_transfer::Column::CampaignId, &filter.campaigns)
+        .one_of(ledger_transfer::Column::ContractId, &filter.contracts)
+        .within(ledger_transfer::Column::PostedAt, filter.posted_since, filter.posted_until);
 }
 
 fn leads(wanted: Wanted, filter: &LeadFilter) -> Wanted {
@@ -295,24 +392,45 @@ fn leads(wanted: Wanted, filter: &LeadFilter) -> Wanted {
         .text(lead::Column::ExternalId, filter.external_id.as_ref())
         .text(lead::Column::Subid, filter.subid.as_ref())
         .within(lead::Column::ReceivedAt, filter.received_since, filter.received_until);
-    if filter.buyers.is_empty() {
+    let wanted = match known(filter) {
+        Some(leads) => wanted.and(lead::Column::Id.in_subquery(leads)),
+        None => wanted,
+    };
+    bought(wanted, filter)
+}
+
+/// Leads that were sold as the filter says.
+fn bought(wanted: Wanted, filter: &LeadFilter) -> Wanted {
+    let prices = (filter.price_min_minor, filter.price_max_minor);
+    if filter.buyers.is_empty() && filter.contracts.is_empty() && prices == (None, None) {
         return wanted;
     }
-    let mut bought = Query::select();
-    bought
-        .column(Alias::new("lead_id"))
-        .from(Alias::new("sale"))
-        .and_where(Expr::col(Alias::new("buyer_id")).is_in(filter.buyers.iter().map(|id| id.0)))
-        .and_where(Expr::col(Alias::new("state")).eq(SaleState::Sold.as_str()));
-    Wanted(wanted.0.add(lead::Column::Id.in_subquery(bought)))
+    let fit = Wanted::new(wanted.1)
+        .word(sale::Column::State, &[SaleState::Sold], SaleState::as_str)
+        .one_of(sale::Column::BuyerId, &filter.buyers)
+        .one_of(sale::Column::ContractId, &filter.contracts);
+    let fit = fit
+        .0
+        .add_option(prices.0.map(|least| sale::Column::PriceMinor.gte(least)))
+        .add_option(prices.1.map(|most| sale::Column::PriceMinor.lte(most)));
+    let sales = sales(wanted.1, sale::Column::LeadId, fit);
+    wanted.and(lead::Column::Id.in_subquery(sales))
+}
+
+/// The leads that have one of the keyed hashes.
+fn known(filter: &LeadFilter) -> Option<SelectStatement> {
+    let hashes = filter.fingerprints.as_ref()?;
+    let hash = Expr::col(Alias::new("hash")).is_in(hashes.iter().map(|hash| hash.to_vec()));
+    let table = Alias::new("lead_fingerprint");
+    Some(Query::select().column(Alias::new("lead_id")).from(table).and_where(hash).to_owned())
 }
 
 impl Listed for sale::Entity {
     type Filter = SaleFilter;
     type Order = SaleOrder;
 
-    fn condition(filter: &SaleFilter) -> Condition {
-        let wanted = Wanted::new()
+    fn condition(filter: &SaleFilter, who: Principal) -> Condition {
+        let wanted = Wanted::new(who)
             .word(sale::Column::State, &filter.states, SaleState::as_str)
             .one_of(sale::Column::CampaignId, &filter.campaigns)
             .one_of(sale::Column::BuyerId, &filter.buyers)
@@ -331,13 +449,14 @@ impl Listed for sale::Entity {
             SaleOrder::Newest => (sale::Column::SoldAt, true),
             SaleOrder::Oldest => (sale::Column::SoldAt, false),
             SaleOrder::Price => (sale::Column::PriceMinor, true),
+            SaleOrder::Cheapest => (sale::Column::PriceMinor, false),
         }
     }
 
     fn cursor(row: &sale::Model, order: SaleOrder) -> Cursor {
         match order {
             SaleOrder::Newest | SaleOrder::Oldest => by_time(row.sold_at, row.id),
-            SaleOrder::Price => Cursor { value: SortValue::Number(row.price_minor), id: row.id },
+            SaleOrder::Price | SaleOrder::Cheapest => Cursor { value: SortValue::Number(row.price_minor), id: row.id },
         }
     }
 
@@ -348,7 +467,7 @@ impl Listed for sale::Entity {
     fn fits(cursor: &Cursor, order: SaleOrder) -> bool {
         match order {
             SaleOrder::Newest | SaleOrder::Oldest => matches!(cursor.value, SortValue::Time(_)),
-            SaleOrder::Price => matches!(cursor.value, SortValue::Number(_)),
+            SaleOrder::Price | SaleOrder::Cheapest => matches!(cursor.value, SortValue::Number(_)),
         }
     }
 }

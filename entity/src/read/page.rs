@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use leadyard_types::Timestamp;
+use leadyard_types::{Principal, Timestamp};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query, WindowStatement};
 use sea_orm::{
     ColumnTrait, Condition, FromQueryResult, ModelTrait, Order, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
@@ -120,8 +120,8 @@ pub trait Listed: Scoped {
     /// In which order.
     type Order: Copy + Eq + std::hash::Hash + Send + Sync + 'static;
 
-    /// The condition of a filter.
-    fn condition(filter: &Self::Filter) -> Condition;
+    /// The condition of a filter, for somebody: what it says of other tables' rows is said of those they see.
+    fn condition(filter: &Self::Filter, who: Principal) -> Condition;
     /// The column of an order, and whether the greatest comes first.
     fn sorting(order: Self::Order) -> (Self::Column, bool);
     /// Where a row stands in an order.
@@ -144,7 +144,7 @@ impl Read {
         E::Model: Send,
     {
         let (column, descending) = E::sorting(order);
-        let select = self.select::<E>().filter(E::condition(filter)).filter(between::<E>(order, args));
+        let select = self.select::<E>().filter(E::condition(filter, self.principal)).filter(between::<E>(order, args));
         let select = ordered(select, column, E::id(), descending != args.backward);
         let rows = select.limit(u64::from(args.limit) + 1).all(self.connection()).await?;
         Ok(Page::of(rows, args))
@@ -155,7 +155,7 @@ impl Read {
     where
         E::Model: FromQueryResult + Sized + Send + Sync,
     {
-        Ok(self.select::<E>().filter(E::condition(filter)).count(self.connection()).await?)
+        Ok(self.select::<E>().filter(E::condition(filter, self.principal)).count(self.connection()).await?)
     }
 
     /// How many rows several parents' lists have, in one statement.
@@ -190,7 +190,7 @@ impl Read {
         let name = Alias::new;
         let mut inner = self
             .select::<E>()
-            .filter(E::condition(filter))
+            .filter(E::condition(filter, self.principal))
             .filter(between::<E>(order, args))
             .filter(parent.is_in(parents.iter().copied()))
             .into_query();

@@ -20,7 +20,7 @@ use super::destination::Destination;
 use super::sale::SaleConnection;
 use super::statistics::{Statistics, StatisticsRange, all};
 use super::wallet::Wallet;
-use super::{int, many, of_row, one, queries, there, words};
+use super::{int, many, name_part, of_row, one, queries, there, words};
 
 of_row! {
     /// Who pays for leads.
@@ -50,11 +50,13 @@ impl BuyerGroup {
 pub(crate) struct BuyerFilter {
     /// In one of these statuses.
     status: Option<Vec<Status>>,
+    /// With this text somewhere in the name, whatever the case; up to 100 characters.
+    name: Option<String>,
 }
 
 impl BuyerFilter {
     pub(crate) fn read(self) -> Result<Filter> {
-        Ok(Filter { statuses: words(self.status) })
+        Ok(Filter { statuses: words(self.status), name: name_part(self.name)? })
     }
 }
 

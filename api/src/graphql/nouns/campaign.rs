@@ -25,7 +25,7 @@ use super::split_report::{Split, SplitReport};
 use super::statistics::{self, Statistics, StatisticsRange};
 use super::terms::Cap;
 use super::vertical::Vertical;
-use super::{int, money, of_row, one, queries, there, words};
+use super::{int, money, name_part, of_row, one, queries, there, words};
 
 of_row! {
     /// The distribution pipeline inside a vertical: who may send, how leads are checked, and how they are sold.
@@ -89,11 +89,13 @@ pub(crate) struct ComplaintPolicy {
 pub(crate) struct CampaignFilter {
     /// In one of these statuses.
     status: Option<Vec<Status>>,
+    /// With this text somewhere in the name, whatever the case; up to 100 characters.
+    name: Option<String>,
 }
 
 impl CampaignFilter {
     pub(crate) fn read(self) -> Result<Filter> {
-        Ok(Filter { statuses: words(self.status) })
+        Ok(Filter { statuses: words(self.status), name: name_part(self.name)? })
     }
 }
 

@@ -24,7 +24,7 @@ use super::destination::Destination;
 use super::sale::SaleConnection;
 use super::statistics::{self, Statistics, StatisticsRange};
 use super::terms::{Cap, PriceRule, Schedule};
-use super::{ids, int, of_row, one, queries, there, words};
+use super::{ids, int, name_part, of_row, one, queries, there, words};
 
 of_row! {
     /// What one buyer wants and pays in one campaign.
@@ -36,6 +36,8 @@ of_row! {
 pub(crate) struct ContractFilter {
     /// In one of these statuses.
     status: Option<Vec<Status>>,
+    /// With this text somewhere in the name, whatever the case; up to 100 characters.
+    name: Option<String>,
     /// In one of these campaigns.
     campaign_ids: Option<Vec<ID>>,
     /// Of one of these buyers.
@@ -46,6 +48,7 @@ impl ContractFilter {
     pub(crate) fn read(self) -> Result<Filter> {
         Ok(Filter {
             statuses: words(self.status),
+            name: name_part(self.name)?,
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
             buyers: ids(Kind::Buyer, self.buyer_ids)?,
         })

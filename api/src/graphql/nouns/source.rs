@@ -18,7 +18,7 @@ use super::campaign::Campaign;
 use super::statistics::{self, Statistics, StatisticsRange};
 use super::supplier::Supplier;
 use super::terms::{Cap, Schedule};
-use super::{ids, int, money, of_row, one, queries, there, words};
+use super::{ids, int, money, name_part, of_row, one, queries, there, words};
 
 of_row! {
     /// One channel of a supplier into one campaign.
@@ -43,6 +43,8 @@ pub(crate) enum CostKind {
 pub(crate) struct SourceFilter {
     /// In one of these statuses.
     status: Option<Vec<Status>>,
+    /// With this text somewhere in the name, whatever the case; up to 100 characters.
+    name: Option<String>,
     /// Sending into one of these campaigns.
     campaign_ids: Option<Vec<ID>>,
     /// Of one of these suppliers.
@@ -53,6 +55,7 @@ impl SourceFilter {
     pub(crate) fn read(self) -> Result<Filter> {
         Ok(Filter {
             statuses: words(self.status),
+            name: name_part(self.name)?,
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
             suppliers: ids(Kind::Supplier, self.supplier_ids)?,
         })
