@@ -24,6 +24,7 @@ mod order;
 mod policy;
 mod scalars;
 mod scan;
+mod views;
 mod words;
 
 use std::sync::Arc;
@@ -33,7 +34,8 @@ use leadyard_connectors::OutboundPolicy;
 use leadyard_market::Market;
 
 use context::Api;
-use nouns::buyer::BuyerQueries;
+use nouns::audit::AuditQueries;
+use nouns::buyer::{BuyerGroupQueries, BuyerQueries};
 use nouns::campaign::CampaignQueries;
 use nouns::complaint::{ComplaintMutations, ComplaintQueries};
 use nouns::configuration::ConfigurationQueries;
@@ -41,17 +43,30 @@ use nouns::contract::ContractQueries;
 use nouns::contract_bounds::ContractMutations;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
 use nouns::finance::FinanceMutations;
+use nouns::invitation::{InvitationMutations, InvitationQueries};
 use nouns::lead::LeadQueries;
 use nouns::lead_lookup::LeadLookupQueries;
 use nouns::lead_submit::LeadMutations;
+use nouns::password::PasswordMutations;
 use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
+use nouns::setup::buyer::BuyerMutations;
+use nouns::setup::campaign::CampaignMutations;
+use nouns::setup::configuration::ConfigurationMutations;
+use nouns::setup::contract::ContractSetupMutations;
+use nouns::setup::destination::DestinationMutations;
+use nouns::setup::source::SourceMutations;
+use nouns::setup::source_key::SourceKeyMutations;
+use nouns::setup::supplier::SupplierMutations;
+use nouns::setup::vertical::VerticalMutations;
 use nouns::simulation::SimulationMutations;
 use nouns::source::SourceQueries;
 use nouns::standing::StandingQueries;
 use nouns::supplier::SupplierQueries;
 use nouns::territory::TerritoryQueries;
+use nouns::totp::TotpMutations;
+use nouns::user::{UserMutations, UserQueries};
 use nouns::vertical::VerticalQueries;
 use nouns::viewer::Viewer;
 use nouns::wallet::WalletMutations;
@@ -98,6 +113,10 @@ pub(crate) struct Query(
     TerritoryQueries,
     StandingQueries,
     ConfigurationQueries,
+    UserQueries,
+    InvitationQueries,
+    BuyerGroupQueries,
+    AuditQueries,
     LeadLookupQueries,
 );
 
@@ -112,6 +131,19 @@ pub(crate) struct Mutation(
     ContractMutations,
     WalletMutations,
     SimulationMutations,
+    UserMutations,
+    InvitationMutations,
+    PasswordMutations,
+    TotpMutations,
+    VerticalMutations,
+    CampaignMutations,
+    SupplierMutations,
+    SourceMutations,
+    SourceKeyMutations,
+    BuyerMutations,
+    ContractSetupMutations,
+    DestinationMutations,
+    ConfigurationMutations,
     FinanceMutations,
 );
 

@@ -3,6 +3,8 @@
 //! The chain's end is one row that every audited transaction waits for, so rows are written at the very end of their
 //! transaction, after everything else is locked: nobody holds the end of the chain while waiting for something.
 
+mod entries;
+
 use leadyard_types::Timestamp;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use sha2::{Digest, Sha256};
@@ -11,6 +13,8 @@ use uuid::Uuid;
 use crate::error::StoreResult;
 use crate::model::audit;
 use crate::store::{Read, Write};
+
+pub use entries::{AuditFilter, VIEW};
 
 /// The hash before the first row.
 const BEGINNING: [u8; 32] = [0; 32];

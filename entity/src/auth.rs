@@ -1,6 +1,10 @@
 //! Who is calling: users with passwords and sessions, sources with API keys. Secrets are stored hashed.
 
+mod patience;
+mod people;
+mod sign_in;
 mod together;
+mod totp;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -11,21 +15,28 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
 
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::random_bytes;
 use crate::model::{api_key, session, user_account};
 use crate::store::{Read, Write};
 
+pub use patience::Tried;
+pub(crate) use people::address;
+pub use people::{Belonging, NewInvitation, NewLink, principal};
+pub use sign_in::Credentials;
 pub(crate) use together::KeyLookups;
+pub use totp::NewTotp;
+#[cfg(feature = "testing")]
+pub use totp::code_at;
 
-/// How long a session lives.
+/// How long a session lives, however busy: a day's work.
 const SESSION_HOURS: i64 = 12;
-/// After so many wrong passwords in a row, signing in pauses.
-const FREE_FAILURES: i64 = 5;
-/// The longest pause: an owner is never locked out for longer by somebody else's guessing.
-const MAX_PAUSE_SECONDS: i64 = 60;
-
+/// How long a session may rest before it ends: longer than a lunch or a meeting.
+const SESSION_IDLE_HOURS: i64 = 3;
+/// How exactly the last use of a session is known: a write for each request would be too dear.
+const LAST_USE_SECONDS: i64 = 60;
 /// A user to be made.
 #[derive(Debug, Clone)]
 pub struct NewUser {
@@ -47,13 +58,22 @@ pub struct NewUser {
 #[derive(Debug, Clone)]
 pub struct NewSession {
     /// The session.
-    pub id: SessionId,
+    pub row: session::Model,
     /// The bearer token.
     pub token: String,
-    /// Until when it holds.
-    pub expires_at: Timestamp,
     /// As whom it acts.
     pub principal: Principal,
+}
+
+/// From where and with what somebody signs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Device {
+    /// The address, shortened to its network; `None` is this machine itself.
+    pub address: Option<String>,
+    /// What failures count for: the address, of IPv6 its network; `None` is this machine itself.
+    pub network: Option<String>,
+    /// The program, in a few words.
+    pub agent: Option<String>,
 }
 
 fn fault(error: impl std::fmt::Display) -> StoreError {
@@ -68,8 +88,13 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Hashing is slow on purpose: it runs beside the async workers.
-async fn hash_password(password: String) -> StoreResult<String> {
+/// How many passwords are hashed at once: each takes a core and 19 MiB, and whoever asks needs no key.
+static HASHED_AT_ONCE: Semaphore = Semaphore::const_new(4);
+
+/// The hash under which a password is kept. Slow on purpose: it runs beside the async workers. Call it with no
+/// transaction open.
+pub async fn hash_password(password: String) -> StoreResult<String> {
+    let _turn = HASHED_AT_ONCE.acquire().await.map_err(fault)?;
     tokio::task::spawn_blocking(move || {
         Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(fault)
     })
@@ -77,7 +102,9 @@ async fn hash_password(password: String) -> StoreResult<String> {
     .map_err(fault)?
 }
 
-async fn verify_password(password: String, hash: String) -> StoreResult<bool> {
+/// Whether a password is the one of a hash.
+pub async fn verify_password(password: String, hash: String) -> StoreResult<bool> {
+    let _turn = HASHED_AT_ONCE.acquire().await.map_err(fault)?;
     tokio::task::spawn_blocking(move || {
         let parsed = PasswordHash::new(&hash).map_err(fault)?;
         Ok(Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
@@ -102,18 +129,27 @@ fn principal_of(user: &user_account::Model) -> StoreResult<Principal> {
 impl Write {
     /// Makes a user.
     pub async fn create_user(&self, new: NewUser) -> StoreResult<UserId> {
+        let hash = hash_password(new.password.clone()).await?;
+        self.add_user(new, hash).await
+    }
+
+    /// Makes a user whose password was hashed before.
+    pub async fn add_user(&self, new: NewUser, password_hash: String) -> StoreResult<UserId> {
         let row = user_account::Model {
             id: self.store.ids().uuid(),
-            email: new.email.trim().to_lowercase(),
+            email: people::address(&new.email),
             name: new.name,
             role: new.role.as_str().to_owned(),
             buyer_id: new.buyer_id.map(uuid::Uuid::from),
             supplier_id: new.supplier_id.map(uuid::Uuid::from),
-            password_hash: hash_password(new.password).await?,
+            password_hash,
             disabled_at: None,
             failed_sign_ins: 0,
             locked_until: None,
             created_at: self.store.clock().now(),
+            totp_secret: None,
+            totp_since: None,
+            totp_step: None,
         };
         principal_of(&row)?;
         let id = UserId(row.id);
@@ -166,59 +202,9 @@ impl Write {
         let sql = "UPDATE session SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
         Ok(self.run(sql, vec![self.store.clock().now().into(), session.0.into()]).await? == 1)
     }
-
-    async fn note_sign_in(&self, user: &user_account::Model, right: bool) -> StoreResult<()> {
-        let failures = if right { 0 } else { user.failed_sign_ins + 1 };
-        let over = (failures - FREE_FAILURES).clamp(0, 6);
-        let pause = if over > 0 { (1_i64 << over).min(MAX_PAUSE_SECONDS) } else { 0 };
-        let locked = (pause > 0).then(|| self.store.clock().now() + Duration::seconds(pause));
-        let sql = "UPDATE user_account SET failed_sign_ins = ?, locked_until = ? WHERE id = ?";
-        self.run(sql, vec![failures.into(), locked.into(), user.id.into()]).await.map(|_| ())
-    }
 }
 
 impl crate::Store {
-    /// Signs a user in. Unknown address, wrong password, disabled and paused users get the same answer, `None`, after
-    /// the same work.
-    pub async fn sign_in(&self, email: &str, password: &str) -> StoreResult<Option<NewSession>> {
-        /// A hash nobody knows the password of, so that an unknown address takes as long as a known one.
-        const NOBODY: &str =
-            "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Tb1oW0y0vNp2ZMVaA8UUbwpXUnJxFXKLQyJ5mYkKf2E";
-        let authenticate = Principal::System(leadyard_types::SystemTask::Authenticate);
-        let read = self.read(authenticate);
-        let address = email.trim().to_lowercase();
-        let user =
-            user_account::Entity::find().filter(user_account::Column::Email.eq(address)).one(read.connection()).await?;
-        let hash = user.as_ref().map_or(NOBODY, |user| user.password_hash.as_str()).to_owned();
-        let right = verify_password(password.to_owned(), hash).await?;
-        let now = self.clock().now();
-        let Some(user) = user else { return Ok(None) };
-        let open = user.disabled_at.is_none() && user.locked_until.is_none_or(|until| until <= now);
-        let write = self.write(authenticate).await?;
-        if !(right && open) {
-            if open {
-                write.note_sign_in(&user, false).await?;
-            }
-            let _ = write.commit().await?;
-            return Ok(None);
-        }
-        write.note_sign_in(&user, true).await?;
-        let token = format!("ly_session_{}", hex(&random_bytes()?));
-        let row = session::Model {
-            id: self.ids().uuid(),
-            user_id: user.id,
-            token_hash: hash_token(&token),
-            created_at: now,
-            expires_at: now + Duration::hours(SESSION_HOURS),
-            revoked_at: None,
-        };
-        let made =
-            NewSession { id: SessionId(row.id), token, expires_at: row.expires_at, principal: principal_of(&user)? };
-        write.insert_all::<session::Entity>(vec![row]).await?;
-        let _ = write.commit().await?;
-        Ok(Some(made))
-    }
-
     /// Ends the session of a token at once. Answers whether it was the caller's own and had not ended before.
     pub async fn sign_out(&self, principal: Principal, token: &str) -> StoreResult<bool> {
         let Some(user) = principal.user_id() else { return Ok(false) };
@@ -227,6 +213,28 @@ impl crate::Store {
         let ended = write.run(sql, vec![self.clock().now().into(), hash_token(token).into(), user.0.into()]).await?;
         let _ = write.commit().await?;
         Ok(ended == 1)
+    }
+
+    /// Ends one of the caller's own sessions at once. Answers whether it was active.
+    pub async fn end_own_session(&self, principal: Principal, session: SessionId) -> StoreResult<bool> {
+        let Some(user) = principal.user_id() else { return Ok(false) };
+        let write = self.write(principal).await?;
+        let ended = write.end_session(user, session).await?;
+        if ended {
+            write.audit("revoke", "session", Some(session.0), &serde_json::json!({})).await?;
+        }
+        let _ = write.commit().await?;
+        Ok(ended)
+    }
+
+    /// Ends all of the caller's own sessions at once, but for one where it is named. Answers how many were active.
+    pub async fn end_own_sessions(&self, principal: Principal, except: Option<SessionId>) -> StoreResult<u64> {
+        let Some(user) = principal.user_id() else { return Ok(0) };
+        let write = self.write(principal).await?;
+        let ended = write.end_sessions(user, except).await?;
+        write.audit("revoke_others", "session", None, &serde_json::json!({ "ended": ended })).await?;
+        let _ = write.commit().await?;
+        Ok(ended)
     }
 
     /// Who a bearer token speaks for: a session's user or a key's source. Anything else is `None`.
@@ -240,6 +248,17 @@ impl crate::Store {
         }
         Ok(None)
     }
+}
+
+/// Whether a session has rested for too long.
+fn is_idle(row: &session::Model, now: Timestamp) -> bool {
+    now - row.last_used_at.unwrap_or(row.created_at) >= Duration::hours(SESSION_IDLE_HOURS)
+}
+
+/// Whether a session is the one of a token.
+#[must_use]
+pub fn is_session_of(row: &session::Model, token: &str) -> bool {
+    bool::from(row.token_hash.as_slice().ct_eq(&hash_token(token)))
 }
 
 impl Read {
@@ -258,8 +277,34 @@ impl Read {
         let db = self.connection();
         let row = session::Entity::find().filter(session::Column::TokenHash.eq(hash_token(token))).one(db).await?;
         let now = self.store.clock().now();
-        let Some(row) = row.filter(|row| row.revoked_at.is_none() && row.expires_at > now) else { return Ok(None) };
+        let holds = |row: &session::Model| row.revoked_at.is_none() && row.expires_at > now && !is_idle(row, now);
+        let Some(row) = row.filter(holds) else { return Ok(None) };
         let user = user_account::Entity::find_by_id(row.user_id).one(db).await?;
-        user.filter(|user| user.disabled_at.is_none()).as_ref().map(principal_of).transpose()
+        let principal = user.filter(|user| user.disabled_at.is_none()).as_ref().map(principal_of).transpose()?;
+        if principal.is_some()
+            && now - row.last_used_at.unwrap_or(row.created_at) >= Duration::seconds(LAST_USE_SECONDS)
+        {
+            self.note_use(&row, now).await;
+        }
+        Ok(principal)
+    }
+
+    /// Notes that a session is in use. Whoever asks does not suffer where the database is too busy for it.
+    async fn note_use(&self, row: &session::Model, now: Timestamp) {
+        let noted = async {
+            let write = self.store.write(self.principal).await?;
+            let sql = "UPDATE session SET last_used_at = ? WHERE id = ? AND revoked_at IS NULL";
+            write.run(sql, vec![now.into(), row.id.into()]).await?;
+            write.commit().await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "the use of a session was not noted");
+        }
+    }
+
+    /// The caller's session whose token this is.
+    pub async fn session_of_token(&self, token: &str) -> StoreResult<Option<SessionId>> {
+        let by_hash = self.select::<session::Entity>().filter(session::Column::TokenHash.eq(hash_token(token)));
+        Ok(by_hash.one(self.connection()).await?.map(|row| SessionId(row.id)))
     }
 }

@@ -10,8 +10,9 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
 use crate::model::{
-    attempt, buyer, buyer_group, campaign, complaint, contract, conversion, decision, delivery, destination, lead,
-    lead_event, ledger_account, ledger_transfer, quote, revision, sale, source, supplier, user_account, vertical,
+    attempt, buyer, buyer_group, campaign, complaint, contract, conversion, decision, delivery, destination,
+    invitation, lead, lead_event, ledger_account, ledger_transfer, quote, revision, sale, session, source, supplier,
+    user_account, vertical,
 };
 use crate::store::Read;
 
@@ -191,6 +192,17 @@ scoped! {
         }
         _ => none(),
     };
+    invitation: |who| match who {
+        Principal::Buyer { buyer_id, role: Role::BuyerAdmin, .. } => all().add(invitation::Column::BuyerId.eq(buyer_id.0)),
+        _ => none(),
+    };
+}
+
+/// Sessions are everybody's own, whatever their role.
+impl Scoped for session::Entity {
+    fn visible_to(principal: Principal) -> Condition {
+        principal.user_id().map_or_else(none, |user| all().add(session::Column::UserId.eq(user.0)))
+    }
 }
 
 /// Transfers that touch an account of the owner's.

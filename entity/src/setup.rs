@@ -1,6 +1,7 @@
 //! Writes of the market's set-up: heads, their revisions, and the version that tells every process.
 
 mod current;
+mod keys;
 
 use leadyard_types::{DestinationId, RevisionId, Status};
 use sea_orm::Value;
@@ -160,6 +161,22 @@ impl Write {
     pub async fn set_supplier_status(&self, id: Uuid, status: Status) -> StoreResult<()> {
         let sql = "UPDATE supplier SET status = ? WHERE id = ?";
         self.run(sql, vec![status.as_str().into(), id.into()]).await.map(|_| ())
+    }
+
+    /// A supplier.
+    pub async fn supplier(&self, id: Uuid) -> StoreResult<Option<supplier::Model>> {
+        Ok(self.all("SELECT * FROM supplier WHERE id = ?", vec![id.into()]).await?.into_iter().next())
+    }
+
+    /// A buyer group.
+    pub async fn buyer_group(&self, id: Uuid) -> StoreResult<Option<buyer_group::Model>> {
+        Ok(self.all("SELECT * FROM buyer_group WHERE id = ?", vec![id.into()]).await?.into_iter().next())
+    }
+
+    /// Counts a change of a supplier or a buyer group, which have no revisions.
+    pub async fn raise_version(&self, noun: Noun, id: Uuid) -> StoreResult<()> {
+        let sql = format!("UPDATE {} SET version = version + 1 WHERE id = ?", noun.as_str());
+        self.run(&sql, vec![id.into()]).await.map(|_| ())
     }
 
     /// Saves a changed destination.

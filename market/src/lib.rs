@@ -22,6 +22,7 @@ pub mod intake;
 pub mod lookup;
 pub mod market;
 pub mod patience;
+pub mod people;
 pub mod placement;
 pub mod quoting;
 pub mod reconcile;

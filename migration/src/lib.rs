@@ -14,6 +14,9 @@ mod m20261121_000007_stages;
 mod m20261121_000012_tests;
 mod m20261121_000013_status;
 mod m20261121_000014_unused_quotes;
+mod m20261121_000015_versions;
+mod m20261121_000016_people;
+mod m20261121_000017_sign_in;
 mod m20261121_000018_readings;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -37,6 +40,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000012_tests::Migration),
             Box::new(m20261121_000013_status::Migration),
             Box::new(m20261121_000014_unused_quotes::Migration),
+            Box::new(m20261121_000015_versions::Migration),
+            Box::new(m20261121_000016_people::Migration),
+            Box::new(m20261121_000017_sign_in::Migration),
             Box::new(m20261121_000018_readings::Migration),
         ]
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leadyard_connectors::fake::{Behaviour, Bidding, Offer};
 use leadyard_market::explain::DecisionExplained;
-use leadyard_tests::market::{Selling, TestMarket, lead, terms};
+use leadyard_tests::market::{Selling, TestMarket, daily, lead, terms};
 use leadyard_tests::{TestApp, TestDatabase};
 use leadyard_types::terms::Exclusivity;
 use leadyard_types::{
@@ -69,7 +69,9 @@ async fn the_best_bid_wins_and_everything_is_told() {
         let best = app.buyer("best", 1_000_000, vec![]).await;
         let ping = Some(app.asked_at(best, "/best", bids("55,00")).await);
         let destinations = vec![app.webhook(best, "/post").await];
-        app.contract(market.campaign_id, best, "best", ContractTerms { ping, destinations, ..terms(1) }).await;
+        // Its cap's day begins with this lead: asking only looks at caps, also where nothing has been counted yet.
+        let terms_of_best = ContractTerms { ping, destinations, caps: vec![daily(50)], ..terms(1) };
+        app.contract(market.campaign_id, best, "best", terms_of_best).await;
         let fixed = app.buyer("fixed", 1_000_000, vec![]).await;
         app.contract(market.campaign_id, fixed, "fixed", terms(5_200)).await;
         bidder(&app, &market, "has", Bidding::Duplicate, post.clone()).await;

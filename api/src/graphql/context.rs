@@ -10,6 +10,7 @@ use leadyard_market::Market;
 use leadyard_types::Principal;
 
 use super::errors::fixed;
+use super::http::Edge;
 use super::loaders::Loaders;
 
 /// What the whole schema stands on.
@@ -48,6 +49,11 @@ pub(crate) fn read(ctx: &Context<'_>) -> Result<Read> {
 /// The loaders of this request: what a level of a query needs is read together.
 pub(crate) fn loader<'a>(ctx: &Context<'a>) -> Result<&'a DataLoader<Loaders>> {
     ctx.data::<DataLoader<Loaders>>().map_err(|_| not_signed_in())
+}
+
+/// What the request brings beside its document.
+pub(crate) fn edge<'a>(ctx: &Context<'a>) -> Result<&'a Edge> {
+    ctx.data::<Edge>()
 }
 
 /// The token of the session that asks, where a session asks.

@@ -5,6 +5,7 @@ use async_graphql::{Error, ErrorExtensions, SimpleObject};
 use leadyard_entity::StoreError;
 use leadyard_market::complaints::ComplaintError;
 use leadyard_market::finance::FinanceError;
+use leadyard_market::people::PeopleError;
 use leadyard_market::setup::SetupError;
 use leadyard_types::FieldProblem;
 
@@ -118,6 +119,18 @@ pub(crate) fn complaint(error: ComplaintError) -> Result<Vec<UserError>, Error> 
         ComplaintError::NotFound(noun) => vec![UserError::not_found(&format!("{noun}Id"), noun)],
         ComplaintError::Problems(problems) => problems.into_iter().map(UserError::from).collect(),
         ComplaintError::Store(error) => return Err(store(error)),
+    })
+}
+
+/// What people's use cases say.
+pub(crate) fn people(error: PeopleError) -> Result<Vec<UserError>, Error> {
+    Ok(match error {
+        PeopleError::Problems(problems) => problems.into_iter().map(UserError::from).collect(),
+        PeopleError::NotFound(noun) => vec![UserError::not_found(&format!("{noun}Id"), noun)],
+        PeopleError::NotAllowed => vec![UserError::general("NOT_ALLOWED", "this is not for your role")],
+        PeopleError::LastAdmin => vec![UserError::of("userId", "LAST_ADMIN", error.to_string())],
+        PeopleError::LinkInvalid => vec![UserError::of("token", "LINK_INVALID", error.to_string())],
+        PeopleError::Store(error) => return Err(store(error)),
     })
 }
 

@@ -3,6 +3,7 @@
 //! could not parse.
 
 mod answer;
+mod edge;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use async_graphql::parser::parse_query;
 use async_graphql::{Request, Variables};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::any;
@@ -31,7 +32,11 @@ use super::loaders::Loaders;
 use super::operations::{Operations, Unknown, Wanted};
 use super::policy::{Audience, Shape};
 use super::scan::{Oversized, scan};
+use super::views::Views;
+use crate::http::rates::Origin;
 use answer::Answer;
+
+pub(crate) use edge::{Edge, signed_in, signed_out};
 
 /// The longest body taken.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -95,7 +100,13 @@ impl Posted {
     }
 }
 
-async fn handle(State(state): State<GraphqlState>, method: Method, headers: HeaderMap, body: Body) -> Response {
+async fn handle(
+    State(state): State<GraphqlState>,
+    method: Method,
+    headers: HeaderMap,
+    origin: Option<Extension<Origin>>,
+    body: Body,
+) -> Response {
     let wants_html = header_text(&headers, header::ACCEPT).contains("text/html");
     if method == Method::GET && wants_html && state.development {
         return Html(GraphiQLSource::build().endpoint("/graphql").title("leadyard").finish()).into_response();
@@ -119,8 +130,9 @@ async fn handle(State(state): State<GraphqlState>, method: Method, headers: Head
         Ok(posted) => posted,
         Err((code, message)) => return answer.malformed(StatusCode::BAD_REQUEST, code, message),
     };
-    match caller(&state, &headers).await {
-        Ok((principal, token)) => run(&state, posted, principal, token, answer).await,
+    let edge = Edge::of(&headers, origin.map(|Extension(origin)| origin));
+    match caller(&state, &headers, &edge).await {
+        Ok(asking) => run(&state, posted, asking, edge, answer).await,
         Err(refused) => answer.refused(refused),
     }
 }
@@ -152,12 +164,21 @@ fn read(bytes: &[u8]) -> Result<Posted, (&'static str, &'static str)> {
     Ok(posted)
 }
 
-/// Who asks. A token that opens nothing is refused, not taken for nobody's.
-async fn caller(
-    state: &GraphqlState,
-    headers: &HeaderMap,
-) -> Result<(Option<Principal>, Option<SessionToken>), answer::Refusal> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok((None, None)) };
+/// Who asks, and by which token.
+type Asking = Option<(Principal, SessionToken)>;
+
+/// Who asks. A token that opens nothing is refused, not taken for nobody's; a cookie that opens nothing any more is
+/// nobody's, because the browser sends it with signing in again, too.
+async fn caller(state: &GraphqlState, headers: &HeaderMap, edge: &Edge) -> Result<Asking, answer::Refusal> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        let Some(cookie) = &edge.cookie else { return Ok(None) };
+        if !edge.is_own_page {
+            let message = "a cookie counts only for pages of this server's own host: send the token as a header";
+            return Err(answer::Refusal::new(StatusCode::FORBIDDEN, "CROSS_SITE", message));
+        }
+        let found = authenticated(state, cookie).await?;
+        return Ok(found.filter(|who| who.user_id().is_some()).map(|who| (who, SessionToken(cookie.clone()))));
+    };
     let unauthenticated = || {
         answer::Refusal::new(
             StatusCode::UNAUTHORIZED,
@@ -166,12 +187,8 @@ async fn caller(
         )
     };
     let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(unauthenticated)?;
-    let found = state.market.store().authenticate(token).await.map_err(|error| {
-        tracing::error!(%error, "a caller could not be recognised");
-        answer::Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the database is not available; try again")
-    })?;
-    let principal = found.ok_or_else(unauthenticated)?;
-    Ok((Some(principal), Some(SessionToken(token.to_owned()))))
+    let principal = authenticated(state, token).await?.ok_or_else(unauthenticated)?;
+    Ok(Some((principal, SessionToken(token.to_owned()))))
 }
 
 /// Messages and codes are those by which Apollo's clients know whether to send the text instead.
@@ -188,13 +205,18 @@ const fn unknown_operation(unknown: Unknown) -> answer::Refusal {
     }
 }
 
-async fn run(
-    state: &GraphqlState,
-    posted: Posted,
-    principal: Option<Principal>,
-    token: Option<SessionToken>,
-    answer: Answer,
-) -> Response {
+async fn authenticated(state: &GraphqlState, token: &str) -> Result<Option<Principal>, answer::Refusal> {
+    state.market.store().authenticate(token).await.map_err(|error| {
+        tracing::error!(%error, "a caller could not be recognised");
+        unavailable()
+    })
+}
+
+fn unavailable() -> answer::Refusal {
+    answer::Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the database is not available; try again")
+}
+
+async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, answer: Answer) -> Response {
     let query = match posted.wanted().map(|wanted| state.operations.find(wanted)) {
         Some(Ok(query)) => query,
         Some(Err(unknown)) => return answer.refused(unknown_operation(unknown)),
@@ -212,6 +234,7 @@ async fn run(
         Ok(document) => document,
         Err(error) => return answer.unparsed(&error),
     };
+    let (principal, token) = asking.unzip();
     let audience = Audience::of(principal);
     let staff = matches!(principal, Some(Principal::Staff { .. }));
     let question =
@@ -225,17 +248,28 @@ async fn run(
     if let Some(name) = posted.operation_name {
         request = request.operation_name(name);
     }
-    let mut request = request.data(Caller(principal));
+    let mut request = request.data(Caller(principal)).data(edge);
     let batches = Batches::default();
+    let views = Views::default();
     if let Some(principal) = principal {
-        let loaders = Loaders { read: state.market.store().read(principal), market: Arc::clone(&state.market) };
+        let (read, market) = (state.market.store().read(principal), Arc::clone(&state.market));
+        let loaders = Loaders { read, market, views: views.clone() };
         request = request.data(DataLoader::new(loaders, batches.clone(), WithItsWave));
     }
     if let Some(token) = token {
         request = request.data(token);
     }
     match tokio::time::timeout(RUN_MAX, batches.drive(state.schema.execute(request))).await {
-        Ok(response) => answer.answered(response, cost),
+        Ok(response) => {
+            // What nobody wrote down is not shown.
+            if let Some(who) = principal
+                && let Err(error) = views.record(state.market.store(), who).await
+            {
+                tracing::error!(%error, "what was seen could not be written down");
+                return answer.refused(unavailable());
+            }
+            answer.answered(response, cost)
+        }
         Err(_) => answer.refused(answer::Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "TIMEOUT",

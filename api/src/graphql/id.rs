@@ -23,11 +23,14 @@ pub(crate) enum Kind {
     Wallet,
     Transfer,
     User,
+    Invitation,
+    Session,
+    SourceKey,
 }
 
 impl Kind {
     /// Every kind, as its type is called.
-    const ALL: [(Kind, &'static str); 16] = [
+    const ALL: [(Kind, &'static str); 19] = [
         (Kind::Vertical, "Vertical"),
         (Kind::Campaign, "Campaign"),
         (Kind::Supplier, "Supplier"),
@@ -44,6 +47,9 @@ impl Kind {
         (Kind::Wallet, "Wallet"),
         (Kind::Transfer, "Transfer"),
         (Kind::User, "User"),
+        (Kind::Invitation, "Invitation"),
+        (Kind::Session, "Session"),
+        (Kind::SourceKey, "SourceKey"),
     ];
 
     fn name(self) -> &'static str {

@@ -10,8 +10,9 @@ use async_graphql::dataloader::Loader;
 use leadyard_entity::Read;
 use leadyard_entity::complaints::ComplaintTexts;
 use leadyard_entity::model::{
-    attempt, buyer, buyer_group, campaign, complaint, contract, decision, delivery, destination, lead, lead_event,
-    ledger_account, ledger_transfer, revision, sale, source, supplier, user_account, vertical,
+    api_key, attempt, buyer, buyer_group, campaign, complaint, contract, decision, delivery, destination, invitation,
+    lead, lead_event, ledger_account, ledger_transfer, revision, sale, session, source, supplier, user_account,
+    vertical,
 };
 use leadyard_entity::read::{ByParent, LeadContents, NameOrder, Page, PageArgs, SaleOrder, TimeOrder};
 use leadyard_entity::reports::{CampaignLine, LINES_MAX, ProfitBy, ProfitLine, SeriesOf, SplitAsked};
@@ -25,12 +26,15 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::errors::{fixed, internal, store};
+use super::views::Views;
 
 /// The loaders of one request.
 #[derive(Debug)]
 pub(crate) struct Loaders {
     pub(crate) read: Read,
     pub(crate) market: Arc<Market>,
+    /// What is shown of people.
+    pub(crate) views: Views,
 }
 
 type Loaded<K, V> = Result<HashMap<K, V>, Error>;
@@ -70,6 +74,8 @@ rows! {
     WalletBy => ledger_account,
     TransferBy => ledger_transfer,
     UserBy => user_account,
+    InvitationBy => invitation,
+    SessionBy => session,
 }
 
 /// `Terms(revision)` loads the terms of a revision.
@@ -138,6 +144,21 @@ lists! {
     AttemptsOfDelivery => attempt::Model = attempts_of_deliveries,
     DestinationsOfBuyer => destination::Model = destinations_of_buyers,
     AccountsOf => ledger_account::Model = accounts_of,
+    KeysOfSource => api_key::Model = keys_of_sources,
+}
+
+/// A key of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SourceKeyBy(pub(crate) Uuid);
+
+impl Loader<SourceKeyBy> for Loaders {
+    type Value = api_key::Model;
+    type Error = Error;
+    async fn load(&self, keys: &[SourceKeyBy]) -> Loaded<SourceKeyBy, Self::Value> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let rows = self.read.source_keys(&ids).await.map_err(store)?;
+        Ok(rows.into_iter().map(|(id, row)| (SourceKeyBy(id), row)).collect())
+    }
 }
 
 /// What a person entered, as the caller may see it.
@@ -150,6 +171,8 @@ impl Loader<ContentsOfLead> for Loaders {
     async fn load(&self, keys: &[ContentsOfLead]) -> Loaded<ContentsOfLead, Self::Value> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let contents = self.read.lead_contents(&ids).await.map_err(store)?;
+        let shown = contents.iter().filter(|(_, contents)| contents.shows_a_person()).map(|(id, _)| *id);
+        self.views.leads(shown);
         Ok(contents.into_iter().map(|(id, contents)| (ContentsOfLead(id), Arc::new(contents))).collect())
     }
 }
@@ -164,6 +187,8 @@ impl Loader<TextsOfComplaint> for Loaders {
     async fn load(&self, keys: &[TextsOfComplaint]) -> Loaded<TextsOfComplaint, Self::Value> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let texts = self.read.complaint_texts(&ids).await.map_err(store)?;
+        let shown = texts.iter().filter(|(_, texts)| texts.evidence.is_some() || texts.note.is_some());
+        self.views.complaints(shown.map(|(id, _)| *id));
         Ok(texts.into_iter().map(|(id, texts)| (TextsOfComplaint(id), texts)).collect())
     }
 }

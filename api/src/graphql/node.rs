@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, ID, Interface, Result};
 
+use super::context::loader;
 use super::id::Kind;
+use super::loaders::SessionBy;
 use super::nouns::buyer::{Buyer, BuyerGroup};
 use super::nouns::campaign::Campaign;
 use super::nouns::complaint::Complaint;
@@ -10,13 +12,16 @@ use super::nouns::contract::Contract;
 use super::nouns::decision::Decision;
 use super::nouns::delivery::Delivery;
 use super::nouns::destination::Destination;
+use super::nouns::invitation::Invitation;
 use super::nouns::lead::Lead;
 use super::nouns::one;
 use super::nouns::sale::Sale;
+use super::nouns::session::Session;
+use super::nouns::setup::source_key::SourceKey;
 use super::nouns::source::Source;
 use super::nouns::supplier::Supplier;
+use super::nouns::user::User;
 use super::nouns::vertical::Vertical;
-use super::nouns::viewer::User;
 use super::nouns::wallet::{Transfer, Wallet};
 
 /// Anything that has a global id.
@@ -55,6 +60,12 @@ pub(crate) enum Node {
     Transfer(Transfer),
     /// A user.
     User(User),
+    /// An invitation.
+    Invitation(Invitation),
+    /// A session of your own.
+    Session(Session),
+    /// A key of a source.
+    SourceKey(SourceKey),
 }
 
 /// Loads whatever an id names; what is absent or not the caller's to see is nothing.
@@ -78,5 +89,8 @@ pub(crate) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         Kind::Wallet => one!(ctx, WalletBy(id) => Wallet)?.filter(Wallet::is_wallet).map(Node::from),
         Kind::Transfer => one!(ctx, TransferBy(id) => Transfer)?.map(Node::from),
         Kind::User => one!(ctx, UserBy(id) => User)?.map(Node::from),
+        Kind::Invitation => one!(ctx, InvitationBy(id) => Invitation)?.map(Node::from),
+        Kind::Session => loader(ctx)?.load_one(SessionBy(id)).await?.map(|row| Node::from(Session::from(row))),
+        Kind::SourceKey => one!(ctx, SourceKeyBy(id) => SourceKey)?.map(Node::from),
     })
 }

@@ -1,7 +1,9 @@
 //! One file per noun: its type, its list and what can be done with it.
 
+pub(crate) mod audit;
 pub(crate) mod buyer;
 pub(crate) mod campaign;
+pub(crate) mod campaign_terms;
 pub(crate) mod complaint;
 pub(crate) mod condition;
 pub(crate) mod configuration;
@@ -10,13 +12,17 @@ pub(crate) mod contract_bounds;
 pub(crate) mod decision;
 pub(crate) mod delivery;
 pub(crate) mod destination;
+pub(crate) mod destination_settings;
 pub(crate) mod finance;
+pub(crate) mod invitation;
 pub(crate) mod lead;
 pub(crate) mod lead_lookup;
 pub(crate) mod lead_submit;
+pub(crate) mod password;
 pub(crate) mod profit_and_loss;
 pub(crate) mod sale;
 pub(crate) mod session;
+pub(crate) mod setup;
 pub(crate) mod simulation;
 pub(crate) mod source;
 pub(crate) mod split_report;
@@ -25,6 +31,8 @@ pub(crate) mod statistics;
 pub(crate) mod supplier;
 pub(crate) mod terms;
 pub(crate) mod territory;
+pub(crate) mod totp;
+pub(crate) mod user;
 pub(crate) mod vertical;
 pub(crate) mod viewer;
 pub(crate) mod wallet;

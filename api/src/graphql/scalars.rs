@@ -27,6 +27,24 @@ impl ScalarType for MinorUnits {
     }
 }
 
+/// A whole number of up to 64 bits, as a decimal text, `"100000"`. A whole JSON number is understood as input too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Description)]
+pub(crate) struct WholeNumber(pub(crate) i64);
+
+#[Scalar(name = "WholeNumber", use_type_description)]
+impl ScalarType for WholeNumber {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let MinorUnits(number) = MinorUnits::parse(value).map_err(|_: InputValueError<MinorUnits>| {
+            InputValueError::custom("a whole number is expected, for example \"100\"")
+        })?;
+        Ok(WholeNumber(number))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
 /// A calendar date, `2026-11-21`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Description)]
 pub(crate) struct Date(pub(crate) NaiveDate);

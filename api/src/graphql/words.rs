@@ -431,3 +431,11 @@ mirror! {
         Refuse,
     }
 }
+
+mod ping;
+mod setup;
+
+pub(crate) use ping::{
+    AnswerFormat, DecimalMark, HashAlgorithm, PingFact, PingFormat, PingMethod, PingPreset, PriceUnit,
+};
+pub(crate) use setup::{DuplicateMatch, DuplicateScope, OnSold, Pricing};

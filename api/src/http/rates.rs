@@ -26,7 +26,8 @@ use tokio::time::Instant;
 use super::leads::token;
 use super::problem::Problem;
 
-pub(super) use origin::{Origin, Peer};
+pub(crate) use origin::Origin;
+pub(super) use origin::Peer;
 
 /// How often somebody may ask. 0 is no limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +208,14 @@ impl Rates {
 /// Whoever watches the server asks as often as it likes.
 fn is_watched(path: &str) -> bool {
     path.starts_with("/health/") || path == "/metrics"
+}
+
+/// Tells whoever answers from where a request comes.
+pub(super) async fn located(State(trusted): State<Arc<[IpNet]>>, mut request: Request, next: Next) -> Response {
+    if let Some(origin) = Origin::of(&request, &trusted) {
+        request.extensions_mut().insert(origin);
+    }
+    next.run(request).await
 }
 
 /// Lets a request through, or says when to come back.

@@ -22,7 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::measure::{self, OpenConnection, measured};
 use super::problem::Problem;
-use super::rates::{Peer, RateLimits, Rates, limited};
+use super::rates::{Peer, RateLimits, Rates, limited, located};
 use super::receive::receive;
 
 /// How much of everything a server takes.
@@ -81,6 +81,8 @@ impl Server {
         let mut router = router
             .layer(from_fn_with_state(limits.body_timeout, receive))
             .layer(from_fn_with_state(limits.request_timeout, in_time));
+        let trusted: Arc<[_]> = limits.rates.iter().flat_map(|rates| rates.trusted_proxies.clone()).collect();
+        router = router.layer(from_fn_with_state(trusted, located));
         if let Some(rates) = &limits.rates {
             router = router.layer(from_fn_with_state(Rates::new(rates), limited));
         }

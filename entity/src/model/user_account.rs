@@ -22,6 +22,9 @@ pub struct Model {
     pub failed_sign_ins: i64,
     pub locked_until: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
+    pub totp_secret: Option<Vec<u8>>,
+    pub totp_since: Option<DateTimeUtc>,
+    pub totp_step: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

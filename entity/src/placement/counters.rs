@@ -127,7 +127,7 @@ impl Write {
         Ok(counters)
     }
 
-    /// Counts new buckets from the log and stores them.
+    /// Counts new buckets from the log and stores them; who only looks leaves that to who writes.
     async fn count_from_log(&self, missing: Vec<CounterKey>, counters: &mut Counters) -> StoreResult<()> {
         let mut groups: BTreeMap<(&str, Timestamp, Timestamp), Vec<CounterKey>> = BTreeMap::new();
         for key in &missing {
@@ -150,6 +150,9 @@ impl Write {
                 });
                 counters.insert(key, used);
             }
+        }
+        if self.looks() {
+            return Ok(());
         }
         let rows = missing.iter().filter_map(|key| Some((*key, *counters.get(key)?)));
         self.add_to_counters(rows.collect()).await

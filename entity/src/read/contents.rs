@@ -32,6 +32,14 @@ pub struct LeadContents {
     pub erased: bool,
 }
 
+impl LeadContents {
+    /// Whether anything in it says who the person is.
+    #[must_use]
+    pub fn shows_a_person(&self) -> bool {
+        self.fields.values().any(|field| field.personal && field.value.is_some())
+    }
+}
+
 impl Read {
     /// The contents of leads, as the caller may see them: leads that are absent or not visible are left out.
     /// Three statements, however many leads.

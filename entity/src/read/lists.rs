@@ -1,7 +1,7 @@
 //! The lists people look through: their filters, orders and cursors.
 
 use leadyard_types::{
-    BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal,
+    BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal, Role,
     SaleState, SourceId, Status, SupplierId, Timestamp, TransferKind,
 };
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, LikeExpr, Query, SelectStatement};
@@ -9,9 +9,11 @@ use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
 use super::page::{Cursor, Listed, SortValue};
+use crate::auth::address;
 use crate::keyring::IndexHash;
 use crate::model::{
-    buyer, campaign, complaint, contract, delivery, lead, ledger_transfer, sale, source, supplier, vertical,
+    buyer, buyer_group, campaign, complaint, contract, delivery, invitation, lead, ledger_transfer, sale, source,
+    supplier, user_account, vertical,
 };
 use crate::scope::Scoped;
 
@@ -194,6 +196,28 @@ pub struct ComplaintFilter {
     pub opened_until: Option<Timestamp>,
 }
 
+/// Which users. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    /// Who may do one of these.
+    pub roles: Vec<Role>,
+    /// Of these buyers.
+    pub buyers: Vec<BuyerId>,
+    /// Of these suppliers.
+    pub suppliers: Vec<SupplierId>,
+    /// With this address.
+    pub email: Option<String>,
+}
+
+/// Which invitations. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct InvitationFilter {
+    /// Into these buyers.
+    pub buyers: Vec<BuyerId>,
+    /// To this address.
+    pub email: Option<String>,
+}
+
 /// Which transfers. Those of an account are asked for as a list inside it. Empty lists mean any.
 #[derive(Debug, Clone, Default)]
 pub struct TransferFilter {
@@ -320,6 +344,7 @@ named_list! {
     supplier: SupplierFilter = |wanted, filter| wanted
         .word(supplier::Column::Status, &filter.statuses, Status::as_str)
         .part(supplier::Column::Name, filter.name.as_ref());
+    buyer_group: () = |wanted, ()| wanted;
     source: SourceFilter = |wanted, filter| wanted
         .word(source::Column::Status, &filter.statuses, Status::as_str)
         .part(source::Column::Name, filter.name.as_ref())
@@ -333,6 +358,11 @@ named_list! {
         .part(contract::Column::Name, filter.name.as_ref())
         .one_of(contract::Column::CampaignId, &filter.campaigns)
         .one_of(contract::Column::BuyerId, &filter.buyers);
+    user_account: UserFilter = |wanted, filter| wanted
+        .word(user_account::Column::Role, &filter.roles, Role::as_str)
+        .one_of(user_account::Column::BuyerId, &filter.buyers)
+        .one_of(user_account::Column::SupplierId, &filter.suppliers)
+        .text(user_account::Column::Email, filter.email.as_deref().map(address).as_ref());
 }
 
 /// Lists of things that happened.
@@ -374,6 +404,9 @@ timed_list! {
         .one_of(complaint::Column::CampaignId, &filter.campaigns)
         .one_of(complaint::Column::ContractId, &filter.contracts)
         .within(complaint::Column::OpenedAt, filter.opened_since, filter.opened_until);
+    invitation by created_at (CreatedAt): InvitationFilter = |wanted, filter| wanted
+        .one_of(invitation::Column::BuyerId, &filter.buyers)
+        .text(invitation::Column::Email, filter.email.as_deref().map(address).as_ref());
     ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, filter| wanted
         .word(ledger_transfer::Column::Kind, &filter.kinds, TransferKind::as_str)
         .one_of(ledger_transfer::Column::BuyerId, &filter.buyers)

@@ -152,13 +152,13 @@ impl Write {
         Ok(rows.into_iter().map(|row| row.id).collect())
     }
 
-    /// Whether a name is taken (for a source: within its campaign).
-    pub async fn name_taken(&self, noun: Noun, name: &str, campaign: Option<Uuid>) -> StoreResult<bool> {
+    /// Who has a name (for a source: within its campaign).
+    pub async fn named(&self, noun: Noun, name: &str, campaign: Option<Uuid>) -> StoreResult<Vec<Uuid>> {
         let within = if campaign.is_some() { " AND campaign_id = ?" } else { "" };
         let column = if noun == Noun::Vertical { "key" } else { "name" };
         let sql = format!("SELECT id FROM {} WHERE {column} = ?{within}", noun.as_str());
         let values = std::iter::once(Value::from(name)).chain(campaign.map(Value::from)).collect();
-        Ok(!self.all::<IdRow>(&sql, values).await?.is_empty())
+        Ok(self.all::<IdRow>(&sql, values).await?.into_iter().map(|row| row.id).collect())
     }
 
     /// The contracts of a buyer: their caps are read in its time zone.

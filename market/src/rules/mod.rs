@@ -20,6 +20,7 @@ pub mod marks;
 pub mod method;
 pub mod normalise;
 pub mod payout;
+pub mod people;
 pub mod phone;
 pub mod postal;
 pub mod price;

@@ -278,6 +278,8 @@ impl Setup {
                 }
                 Noun::Destination => {}
                 Noun::Supplier | Noun::BuyerGroup => {
+                    let table = if noun == Noun::Supplier { Table::Supplier } else { Table::BuyerGroup };
+                    write.raise_version(table, change.id).await?;
                     write.audit("revise", noun.as_str(), Some(change.id), &json!({})).await?;
                 }
             }

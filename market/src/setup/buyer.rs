@@ -6,7 +6,9 @@ use leadyard_entity::setup::{Noun, Revised};
 use leadyard_types::{AccountKind, BuyerGroupId, BuyerId, BuyerTerms, Currency, FieldProblem, Status};
 use uuid::Uuid;
 
-use super::{Setup, SetupError, SetupResult, check, expect_version, first_revision, from_text, refuse, unused};
+use super::{
+    HeadChange, Setup, SetupError, SetupResult, check, expect_version, first_revision, from_text, refuse, unused,
+};
 
 /// A buyer to be made.
 #[derive(Debug, Clone)]
@@ -26,7 +28,7 @@ impl Setup {
     pub async fn create_buyer_group(&self, name: &str) -> SetupResult<BuyerGroupId> {
         let write = self.change().await?;
         let mut problems = check::name("name", name);
-        problems.extend(unused(&write, Noun::BuyerGroup, name, None).await?);
+        problems.extend(unused(&write, Noun::BuyerGroup, name, None, None).await?);
         refuse(problems)?;
         let id = self.new_id();
         self.add_buyer_group(&write, id, name).await?;
@@ -36,8 +38,21 @@ impl Setup {
 
     /// Writes a group that was checked.
     pub(super) async fn add_buyer_group(&self, write: &Write, id: Uuid, name: &str) -> SetupResult<()> {
-        let row = buyer_group::Model { id, name: name.to_owned(), created_at: self.store.clock().now() };
+        let row = buyer_group::Model { id, name: name.to_owned(), created_at: self.store.clock().now(), version: 1 };
         Ok(write.add_buyer_groups(vec![row]).await?)
+    }
+
+    /// Gives a buyer group another name. Answers the new version.
+    pub async fn rename_buyer_group(&self, id: BuyerGroupId, expected: i64, name: Option<String>) -> SetupResult<i64> {
+        let write = self.change().await?;
+        let row = write.buyer_group(id.0).await?.ok_or(SetupError::NotFound("buyer_group"))?;
+        expect_version(row.version, expected)?;
+        let head = HeadChange { name, ..HeadChange::default() };
+        refuse(head.problems(&write, Noun::BuyerGroup, id.0, None).await?)?;
+        head.write(&write, Noun::BuyerGroup, id.0).await?;
+        write.raise_version(Noun::BuyerGroup, id.0).await?;
+        self.finish(write, "revise", "buyer_group", id.0).await?;
+        Ok(expected + 1)
     }
 
     /// Makes a buyer with its wallets.
@@ -52,7 +67,7 @@ impl Setup {
             problems.push(FieldProblem::new("wallets", "OUT_OF_RANGE", "a credit limit is 0 or more minor units"));
         }
         problems.extend(group_problems(&write, &new.terms).await?);
-        problems.extend(unused(&write, Noun::Buyer, &new.name, None).await?);
+        problems.extend(unused(&write, Noun::Buyer, &new.name, None, None).await?);
         refuse(problems)?;
         let id = self.new_id();
         self.add_buyer(&write, id, new).await?;
@@ -82,11 +97,24 @@ impl Setup {
 
     /// Changes a buyer's terms; acts with the next placement. Answers the new version.
     pub async fn revise_buyer(&self, id: BuyerId, expected: i64, terms: BuyerTerms) -> SetupResult<i64> {
+        self.update_buyer(id, expected, HeadChange::default(), terms).await
+    }
+
+    /// Changes a buyer's name, address and terms.
+    pub async fn update_buyer(
+        &self,
+        id: BuyerId,
+        expected: i64,
+        head: HeadChange,
+        terms: BuyerTerms,
+    ) -> SetupResult<i64> {
         let write = self.change().await?;
         let current = self.head(&write, Revised::Buyer, id.0).await?;
         expect_version(current.version, expected)?;
-        refuse([check::buyer(&terms), group_problems(&write, &terms).await?].concat())?;
+        let head_problems = head.problems(&write, Noun::Buyer, id.0, None).await?;
+        refuse([head_problems, check::buyer(&terms), group_problems(&write, &terms).await?].concat())?;
         write.lock_wallets(&[id].into()).await?;
+        head.write(&write, Noun::Buyer, id.0).await?;
         recount(&write, id, &from_text(&current)?, &terms).await?;
         self.save(write, &current, Some(terms.status), &terms).await
     }

@@ -8,7 +8,9 @@ use leadyard_entity::setup::{Noun, Revised};
 use leadyard_types::{CampaignId, CampaignTerms, ContractTerms, Currency, FieldProblem, Status, VerticalId};
 use uuid::Uuid;
 
-use super::{CampaignFacts, Setup, SetupResult, check, expect_version, first_revision, from_text, refuse, unused};
+use super::{
+    CampaignFacts, HeadChange, Setup, SetupResult, check, expect_version, first_revision, from_text, refuse, unused,
+};
 
 /// A campaign to be made.
 #[derive(Debug, Clone)]
@@ -32,7 +34,7 @@ impl Setup {
         let vertical = from_text(&self.head(&write, Revised::Vertical, new.vertical_id.0).await?)?;
         let terms = check::campaign(&new.terms, &vertical, &self.policy);
         let mut problems = [check::name("name", &new.name), check::country(&new.country), terms].concat();
-        problems.extend(unused(&write, Noun::Campaign, &new.name, None).await?);
+        problems.extend(unused(&write, Noun::Campaign, &new.name, None, None).await?);
         refuse(problems)?;
         let id = self.new_id();
         self.add_campaign(&write, id, new).await?;
@@ -59,14 +61,27 @@ impl Setup {
 
     /// Changes a campaign's terms; acts with the next placement. Answers the new version.
     pub async fn revise_campaign(&self, id: CampaignId, expected: i64, terms: CampaignTerms) -> SetupResult<i64> {
+        self.update_campaign(id, expected, HeadChange::default(), terms).await
+    }
+
+    /// Changes a campaign's name and terms.
+    pub async fn update_campaign(
+        &self,
+        id: CampaignId,
+        expected: i64,
+        head: HeadChange,
+        terms: CampaignTerms,
+    ) -> SetupResult<i64> {
         let write = self.change().await?;
         let current = self.head(&write, Revised::Campaign, id.0).await?;
         expect_version(current.version, expected)?;
         let known = CampaignFacts::one(&write, id.0).await?;
-        let mut problems = check::campaign(&terms, &known.vertical, &self.policy);
+        let mut problems = head.problems(&write, Noun::Campaign, id.0, None).await?;
+        problems.extend(check::campaign(&terms, &known.vertical, &self.policy));
         problems.extend(stages_in_use(&write, id, &known.terms, &terms).await?);
         refuse(problems)?;
         write.lock_campaigns(&[id].into()).await?;
+        head.write(&write, Noun::Campaign, id.0).await?;
         recount(&write, id, &known.terms, &terms).await?;
         self.save(write, &current, Some(terms.status), &terms).await
     }

@@ -16,7 +16,10 @@ use uuid::Uuid;
 use crate::waiting::wake;
 
 use super::bounds::forget_counters_if_capped_otherwise;
-use super::{CampaignFacts, Setup, SetupError, SetupResult, check, expect_version, from_text, refuse, to_text};
+use super::{
+    CampaignFacts, HeadChange, Setup, SetupError, SetupResult, check, expect_version, from_text, refuse, revise,
+    to_text,
+};
 
 /// A contract to be made.
 #[derive(Debug, Clone)]
@@ -90,6 +93,17 @@ impl Setup {
 
     /// Changes a contract's terms; acts with the next placement. Answers the new version.
     pub async fn revise_contract(&self, id: ContractId, expected: i64, terms: ContractTerms) -> SetupResult<i64> {
+        self.update_contract(id, expected, HeadChange::default(), terms).await
+    }
+
+    /// Changes a contract's name and terms.
+    pub async fn update_contract(
+        &self,
+        id: ContractId,
+        expected: i64,
+        head: HeadChange,
+        terms: ContractTerms,
+    ) -> SetupResult<i64> {
         let write = self.change().await?;
         let current = self.head(&write, Revised::Contract, id.0).await?;
         expect_version(current.version, expected)?;
@@ -99,8 +113,11 @@ impl Setup {
             name: current.name.clone(),
             terms,
         };
-        refuse(References::load(&write, std::slice::from_ref(&new), Some(id)).await?.problems(&new)?)?;
+        let mut problems = head.problems(&write, Noun::Contract, id.0, None).await?;
+        problems.extend(References::load(&write, std::slice::from_ref(&new), Some(id)).await?.problems(&new)?);
+        refuse(problems)?;
         write.lock_wallets(&[new.buyer_id].into()).await?;
+        head.write(&write, Noun::Contract, id.0).await?;
         forget_counters_if_capped_otherwise(&write, &current, &from_text(&current)?, &new.terms).await?;
         self.save(write, &current, Some(new.terms.status), &new.terms).await
     }
@@ -112,6 +129,47 @@ impl Setup {
         expect_version(current.version, expected)?;
         let terms = ContractTerms { status, ..from_text(&current)? };
         self.save(write, &current, Some(status), &terms).await
+    }
+}
+
+/// What came of setting the status of many contracts: for each, in order, its new version or why not.
+pub type ContractsStatus = Vec<Result<i64, SetupError>>;
+
+impl Setup {
+    /// Pauses, resumes or archives many contracts in one transaction, as they are now. What cannot be changed is told, and
+    /// keeps none of the others from it; one that has the status already stays at its version.
+    pub async fn set_contracts_status(&self, ids: &[ContractId], status: Status) -> SetupResult<ContractsStatus> {
+        let mut write = self.change().await?;
+        let mut heads = write.current(Revised::Contract, ids.iter().map(|id| id.0)).await?;
+        let (mut done, mut campaigns) = (Vec::new(), BTreeSet::new());
+        for id in ids {
+            // The second of two that are the same finds nothing left to do.
+            let Some(current) = heads.get_mut(&id.0) else {
+                done.push(Err(SetupError::NotFound("contract")));
+                continue;
+            };
+            if current.status == Some(status) {
+                done.push(Ok(current.version));
+                continue;
+            }
+            let terms = ContractTerms { status, ..from_text(current)? };
+            match revise(&write, current, Some(status), &terms).await {
+                Ok(version) => {
+                    (current.status, current.version) = (Some(status), version);
+                    campaigns.extend(current.parent_id.map(CampaignId));
+                    done.push(Ok(version));
+                }
+                Err(error @ SetupError::InvalidTransition(_)) => done.push(Err(error)),
+                Err(other) => return Err(other),
+            }
+        }
+        if campaigns.is_empty() {
+            write.rollback().await?;
+            return Ok(done);
+        }
+        wake(&mut write, &campaigns).await?;
+        let _ = write.commit().await?;
+        Ok(done)
     }
 }
 
@@ -137,8 +195,10 @@ pub(crate) struct Place {
 impl References {
     async fn load(write: &Write, new: &[NewContract], revised: Option<ContractId>) -> SetupResult<Self> {
         let sources = new.iter().flat_map(|new| new.terms.sources_allowed.iter().chain(&new.terms.sources_denied));
-        let sources = write.current(Revised::Source, sources.map(|id| id.0)).await?;
+        let sources: Vec<Uuid> = sources.map(|id| id.0).collect();
+        let sources = write.current(Revised::Source, sources).await?;
         let destinations = new.iter().flat_map(|new| new.terms.destinations.iter().chain(&new.terms.ping).copied());
+        let destinations: Vec<DestinationId> = destinations.collect();
         let destinations = write.destinations(destinations).await?;
         Ok(Self {
             campaigns: CampaignFacts::load(write, new.iter().map(|new| new.campaign_id.0)).await?,
@@ -162,6 +222,7 @@ impl References {
         for test in [false, true] {
             let of_mode = new.iter().filter(|new| new.terms.test == test);
             let destinations = of_mode.flat_map(|new| new.terms.destinations.iter().chain(&new.terms.ping).copied());
+            let destinations: Vec<DestinationId> = destinations.collect();
             for (id, terms) in write.contracts_beside(destinations, !test).await? {
                 let terms: ContractTerms = serde_json::from_str(&terms).map_err(StoreError::corrupt)?;
                 if Some(ContractId(id)) != revised {

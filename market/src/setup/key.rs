@@ -50,6 +50,15 @@ impl Setup {
         Ok(CreatedKey { id, key })
     }
 
+    /// Ends a source's key at once.
+    pub async fn revoke_source_key(&self, key: ApiKeyId) -> SetupResult<()> {
+        let write = self.change().await?;
+        if !write.is_source_key(key).await? || !write.revoke_key(key).await? {
+            return Err(SetupError::NotFound("source_key"));
+        }
+        self.finish(write, "revoke", "api_key", key.0).await
+    }
+
     /// Ends a key at once.
     pub async fn revoke_key(&self, key: ApiKeyId) -> SetupResult<()> {
         let write = self.change().await?;

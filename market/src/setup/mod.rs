@@ -8,6 +8,7 @@ mod campaign;
 pub(crate) mod check;
 mod contract;
 mod destination;
+mod head;
 mod key;
 mod source;
 mod supplier;
@@ -33,11 +34,13 @@ pub use bounds::OwnChange;
 pub use buyer::NewBuyer;
 pub use campaign::NewCampaign;
 pub use check::AUCTIONS_MS_MAX;
-pub use contract::NewContract;
+pub use contract::{ContractsStatus, NewContract};
 pub(crate) use contract::{Place, References};
 pub use destination::{CreatedDestination, DestinationChange, NewDestination};
+pub use head::HeadChange;
 pub use key::CreatedKey;
 pub use source::{CreatedSource, NewSource};
+pub use supplier::SupplierChange;
 pub use vertical::NewVertical;
 
 /// Why a market could not be changed. Nothing was written.
@@ -194,9 +197,15 @@ async fn first_revision<T: Serialize>(write: &Write, noun: Revised, id: Uuid, te
     ids.first().copied().ok_or_else(|| StoreError::corrupt("revision").into())
 }
 
-/// A name that is taken is a problem like any other.
-async fn unused(write: &Write, noun: Noun, name: &str, campaign: Option<Uuid>) -> SetupResult<Vec<FieldProblem>> {
-    if !write.name_taken(noun, name, campaign).await? {
+/// A name that another one has, who is not `own`, is a problem like any other.
+async fn unused(
+    write: &Write,
+    noun: Noun,
+    name: &str,
+    campaign: Option<Uuid>,
+    own: Option<Uuid>,
+) -> SetupResult<Vec<FieldProblem>> {
+    if write.named(noun, name, campaign).await?.iter().all(|id| Some(*id) == own) {
         return Ok(Vec::new());
     }
     let field = if noun == Noun::Vertical { "key" } else { "name" };

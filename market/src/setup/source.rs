@@ -7,7 +7,8 @@ use leadyard_types::{CampaignId, SourceId, SourceTerms, Status, SupplierId};
 use uuid::Uuid;
 
 use super::{
-    CampaignFacts, Setup, SetupResult, check, expect_version, first_revision, from_text, must_exist, refuse, unused,
+    CampaignFacts, HeadChange, Setup, SetupResult, check, expect_version, first_revision, from_text, must_exist,
+    refuse, unused,
 };
 
 /// A source to be made.
@@ -39,7 +40,7 @@ impl Setup {
         must_exist(&write, Noun::Supplier, new.supplier_id.0).await?;
         let campaign = CampaignFacts::one(&write, new.campaign_id.0).await?;
         let mut problems = [check::name("name", &new.name), check::source(&new.terms, &campaign)].concat();
-        problems.extend(unused(&write, Noun::Source, &new.name, Some(new.campaign_id.0)).await?);
+        problems.extend(unused(&write, Noun::Source, &new.name, Some(new.campaign_id.0), None).await?);
         refuse(problems)?;
         let id = self.new_id();
         let form_key = self.add_source(&write, id, new).await?;
@@ -69,12 +70,26 @@ impl Setup {
 
     /// Changes a source's terms; acts with the next lead. Answers the new version.
     pub async fn revise_source(&self, id: SourceId, expected: i64, terms: SourceTerms) -> SetupResult<i64> {
+        self.update_source(id, expected, HeadChange::default(), terms).await
+    }
+
+    /// Changes a source's name and terms.
+    pub async fn update_source(
+        &self,
+        id: SourceId,
+        expected: i64,
+        head: HeadChange,
+        terms: SourceTerms,
+    ) -> SetupResult<i64> {
         let write = self.change().await?;
         let current = self.head(&write, Revised::Source, id.0).await?;
         expect_version(current.version, expected)?;
         let campaign_id = current.parent_id.unwrap_or_default();
-        refuse(check::source(&terms, &CampaignFacts::one(&write, campaign_id).await?))?;
+        let mut problems = head.problems(&write, Noun::Source, id.0, Some(campaign_id)).await?;
+        problems.extend(check::source(&terms, &CampaignFacts::one(&write, campaign_id).await?));
+        refuse(problems)?;
         write.lock_campaigns(&[CampaignId(campaign_id)].into()).await?;
+        head.write(&write, Noun::Source, id.0).await?;
         recount(&write, id, &from_text(&current)?, &terms).await?;
         self.save(write, &current, Some(terms.status), &terms).await
     }

@@ -7,7 +7,7 @@ use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{CampaignTerms, FieldProblem, VerticalId};
 use uuid::Uuid;
 
-use super::{Setup, SetupResult, check, expect_version, first_revision, from_text, refuse, unused};
+use super::{HeadChange, Setup, SetupResult, check, expect_version, first_revision, from_text, refuse, unused};
 use crate::rules::vertical::check_vertical;
 
 /// A vertical to be made.
@@ -26,7 +26,7 @@ impl Setup {
     pub async fn create_vertical(&self, new: NewVertical) -> SetupResult<VerticalId> {
         let write = self.change().await?;
         let mut problems = [check::key(&new.key), check::name("name", &new.name), check_vertical(&new.terms)].concat();
-        problems.extend(unused(&write, Noun::Vertical, &new.key, None).await?);
+        problems.extend(unused(&write, Noun::Vertical, &new.key, None, None).await?);
         refuse(problems)?;
         let id = self.new_id();
         self.add_vertical(&write, id, new).await?;
@@ -50,10 +50,22 @@ impl Setup {
 
     /// Changes a vertical's fields. Fields by which a campaign recognises duplicates cannot go.
     pub async fn revise_vertical(&self, id: VerticalId, expected: i64, terms: VerticalTerms) -> SetupResult<i64> {
+        self.update_vertical(id, expected, HeadChange::default(), terms).await
+    }
+
+    /// Changes a vertical's key, name and fields.
+    pub async fn update_vertical(
+        &self,
+        id: VerticalId,
+        expected: i64,
+        head: HeadChange,
+        terms: VerticalTerms,
+    ) -> SetupResult<i64> {
         let write = self.change().await?;
         let current = self.head(&write, Revised::Vertical, id.0).await?;
         expect_version(current.version, expected)?;
-        let mut problems = check_vertical(&terms);
+        let mut problems = head.problems(&write, Noun::Vertical, id.0, None).await?;
+        problems.extend(check_vertical(&terms));
         for campaign in write.current_below(Revised::Campaign, id.0).await? {
             let known: CampaignTerms = from_text(&campaign)?;
             problems.extend(check::undefined(&known.duplicates.fields, &terms).map(|key| {
@@ -62,6 +74,7 @@ impl Setup {
             }));
         }
         refuse(problems)?;
+        head.write(&write, Noun::Vertical, id.0).await?;
         self.save(write, &current, None, &terms).await
     }
 }

@@ -68,6 +68,8 @@ ids! {
     TransferId,
     /// A person who signs in.
     UserId,
+    /// An invitation to become a user.
+    InvitationId,
     /// A signed-in session.
     SessionId,
     /// An API key.

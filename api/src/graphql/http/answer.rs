@@ -109,7 +109,10 @@ impl Answer {
             extensions: json!({ "cost": { "requested": cost, "limit": COST_MAX } }),
         };
         let status = if ran || self == Self::Json { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-        self.respond(status, &body)
+        let mut response = self.respond(status, &body);
+        // A cookie, where a browser signs in or out.
+        response.headers_mut().extend(executed.http_headers);
+        response
     }
 }
 

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, Result};
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::{buyer, buyer_group};
 use leadyard_entity::read::{self, BuyerFilter as Filter, NameOrder as Names, SaleOrder as Sales, TimeOrder as Times};
 use leadyard_entity::reports::SeriesOf;
-use leadyard_types::{AccountKind, BuyerTerms, Timestamp};
+use leadyard_types::{AccountKind, BuyerTerms, Cap, Timestamp};
 
 use super::super::connection::{Paging, connection};
 use super::super::context::loader;
 use super::super::id::Kind;
 use super::super::loaders::{AccountsOf, BuyerTermsOf, Inside};
 use super::super::order::{NameOrder, SaleOrder, TimeOrder};
-use super::super::words::Status;
+use super::super::scalars::MinorUnits;
+use super::super::words::{CapPeriod, Status};
 use super::complaint::ComplaintConnection;
 use super::contract::ContractConnection;
 use super::destination::Destination;
@@ -42,6 +43,28 @@ impl BuyerGroup {
     /// What people call it.
     async fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// How often it was changed; a change names the version it was made from.
+    async fn version(&self) -> i32 {
+        int(self.0.version)
+    }
+}
+
+/// A limit over all contracts of a buyer. It is never overshot, whatever runs at once.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct BuyerCap {
+    /// The period, in the buyer's time zone.
+    period: CapPeriod,
+    /// The most sales in the period. `0` means closed, absent means no limit.
+    count: Option<i32>,
+    /// The most money in the period, in minor units of whatever its contracts pay in. `0` means closed, absent means no limit.
+    amount_minor: Option<MinorUnits>,
+}
+
+impl From<&Cap> for BuyerCap {
+    fn from(cap: &Cap) -> Self {
+        Self { period: cap.period.into(), count: cap.count.map(int), amount_minor: cap.amount_minor.map(MinorUnits) }
     }
 }
 
@@ -99,6 +122,11 @@ impl Buyer {
             Some(group) => one!(ctx, BuyerGroupBy(group.0) => BuyerGroup),
             None => Ok(None),
         }
+    }
+
+    /// Limits over all its contracts, in its time zone.
+    async fn caps(&self, ctx: &Context<'_>) -> Result<Vec<BuyerCap>> {
+        Ok(self.terms(ctx).await?.caps.iter().map(BuyerCap::from).collect())
     }
 
     /// Its prepaid money and credit, one wallet per currency.
@@ -185,4 +213,14 @@ queries! {
     buyer,
     /// The buyers you may see.
     buyers -> BuyerConnection by NameOrder of read::NameOrder, filter BuyerFilter
+}
+
+connection!(BuyerGroupConnection, BuyerGroupEdge, BuyerGroup of buyer_group, "A page of buyer groups.", "A buyer group in a list.");
+
+queries! {
+    BuyerGroupQueries, BuyerGroup, BuyerGroupBy => BuyerGroup,
+    /// A buyer group by its id.
+    buyer_group,
+    /// The buyer groups.
+    buyer_groups -> BuyerGroupConnection by NameOrder of read::NameOrder
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, Result};
 use leadyard_entity::model::campaign;
 use leadyard_entity::read::{self, CampaignFilter as Filter, NameOrder as Order};
 use leadyard_entity::reports::SeriesOf;
 use leadyard_market::experiment::asked;
-use leadyard_types::terms::AgedStep as StepTerms;
-use leadyard_types::{CampaignTerms, Currency, SaleMode, Stage as StageTerms, Timestamp};
+use leadyard_types::{CampaignTerms, Currency, SaleMode, Timestamp};
 
 use super::super::connection::{Paging, connection};
 use super::super::context::loader;
@@ -17,71 +16,23 @@ use super::super::id::Kind;
 use super::super::loaders::{CampaignTermsOf, Inside, ProfitOfCampaign, SplitReportOf};
 use super::super::order::NameOrder;
 use super::super::scalars::Money;
-use super::super::words::{ComplaintReason, Method, Status};
+use super::super::words::Status;
+use super::campaign_terms::{
+    AgedPolicy, ComplaintPolicy, ConsentPolicy, DuplicatePolicy, Redirects, Stage, UnsoldPolicy,
+};
 use super::contract::ContractConnection;
 use super::profit_and_loss::{DayRange, ProfitAndLossLine, ProfitBy};
+use super::setup::campaign_input::SaleModeKind;
 use super::source::SourceConnection;
 use super::split_report::{Split, SplitReport};
 use super::statistics::{self, Statistics, StatisticsRange};
-use super::terms::Cap;
+use super::terms::{Cap, Margin};
 use super::vertical::Vertical;
 use super::{int, money, name_part, of_row, one, queries, there, words};
 
 of_row! {
     /// The distribution pipeline inside a vertical: who may send, how leads are checked, and how they are sold.
     Campaign of campaign
-}
-
-/// A step of a campaign: its contracts are tried together, before those of the next step.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct Stage {
-    /// The key by which contracts name it.
-    key: String,
-    /// How it chooses among its contracts.
-    method: Method,
-}
-
-impl Stage {
-    pub(super) fn of(terms: &StageTerms) -> Self {
-        Self { key: terms.key.clone(), method: terms.method.into() }
-    }
-}
-
-/// What an aged lead costs from an age on.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct AgedStep {
-    /// From this age on, in days since it came in.
-    after_days: i32,
-    /// What it costs of the ordinary price, in percent.
-    percent: String,
-}
-
-/// What happens to leads that stayed unsold: they are offered for less to contracts that buy aged leads.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct AgedPolicy {
-    /// How old an unsold lead is when it counts as aged, in minutes.
-    after_minutes: i32,
-    /// For how many days since it came in it is offered.
-    until_days: i32,
-    /// No aged lead sells below.
-    floor: Money,
-    /// How often it is offered, in minutes; also whenever its price falls.
-    offer_every_minutes: i32,
-    /// Prices by age.
-    steps: Vec<AgedStep>,
-}
-
-/// When and why buyers may complain.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct ComplaintPolicy {
-    /// How many days after the sale a complaint may be opened.
-    window_days: i32,
-    /// The reasons that are accepted.
-    reasons: Vec<ComplaintReason>,
-    /// Whether an upheld complaint takes back the supplier's earning in the same proportion.
-    clawback: bool,
-    /// How many days after the sale the supplier's earning may be taken back; absent: whenever a complaint is decided.
-    clawback_days: Option<i32>,
 }
 
 /// Which campaigns. What is left out does not restrict.
@@ -157,29 +108,20 @@ impl Campaign {
 
     /// The steps, in the order in which they are tried.
     async fn stages(&self, ctx: &Context<'_>) -> Result<Vec<Stage>> {
-        Ok(self.terms(ctx).await?.stages.iter().map(Stage::of).collect())
+        let currency = self.currency()?;
+        Ok(self.terms(ctx).await?.stages.iter().map(|stage| Stage::of(stage, currency)).collect())
     }
 
     /// What happens to leads that stayed unsold; absent: nothing.
     async fn aged(&self, ctx: &Context<'_>) -> Result<Option<AgedPolicy>> {
-        let terms = self.terms(ctx).await?;
-        let Some(policy) = &terms.aged else { return Ok(None) };
-        let step = |step: &StepTerms| AgedStep {
-            after_days: int(step.after_days),
-            percent: step.percent.0.normalize().to_string(),
-        };
-        Ok(Some(AgedPolicy {
-            after_minutes: int(policy.after_minutes),
-            until_days: int(policy.until_days),
-            floor: money(policy.floor_minor, &self.0.currency)?,
-            offer_every_minutes: int(policy.offer_every_minutes),
-            steps: policy.steps.iter().map(step).collect(),
-        }))
+        let currency = self.currency()?;
+        Ok(self.terms(ctx).await?.aged.as_ref().map(|policy| AgedPolicy::of(policy, currency)))
     }
 
     /// The experiment that divides its leads between these steps and others; absent without one.
     async fn split(&self, ctx: &Context<'_>) -> Result<Option<Split>> {
-        Ok(self.terms(ctx).await?.split.as_ref().map(Split::from))
+        let currency = self.currency()?;
+        Ok(self.terms(ctx).await?.split.as_ref().map(|split| Split::of(split, currency)))
     }
 
     /// What each plan of an experiment brought, and whether the difference could be chance; absent where none is named
@@ -211,13 +153,47 @@ impl Campaign {
 
     /// When and why buyers may complain.
     async fn complaint_policy(&self, ctx: &Context<'_>) -> Result<ComplaintPolicy> {
-        let policy = &self.terms(ctx).await?.complaints;
-        Ok(ComplaintPolicy {
-            window_days: int(policy.window_days),
-            reasons: policy.reasons.iter().map(|reason| (*reason).into()).collect(),
-            clawback: policy.clawback,
-            clawback_days: policy.clawback_days.map(int),
+        Ok(ComplaintPolicy::from(&self.terms(ctx).await?.complaints))
+    }
+
+    /// To one buyer, or to several.
+    async fn sale_mode(&self, ctx: &Context<'_>) -> Result<SaleModeKind> {
+        Ok(match self.terms(ctx).await?.sale_mode {
+            SaleMode::Exclusive => SaleModeKind::Exclusive,
+            SaleMode::Shared { .. } => SaleModeKind::Shared,
+            SaleMode::Best { .. } => SaleModeKind::Best,
         })
+    }
+
+    /// How strict it is about consent.
+    async fn consent(&self, ctx: &Context<'_>) -> Result<ConsentPolicy> {
+        Ok(ConsentPolicy::from(&self.terms(ctx).await?.consent))
+    }
+
+    /// What counts as the same enquiry again.
+    async fn duplicates(&self, ctx: &Context<'_>) -> Result<DuplicatePolicy> {
+        Ok(DuplicatePolicy::from(&self.terms(ctx).await?.duplicates))
+    }
+
+    /// What happens to leads that nobody bought at once.
+    async fn unsold(&self, ctx: &Context<'_>) -> Result<UnsoldPolicy> {
+        Ok(UnsoldPolicy::from(self.terms(ctx).await?.unsold))
+    }
+
+    /// What the operator keeps of a price when a supplier is quoted; absent means nothing.
+    async fn margin(&self, ctx: &Context<'_>) -> Result<Option<Margin>> {
+        let currency = self.currency()?;
+        Ok(self.terms(ctx).await?.margin.map(|margin| Margin::of(margin, currency)))
+    }
+
+    /// For how many seconds a supplier's quote holds; absent means 300.
+    async fn quote_holds_seconds(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
+        Ok(self.terms(ctx).await?.quote_holds_seconds.map(int))
+    }
+
+    /// Where visitors of its web forms are sent.
+    async fn redirects(&self, ctx: &Context<'_>) -> Result<Redirects> {
+        Ok(Redirects::from(&self.terms(ctx).await?.redirects))
     }
 
     /// The contracts that buy in it.

@@ -2,13 +2,13 @@
 
 use async_graphql::{Context, Enum, ID, Result, SimpleObject};
 use leadyard_market::configuration::{Change, Difference, Problem, Problems, Secrets, export};
-use leadyard_market::setup::{ApplyError, Setup, SetupError};
+use leadyard_market::setup::{ApplyError, SetupError};
 use leadyard_types::CampaignId;
 
-use super::super::context::{Api, principal};
 use super::super::errors::{fixed, internal, store};
 use super::super::id::Kind;
 use super::int;
+use super::setup::setup;
 use crate::market_file;
 
 /// What happens to a thing.
@@ -96,12 +96,7 @@ impl From<Problem> for ConfigurationProblem {
     }
 }
 
-fn setup_of(ctx: &Context<'_>) -> Result<Setup> {
-    let api = ctx.data::<Api>()?;
-    Ok(Setup::new(api.market.store(), principal(ctx)?, api.policy.clone()))
-}
-
-fn refused(error: SetupError) -> async_graphql::Error {
+pub(super) fn refused(error: SetupError) -> async_graphql::Error {
     match error {
         SetupError::NotAllowed => fixed("NOT_ALLOWED", "this is not for your role"),
         SetupError::Store(error) => store(error),
@@ -121,7 +116,7 @@ impl ConfigurationQueries {
         ctx: &Context<'_>,
         #[graphql(desc = "Only this campaign, with whatever takes part in it.")] campaign_id: Option<ID>,
     ) -> Result<String> {
-        let standing = setup_of(ctx)?.standing().await.map_err(refused)?;
+        let standing = setup(ctx)?.standing().await.map_err(refused)?;
         let only = match campaign_id {
             None => None,
             Some(id) => {
@@ -139,7 +134,7 @@ impl ConfigurationQueries {
         ctx: &Context<'_>,
         #[graphql(desc = "The text, TOML.")] text: String,
     ) -> Result<ConfigurationPlan> {
-        let setup = setup_of(ctx)?;
+        let setup = setup(ctx)?;
         let planned = match market_file::parse(&text) {
             Ok(document) => setup.plan(&document, &Secrets::new()).await,
             Err(problems) => Err(problems.into()),

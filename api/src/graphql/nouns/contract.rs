@@ -13,17 +13,19 @@ use super::super::connection::{Paging, connection};
 use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
-use super::super::loaders::{CampaignBy, ContractTermsOf, DestinationBy, Inside};
+use super::super::loaders::{CampaignBy, ContractTermsOf, DestinationBy, Inside, SourceBy};
 use super::super::order::SaleOrder;
 use super::super::scalars::Money;
 use super::super::words::{Exclusivity, OutsideHours, Status, Verdict};
 use super::buyer::Buyer;
 use super::campaign::Campaign;
+use super::condition::Condition;
 use super::contract_bounds::{ContractBounds, ContractSettings};
 use super::destination::Destination;
 use super::sale::SaleConnection;
+use super::source::Source;
 use super::statistics::{self, Statistics, StatisticsRange};
-use super::terms::{Cap, PriceRule, Schedule};
+use super::terms::{Cap, Margin, PriceRule, Schedule};
 use super::{ids, int, name_part, of_row, one, queries, there, words};
 
 of_row! {
@@ -188,6 +190,67 @@ impl Contract {
         let keys = terms.destinations.iter().map(|id| DestinationBy(id.0));
         let mut rows = loader(ctx)?.load_many(keys).await?;
         Ok(terms.destinations.iter().filter_map(|id| rows.remove(&DestinationBy(id.0))).map(Destination).collect())
+    }
+
+    /// Which leads it buys; absent means all.
+    async fn filter(&self, ctx: &Context<'_>) -> Result<Option<Condition>> {
+        Ok(self.terms(ctx).await?.filter.clone().map(Condition))
+    }
+
+    /// If there are any, only these sources.
+    async fn sources_allowed(&self, ctx: &Context<'_>) -> Result<Vec<Source>> {
+        let terms = self.terms(ctx).await?;
+        let keys = terms.sources_allowed.iter().map(|id| SourceBy(id.0));
+        let mut rows = loader(ctx)?.load_many(keys).await?;
+        Ok(terms.sources_allowed.iter().filter_map(|id| rows.remove(&SourceBy(id.0))).map(Source).collect())
+    }
+
+    /// Never these sources.
+    async fn sources_denied(&self, ctx: &Context<'_>) -> Result<Vec<Source>> {
+        let terms = self.terms(ctx).await?;
+        let keys = terms.sources_denied.iter().map(|id| SourceBy(id.0));
+        let mut rows = loader(ctx)?.load_many(keys).await?;
+        Ok(terms.sources_denied.iter().filter_map(|id| rows.remove(&SourceBy(id.0))).map(Source).collect())
+    }
+
+    /// What it pays of its price where a BEST sale has 2, 3 … buyers, in percent; the last holds for more. None: the full
+    /// price.
+    async fn shared_percents(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
+        Ok(self.terms(ctx).await?.shared_percents.iter().map(|share| share.0.normalize().to_string()).collect())
+    }
+
+    /// Where its buyer is asked for bids; absent: its fixed price is its bid.
+    async fn ping_destination(&self, ctx: &Context<'_>) -> Result<Option<Destination>> {
+        match self.terms(ctx).await?.ping {
+            Some(id) => one!(ctx, DestinationBy(id.0) => Destination),
+            None => Ok(None),
+        }
+    }
+
+    /// What the operator keeps of its price when a supplier is quoted; absent: as the campaign says.
+    async fn margin(&self, ctx: &Context<'_>) -> Result<Option<Margin>> {
+        let currency = self.currency(ctx).await?;
+        Ok(self.terms(ctx).await?.margin.map(|margin| Margin::of(margin, currency)))
+    }
+
+    /// Whether it gets tests and nothing else.
+    async fn test(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.terms(ctx).await?.test)
+    }
+
+    /// Whether the consent must name its buyer as a recipient.
+    async fn consent_names_buyer(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.terms(ctx).await?.consent_names_buyer)
+    }
+
+    /// Whether a credited complaint gives the cap's count back.
+    async fn credit_frees_cap(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.terms(ctx).await?.credit_frees_cap)
+    }
+
+    /// How many minutes an unclear answer keeps money held.
+    async fn unknown_window_minutes(&self, ctx: &Context<'_>) -> Result<i32> {
+        Ok(int(self.terms(ctx).await?.unknown_window_minutes))
     }
 
     /// What it bought.

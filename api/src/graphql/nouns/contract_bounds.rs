@@ -208,7 +208,7 @@ impl ContractBoundsInput {
     }
 }
 
-/// What came of setting something on a contract.
+/// What came of making or changing a contract, or of setting something on it.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct ContractPayload {
     /// The contract as it stands now; absent if nothing was done.
@@ -218,16 +218,19 @@ pub(crate) struct ContractPayload {
 }
 
 impl ContractPayload {
-    fn refused(user_errors: Vec<UserError>) -> Self {
+    pub(crate) fn refused(user_errors: Vec<UserError>) -> Self {
         Self { contract: None, user_errors }
+    }
+
+    /// The contract as it stands now.
+    pub(crate) async fn now(ctx: &Context<'_>, id: ContractId) -> Result<Self> {
+        let contract = loader(ctx)?.load_one(ContractBy(id.0)).await?.map(Contract);
+        Ok(Self { contract, user_errors: Vec::new() })
     }
 
     async fn of(ctx: &Context<'_>, id: ContractId, done: Result<i64, SetupError>) -> Result<Self> {
         match done {
-            Ok(_) => {
-                let contract = loader(ctx)?.load_one(ContractBy(id.0)).await?.map(Contract);
-                Ok(Self { contract, user_errors: Vec::new() })
-            }
+            Ok(_) => Self::now(ctx, id).await,
             Err(error) => Ok(Self::refused(errors::setup(error)?)),
         }
     }

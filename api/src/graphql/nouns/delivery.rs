@@ -184,6 +184,39 @@ pub(crate) struct DeliveryReplayPayload {
     user_errors: Vec<UserError>,
 }
 
+/// What is sent again together.
+#[derive(Debug, InputObject)]
+pub(crate) struct DeliveriesReplayInput {
+    /// The deliveries, 1 to 100.
+    ids: Vec<ID>,
+}
+
+/// What came of asking for several deliveries to be sent again.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct DeliveriesReplayPayload {
+    /// The deliveries that are sent again, as they stand now, in the order of the input.
+    deliveries: Vec<Delivery>,
+    /// What was not done, each with its place: `["input", "ids", "3"]`. The others were done.
+    user_errors: Vec<UserError>,
+}
+
+/// Sends a delivery again; `field` is where the input names it.
+async fn replay(ctx: &Context<'_>, id: &ID, field: &str) -> Result<Result<Delivery, UserError>> {
+    let loader = loader(ctx)?;
+    let found = match Kind::Delivery.read(id) {
+        Some(id) => loader.load_one(DeliveryBy(id)).await?,
+        None => None,
+    };
+    let Some(row) = found else { return Ok(Err(UserError::not_found(field, "delivery"))) };
+    let replayed = market(ctx)?.replay_delivery(principal(ctx)?, DeliveryId(row.id)).await;
+    if !replayed.map_err(store)? {
+        let message = "it is still under way, or its sale does not stand any more";
+        return Ok(Err(UserError::of(field, "NOT_POSSIBLE", message)));
+    }
+    let delivery = loader.load_one(DeliveryBy(row.id)).await?.map(Delivery);
+    super::there(delivery).map(Ok)
+}
+
 /// Mutations of deliveries.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryMutations;
@@ -196,19 +229,31 @@ impl DeliveryMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What is sent again.")] input: DeliveryReplayInput,
     ) -> Result<DeliveryReplayPayload> {
-        let refused = |error| Ok(DeliveryReplayPayload { delivery: None, user_errors: vec![error] });
-        let loader = loader(ctx)?;
-        let found = match Kind::Delivery.read(&input.delivery_id) {
-            Some(id) => loader.load_one(DeliveryBy(id)).await?,
-            None => None,
-        };
-        let Some(row) = found else { return refused(UserError::not_found("deliveryId", "delivery")) };
-        let replayed = market(ctx)?.replay_delivery(principal(ctx)?, DeliveryId(row.id)).await;
-        if !replayed.map_err(store)? {
-            let message = "it is still under way, or its sale does not stand any more";
-            return refused(UserError::of("deliveryId", "NOT_POSSIBLE", message));
+        Ok(match replay(ctx, &input.delivery_id, "deliveryId").await? {
+            Ok(delivery) => DeliveryReplayPayload { delivery: Some(delivery), user_errors: Vec::new() },
+            Err(error) => DeliveryReplayPayload { delivery: None, user_errors: vec![error] },
+        })
+    }
+
+    /// Sends several deliveries again that had ended. Nobody is charged again; what cannot be sent is told, and the rest is.
+    async fn deliveries_replay(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is sent again.")] input: DeliveriesReplayInput,
+    ) -> Result<DeliveriesReplayPayload> {
+        /// More than anybody picks from a list at once.
+        const IDS_MAX: usize = 100;
+        let mut done = DeliveriesReplayPayload { deliveries: Vec::new(), user_errors: Vec::new() };
+        if !(1..=IDS_MAX).contains(&input.ids.len()) {
+            done.user_errors.push(UserError::of("ids", "OUT_OF_RANGE", "1 to 100 deliveries are expected"));
+            return Ok(done);
         }
-        let delivery = loader.load_one(DeliveryBy(row.id)).await?.map(Delivery);
-        Ok(DeliveryReplayPayload { delivery, user_errors: Vec::new() })
+        for (place, id) in input.ids.iter().enumerate() {
+            match replay(ctx, id, &format!("ids.{place}")).await? {
+                Ok(delivery) => done.deliveries.push(delivery),
+                Err(error) => done.user_errors.push(error),
+            }
+        }
+        Ok(done)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::source;
 use leadyard_entity::read::{self, SourceFilter as Filter};
 use leadyard_entity::reports::SeriesOf;
@@ -15,10 +15,11 @@ use super::super::loaders::{CampaignBy, SourceTermsOf};
 use super::super::scalars::Money;
 use super::super::words::Status;
 use super::campaign::Campaign;
+use super::setup::source_key::SourceKey;
 use super::statistics::{self, Statistics, StatisticsRange};
 use super::supplier::Supplier;
-use super::terms::{Cap, Schedule};
-use super::{ids, int, money, name_part, of_row, one, queries, there, words};
+use super::terms::{Cap, Margin, PriceRule, Schedule};
+use super::{ids, int, many, money, name_part, of_row, one, queries, there, words};
 
 of_row! {
     /// One channel of a supplier into one campaign.
@@ -36,6 +37,15 @@ pub(crate) enum CostKind {
     RevenueShare,
     /// Nothing per lead: an ad platform is paid.
     AdSpend,
+}
+
+/// How often a source may ping, apart from its caps on leads.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct PingLimits {
+    /// The most pings in a minute of the clock; absent means no limit.
+    per_minute: Option<i32>,
+    /// The most pings in a day of the campaign's; absent means no limit.
+    per_day: Option<i32>,
 }
 
 /// Which sources. What is left out does not restrict.
@@ -142,6 +152,41 @@ impl Source {
     /// When it may send; absent means always.
     async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Schedule>> {
         Ok(self.terms(ctx).await?.schedule.as_ref().map(Schedule::from))
+    }
+
+    /// Exceptions from a fixed cost; of several that match, the last holds.
+    async fn payout_rules(&self, ctx: &Context<'_>) -> Result<Vec<PriceRule>> {
+        let currency = self.currency(ctx).await?.parse().map_err(super::internal)?;
+        Ok(PriceRule::all(&self.terms(ctx).await?.payout_rules, currency))
+    }
+
+    /// What the operator keeps of a price when this supplier is quoted; absent: as contract and campaign say.
+    async fn margin(&self, ctx: &Context<'_>) -> Result<Option<Margin>> {
+        let currency = self.currency(ctx).await?.parse().map_err(super::internal)?;
+        Ok(self.terms(ctx).await?.margin.map(|margin| Margin::of(margin, currency)))
+    }
+
+    /// The least this supplier sells for; absent: anything.
+    async fn least_payout(&self, ctx: &Context<'_>) -> Result<Option<Money>> {
+        let least = self.terms(ctx).await?.least_payout_minor;
+        let currency = self.currency(ctx).await?;
+        least.map(|least| money(least, &currency)).transpose()
+    }
+
+    /// Whether all it sends are tests.
+    async fn test(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.terms(ctx).await?.test)
+    }
+
+    /// How often it may ping.
+    async fn ping_limits(&self, ctx: &Context<'_>) -> Result<PingLimits> {
+        let limits = self.terms(ctx).await?.ping_limits;
+        Ok(PingLimits { per_minute: limits.per_minute.map(int), per_day: limits.per_day.map(int) })
+    }
+
+    /// Its keys, the newest first, those that were revoked among them.
+    async fn keys(&self, ctx: &Context<'_>) -> Result<Vec<SourceKey>> {
+        many!(ctx, KeysOfSource(self.0.id) => SourceKey)
     }
 
     /// What came in by it over time, and what was sold of it.

@@ -2,11 +2,11 @@
 
 use async_graphql::{Result, SimpleObject};
 use leadyard_market::experiment::{Comparison as Compared, PlanFigures, SplitReport as Report};
-use leadyard_types::{PlanSeen, StageSplit};
+use leadyard_types::{Currency, PlanSeen, StageSplit};
 
 use super::super::scalars::Money;
 use super::super::words::Plan;
-use super::campaign::Stage;
+use super::campaign_terms::Stage;
 use super::{int, money};
 
 /// An experiment: a share of the leads is sold by other stages, plan B.
@@ -20,12 +20,12 @@ pub(crate) struct Split {
     stages: Vec<Stage>,
 }
 
-impl From<&StageSplit> for Split {
-    fn from(split: &StageSplit) -> Self {
+impl Split {
+    pub(super) fn of(split: &StageSplit, currency: Currency) -> Self {
         Self {
             key: split.key.clone(),
             percent: int(split.percent),
-            stages: split.stages.iter().map(Stage::of).collect(),
+            stages: split.stages.iter().map(|stage| Stage::of(stage, currency)).collect(),
         }
     }
 }

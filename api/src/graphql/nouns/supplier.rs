@@ -13,7 +13,7 @@ use super::super::order::NameOrder;
 use super::super::scalars::Money;
 use super::super::words::Status;
 use super::source::SourceConnection;
-use super::{money, name_part, of_row, queries, words};
+use super::{int, money, name_part, of_row, queries, words};
 
 of_row! {
     /// Who sends leads.
@@ -81,6 +81,11 @@ impl Supplier {
     /// When it was set up.
     async fn created_at(&self) -> Timestamp {
         self.0.created_at
+    }
+
+    /// How often it was changed; a change names the version it was made from.
+    async fn version(&self) -> i32 {
+        int(self.0.version)
     }
 }
 

@@ -1,15 +1,18 @@
 //! What terms of several nouns have in common: caps, schedules, price rules.
 
-use async_graphql::{Enum, InputObject, SimpleObject};
+use async_graphql::{Enum, InputObject, OneofObject, SimpleObject};
 use leadyard_types::terms::Window as WindowTerms;
 use leadyard_types::{
-    Cap as CapTerms, Currency, FieldProblem, Money as Amount, PriceRule as RuleTerms, Schedule as ScheduleTerms,
+    Cap as CapTerms, Currency, FieldProblem, Margin as MarginTerms, Money as Amount, PriceRule as RuleTerms,
+    Schedule as ScheduleTerms,
 };
 use serde_json::json;
 
 use super::super::scalars::{MinorUnits, Money};
 use super::super::words::CapPeriod;
+use super::condition::{Condition, ConditionInput};
 use super::int;
+use super::setup::reading::percent;
 
 /// A limit per period. It is never overshot, whatever runs at once.
 #[derive(Debug, SimpleObject)]
@@ -39,9 +42,9 @@ impl Cap {
 /// A limit per period. One of count and amount, or both.
 #[derive(Debug, InputObject)]
 pub(crate) struct CapInput {
-    /// The period, in the buyer's time zone.
+    /// The period, in the owner's time zone: a buyer's or contract's is the buyer's, a campaign's or source's the campaign's.
     period: CapPeriod,
-    /// The most sales in the period; `0` means closed.
+    /// The most sales in the period, for a source the most accepted leads; `0` means closed.
     count: Option<i32>,
     /// The most money in the period, in minor units; `0` means closed.
     amount_minor: Option<MinorUnits>,
@@ -49,7 +52,7 @@ pub(crate) struct CapInput {
 
 impl CapInput {
     /// The caps as the market knows them; a list at `path`.
-    pub(super) fn all(caps: Vec<Self>, path: &str) -> Result<Vec<CapTerms>, FieldProblem> {
+    pub(crate) fn all(caps: Vec<Self>, path: &str) -> Result<Vec<CapTerms>, FieldProblem> {
         let read = |(place, cap): (usize, Self)| {
             let negative =
                 |_| FieldProblem::new(format!("{path}.{place}.count"), "OUT_OF_RANGE", "0 or more is expected");
@@ -121,7 +124,7 @@ pub(crate) struct ScheduleInput {
 
 impl ScheduleInput {
     /// The hours as the market knows them, or the first thing that no hours can be.
-    pub(super) fn read(self, path: &str) -> Result<ScheduleTerms, FieldProblem> {
+    pub(crate) fn read(self, path: &str) -> Result<ScheduleTerms, FieldProblem> {
         let wrong = |field: String, message| FieldProblem::new(field, "FORMAT", message);
         let zone = |_| wrong(format!("{path}.time_zone"), "a time zone such as Europe/Berlin is expected");
         let window = |(place, window): (usize, WindowInput)| {
@@ -204,14 +207,75 @@ impl Schedule {
 pub(crate) struct PriceRule {
     /// What people call the rule; explanations show it.
     name: String,
+    /// When it holds.
+    when: Condition,
     /// The price where the rule matches.
     price: Money,
 }
 
 impl PriceRule {
     pub(super) fn all(rules: &[RuleTerms], currency: Currency) -> Vec<Self> {
-        let rule =
-            |rule: &RuleTerms| Self { name: rule.name.clone(), price: Money(Amount::new(rule.price_minor, currency)) };
+        let rule = |rule: &RuleTerms| Self {
+            name: rule.name.clone(),
+            when: Condition(rule.when.clone()),
+            price: Money(Amount::new(rule.price_minor, currency)),
+        };
         rules.iter().map(rule).collect()
+    }
+}
+
+/// An exception from a price; of several that match, the last holds.
+#[derive(Debug, InputObject)]
+pub(crate) struct PriceRuleInput {
+    /// What people call the rule; explanations show it.
+    name: String,
+    /// When it holds.
+    when: ConditionInput,
+    /// The price then, in minor units.
+    price_minor: MinorUnits,
+}
+
+impl PriceRuleInput {
+    pub(crate) fn read(self, path: &str) -> Result<RuleTerms, FieldProblem> {
+        let when = self.when.read(&format!("{path}.when"))?;
+        Ok(RuleTerms { name: self.name, when, price_minor: self.price_minor.0 })
+    }
+}
+
+/// What the operator keeps of a price when a supplier is quoted: one of these.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct Margin {
+    /// A share of the price in percent, as an exact decimal: `12.5`.
+    percent: Option<String>,
+    /// A fixed amount.
+    amount: Option<Money>,
+}
+
+impl Margin {
+    pub(crate) fn of(margin: MarginTerms, currency: Currency) -> Self {
+        match margin {
+            MarginTerms::Percent { percent } => Self { percent: Some(percent.0.normalize().to_string()), amount: None },
+            MarginTerms::Amount { amount_minor } => {
+                Self { percent: None, amount: Some(Money(Amount::new(amount_minor, currency))) }
+            }
+        }
+    }
+}
+
+/// What the operator keeps of a price when a supplier is quoted: exactly one of these.
+#[derive(Debug, OneofObject)]
+pub(crate) enum MarginInput {
+    /// A share of the price, 0 to less than 100 percent, as a decimal: `"12.5"`.
+    Percent(String),
+    /// A fixed amount in minor units.
+    AmountMinor(MinorUnits),
+}
+
+impl MarginInput {
+    pub(crate) fn read(self, path: &str) -> Result<MarginTerms, FieldProblem> {
+        Ok(match self {
+            Self::Percent(share) => MarginTerms::Percent { percent: percent(share, &format!("{path}.percent"))? },
+            Self::AmountMinor(amount) => MarginTerms::Amount { amount_minor: amount.0 },
+        })
     }
 }

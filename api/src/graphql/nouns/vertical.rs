@@ -12,6 +12,7 @@ use super::super::connection::connection;
 use super::super::context::loader;
 use super::super::id::Kind;
 use super::super::loaders::VerticalTermsOf;
+use super::super::scalars::WholeNumber;
 use super::super::words::{FieldKind, Requirement, UnknownFields};
 use super::{int, of_row, queries, there};
 
@@ -35,6 +36,12 @@ pub(crate) struct FieldDefinition {
     personal: bool,
     /// The values allowed; empty means any.
     allowed: Vec<String>,
+    /// The least number allowed, for INTEGER and DECIMAL; absent means none.
+    min: Option<WholeNumber>,
+    /// The greatest number allowed, for INTEGER and DECIMAL; absent means none.
+    max: Option<WholeNumber>,
+    /// A regular expression that the whole value must match; absent means any.
+    pattern: Option<String>,
     /// The greatest length in characters, where it differs from the usual.
     max_length_chars: Option<i32>,
 }
@@ -48,6 +55,9 @@ impl From<&Definition> for FieldDefinition {
             required: field.required.into(),
             personal: field.personal,
             allowed: field.allowed.clone(),
+            min: field.min.map(WholeNumber),
+            max: field.max.map(WholeNumber),
+            pattern: field.pattern.clone(),
             max_length_chars: field.max_length_chars.map(int),
         }
     }

@@ -1,50 +1,16 @@
 //! The viewer: who is signed in.
 
-use async_graphql::{Context, ID, Object, Result};
-use leadyard_entity::model::user_account;
-use leadyard_types::{Principal, Timestamp};
+use async_graphql::{Context, Object, Result};
+use leadyard_types::Principal;
 
-use super::super::context::principal;
-use super::super::id::Kind;
-use super::super::words::Role;
+use super::super::context::{self, principal};
+use super::super::errors::store;
 use super::buyer::Buyer;
-use super::of_row;
 use super::one;
+use super::session::Session;
 use super::source::Source;
 use super::supplier::Supplier;
-
-of_row! {
-    /// A person who signs in.
-    User of user_account
-}
-
-#[Object(use_type_description)]
-impl User {
-    /// The global id.
-    pub(crate) async fn id(&self) -> ID {
-        Kind::User.id(self.0.id)
-    }
-
-    /// What people call them.
-    async fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// The address they sign in with.
-    async fn email(&self) -> &str {
-        &self.0.email
-    }
-
-    /// What they may do.
-    async fn role(&self) -> Result<Role> {
-        Role::read(&self.0.role)
-    }
-
-    /// Since when they may not sign in any more.
-    async fn disabled_at(&self) -> Option<Timestamp> {
-        self.0.disabled_at
-    }
-}
+use super::user::User;
 
 /// Who is asking, and whose rows they see.
 #[derive(Debug, Clone, Copy, async_graphql::Description)]
@@ -82,5 +48,11 @@ impl Viewer {
             Principal::Source { source_id } => one!(ctx, SourceBy(source_id.0) => Source),
             _ => Ok(None),
         }
+    }
+
+    /// Where they are signed in: their sessions that still hold, the newest first, at most 100.
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
+        let rows = context::read(ctx)?.own_sessions().await.map_err(store)?;
+        Ok(rows.into_iter().map(Session::from).collect())
     }
 }

@@ -1,6 +1,6 @@
 //! From where a request comes: the other end of its connection, or whom a trusted proxy forwards for.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::extract::Request;
 use ipnet::IpNet;
@@ -11,7 +11,7 @@ pub(in crate::http) struct Peer(pub(in crate::http) SocketAddr);
 
 /// An address as it is counted: of IPv6 the first half, since that is what one household or server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::http) struct Origin(IpAddr);
+pub(crate) struct Origin(IpAddr);
 
 impl Origin {
     /// From where the request comes; `None` for this machine's own, which nobody needs to be kept from.
@@ -34,6 +34,25 @@ impl Origin {
             address = next;
         }
         Self::counted(address)
+    }
+
+    /// What failures are counted by.
+    pub(crate) fn network(self) -> String {
+        self.0.to_string()
+    }
+
+    /// The network it is in, as people may be told: enough to recognise one's own.
+    pub(crate) fn shortened(self) -> String {
+        match self.0 {
+            IpAddr::V4(v4) => {
+                let [a, b, c, _] = v4.octets();
+                format!("{}/24", Ipv4Addr::new(a, b, c, 0))
+            }
+            IpAddr::V6(v6) => {
+                let [a, b, c, ..] = v6.segments();
+                format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+            }
+        }
     }
 
     fn counted(address: IpAddr) -> Option<Self> {
@@ -84,6 +103,15 @@ mod tests {
         assert_eq!(of("10.1.2.3", &["unknown"], &proxies).as_deref(), Some("10.1.2.3"));
         assert_eq!(of("127.0.0.1", &[], &[]), None, "this machine's own");
         assert_eq!(of("::1", &[], &[]), None);
+    }
+
+    /// People are told the network, not the address.
+    #[test]
+    fn addresses_are_shortened() {
+        let told = |address: &str| Origin::counted(address.parse().unwrap()).map(Origin::shortened);
+        assert_eq!(told("203.0.113.7").as_deref(), Some("203.0.113.0/24"));
+        assert_eq!(told("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1::/48"));
+        assert_eq!(told("127.0.0.1"), None);
     }
 
     /// Of IPv6 a whole network counts as one; ports do not matter.
