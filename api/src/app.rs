@@ -11,7 +11,7 @@ use leadyard_types::{Clock, Ids, RandomIds, SystemClock};
 use secrecy::SecretString;
 
 use crate::config::{Config, SmtpSection};
-use crate::graphql::{self, GraphqlState};
+use crate::graphql::{self, GraphqlState, Operations};
 use crate::http::{self, HttpState};
 
 /// Opens the store of a configuration with the machine's clock and random ids.
@@ -73,6 +73,8 @@ pub struct App {
     pub jobs: Option<Jobs>,
     /// What opens `/metrics` from elsewhere; without one only this machine reads it.
     pub metrics_token: Option<SecretString>,
+    /// The GraphQL operations that are known beforehand.
+    pub operations: Arc<Operations>,
 }
 
 impl App {
@@ -81,13 +83,13 @@ impl App {
         let market = Market::start(store, MarketSettings::default()).await?;
         market.connect(Arc::clone(&connectors));
         let jobs = jobs.map(|options| Jobs::start(Arc::clone(&market), Arc::clone(&connectors), options));
-        Ok(Self { market, connectors, jobs, metrics_token: None })
+        Ok(Self { market, connectors, jobs, metrics_token: None, operations: Arc::default() })
     }
 
     /// Everything that is served: the suppliers' doors, health, and GraphQL. `development` opens GraphiQL and lets
     /// anybody ask the schema about itself.
     pub fn router(&self, policy: OutboundPolicy, development: bool) -> anyhow::Result<axum::Router> {
-        let graphql = GraphqlState::new(Arc::clone(&self.market), policy, development)?;
+        let graphql = GraphqlState::new(Arc::clone(&self.market), policy, development, Arc::clone(&self.operations))?;
         let state = HttpState {
             market: Arc::clone(&self.market),
             works: self.jobs.is_some(),

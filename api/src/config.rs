@@ -94,6 +94,17 @@ impl LimitsSection {
     }
 }
 
+/// The GraphQL door, as the configuration file names it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraphqlSection {
+    /// The file of operations that are known beforehand: documents by their SHA-256, as JSON.
+    pub operations: Option<PathBuf>,
+    /// Whether no other operation runs.
+    #[serde(default)]
+    pub allow_list_only: bool,
+}
+
 /// The configuration file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +117,8 @@ struct File {
     metrics_token: Option<SecretString>,
     #[serde(default)]
     limits: LimitsSection,
+    #[serde(default)]
+    graphql: GraphqlSection,
 }
 
 /// The configuration in force.
@@ -125,6 +138,8 @@ pub struct Config {
     pub metrics_token: Option<SecretString>,
     /// How much the server takes.
     pub limits: ServerLimits,
+    /// The GraphQL door.
+    pub graphql: GraphqlSection,
     /// Whether the world reaches this server: then plain http is refused.
     pub production: bool,
 }
@@ -153,7 +168,21 @@ impl Config {
         if metrics_token.as_ref().is_some_and(|token| token.expose_secret().len() < METRICS_TOKEN_BYTES_MIN) {
             bail!("the metrics token is too short to keep anybody out: {METRICS_TOKEN_BYTES_MIN} characters at least");
         }
-        Ok(Self { database_url, master_key_file, public_url, max_connections, smtp, metrics_token, limits, production })
+        let graphql = file.graphql;
+        if graphql.allow_list_only && graphql.operations.is_none() {
+            bail!("graphql.allow_list_only needs graphql.operations: without that file no operation could run");
+        }
+        Ok(Self {
+            database_url,
+            master_key_file,
+            public_url,
+            max_connections,
+            smtp,
+            metrics_token,
+            limits,
+            graphql,
+            production,
+        })
     }
 }
 
@@ -216,6 +245,7 @@ mod tests {
             ("[limits]\nconnections = 0", "limits.connections"),
             ("[limits]\ntrusted_proxies = [\"proxy\"]", "limits.trusted_proxies"),
             ("[limits]\nper_key = 5", "leadyard.toml"),
+            ("[graphql]\nallow_list_only = true", "graphql.operations"),
         ] {
             let error = format!("{:#}", load(text).unwrap_err());
             assert!(error.contains(named), "{error}");

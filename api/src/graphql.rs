@@ -4,6 +4,7 @@
 //! - `policy`: who may see which field, one table, checked for every query before it runs;
 //! - `analysis` and `scan`: two linear passes that bound what a document may cost before the engine sees it;
 //! - `batches`: what a level of a query asks for is read in one wave;
+//! - `operations`: documents known beforehand, which clients name by their hash;
 //! - `http`: the one way in.
 //!
 //! Rows are read by the caller's scoped reader; every level of a query is read in one go by `loaders`.
@@ -18,6 +19,7 @@ mod id;
 mod loaders;
 mod node;
 mod nouns;
+mod operations;
 mod order;
 mod policy;
 mod scalars;
@@ -40,8 +42,10 @@ use nouns::configuration::ConfigurationQueries;
 use nouns::contract::ContractQueries;
 use nouns::contract_bounds::ContractMutations;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
+use nouns::finance::FinanceMutations;
 use nouns::invitation::{InvitationMutations, InvitationQueries};
 use nouns::lead::LeadQueries;
+use nouns::lead_lookup::LeadLookupQueries;
 use nouns::lead_submit::LeadMutations;
 use nouns::password::PasswordMutations;
 use nouns::profit_and_loss::ProfitQueries;
@@ -68,6 +72,7 @@ use nouns::viewer::Viewer;
 use nouns::wallet::WalletMutations;
 
 pub use http::{GraphqlState, router};
+pub use operations::Operations;
 
 /// Root fields that belong to no noun.
 #[derive(Debug, Default)]
@@ -112,6 +117,7 @@ pub(crate) struct Query(
     InvitationQueries,
     BuyerGroupQueries,
     AuditQueries,
+    LeadLookupQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.
@@ -138,6 +144,7 @@ pub(crate) struct Mutation(
     ContractSetupMutations,
     DestinationMutations,
     ConfigurationMutations,
+    FinanceMutations,
 );
 
 /// The schema.

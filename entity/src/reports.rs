@@ -1,20 +1,22 @@
 //! Figures derived from the ledger and the tables: profit and loss, and what became of leads.
 
+mod series;
 mod split;
 
 use sea_orm::FromQueryResult;
 
 use crate::error::StoreResult;
-use crate::sql::statement;
+use crate::sql::{marks, statement};
 use crate::store::Read;
 
+pub use series::{SeriesOf, SeriesRow};
 pub use split::{PlanSums, SplitAsked};
 
 /// The most lines of one report.
-const LINES_MAX: u32 = 10_000;
+pub const LINES_MAX: u32 = 10_000;
 
 /// By what profit and loss is grouped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProfitBy {
     /// Campaigns.
     Campaign,
@@ -78,6 +80,16 @@ impl ProfitLine {
     }
 }
 
+/// A line of one campaign's profit and loss.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct CampaignLine {
+    /// The campaign.
+    pub campaign_id: uuid::Uuid,
+    /// The line.
+    #[sea_orm(nested)]
+    pub line: ProfitLine,
+}
+
 /// What became of leads and deliveries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromQueryResult)]
 pub struct Totals {
@@ -112,14 +124,40 @@ pub struct Totals {
 impl Read {
     /// Profit and loss between two days (both included, `YYYY-MM-DD`), one grouped statement over the ledger.
     pub async fn profit_and_loss(&self, since: &str, until: &str, by: ProfitBy) -> StoreResult<Vec<ProfitLine>> {
+        let statement = statement(self.backend(), &self.profit_sql(by, 0), vec![since.into(), until.into()]);
+        Ok(ProfitLine::find_by_statement(statement).all(self.connection()).await?)
+    }
+
+    /// The same of several campaigns, one statement however many. One more than [`LINES_MAX`] means that
+    /// there are too many to be told: a part of a campaign's lines would look like all of them.
+    pub async fn profit_and_loss_of(
+        &self,
+        campaigns: &[uuid::Uuid],
+        since: &str,
+        until: &str,
+        by: ProfitBy,
+    ) -> StoreResult<Vec<CampaignLine>> {
+        if campaigns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let days = [since.into(), until.into()];
+        let values = days.into_iter().chain(campaigns.iter().map(|id| sea_orm::Value::from(*id))).collect();
+        self.rows(&self.profit_sql(by, campaigns.len()), values).await
+    }
+
+    /// Profit and loss of so many campaigns, each for itself; of everything where it is none.
+    fn profit_sql(&self, by: ProfitBy, campaigns: usize) -> String {
         let sum =
             |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN t.amount_minor ELSE 0 END) AS BIGINT)");
         let sums = format!(
-            "SELECT {key} AS grouped, t.currency AS currency, {revenue} AS revenue_minor, {credits} AS credits_minor,
+            "SELECT {campaign} {key} AS grouped, t.currency AS currency, {revenue} AS revenue_minor, {credits} AS credits_minor,
              {payout} - {clawback} AS payout_minor, {spend} - {unspent} AS ad_spend_minor FROM ledger_transfer t
              WHERE t.day >= ? AND t.day <= ? AND t.kind IN ('SALE', 'COMPLAINT_CREDIT', 'MANUAL_CREDIT', 'PAYOUT', 'CLAWBACK', 'AD_SPEND', 'REVERSAL')
-             GROUP BY 1, 2",
+             {only} GROUP BY {groups}",
             key = by.key(),
+            campaign = if campaigns == 0 { "" } else { "t.campaign_id AS campaign_id," },
+            only = if campaigns == 0 { String::new() } else { format!("AND t.campaign_id IN ({})", marks(campaigns)) },
+            groups = if campaigns == 0 { "1, 2" } else { "1, 2, 3" },
             revenue = sum("t.kind = 'SALE'"),
             credits = sum("t.kind IN ('COMPLAINT_CREDIT', 'MANUAL_CREDIT')"),
             payout = sum("t.kind = 'PAYOUT'"),
@@ -131,20 +169,22 @@ impl Read {
             ),
         );
         // Names are looked up once per group, after the sums.
-        let figures = "s.currency, s.revenue_minor, s.credits_minor, s.payout_minor, s.ad_spend_minor";
+        let campaign = if campaigns == 0 { "" } else { "s.campaign_id, " };
+        let figures =
+            format!("{campaign}s.currency, s.revenue_minor, s.credits_minor, s.payout_minor, s.ad_spend_minor");
+        // One more of campaigns' lines than are taken: so it is seen that there are too many.
+        let most = if campaigns == 0 { LINES_MAX } else { LINES_MAX + 1 };
         let no_id = if self.store.engine() == crate::Engine::Postgres { "CAST(NULL AS UUID)" } else { "NULL" };
-        let sql = match by.table() {
+        match by.table() {
             Some(table) => format!(
                 "SELECT s.grouped AS id, n.name AS name, {figures} FROM ({sums}) s
-                 LEFT JOIN {table} n ON n.id = s.grouped ORDER BY n.name, s.currency, s.grouped LIMIT {LINES_MAX}"
+                 LEFT JOIN {table} n ON n.id = s.grouped ORDER BY n.name, s.currency, s.grouped LIMIT {most}"
             ),
             None => format!(
                 "SELECT {no_id} AS id, s.grouped AS name, {figures} FROM ({sums}) s
-                 ORDER BY s.grouped, s.currency LIMIT {LINES_MAX}"
+                 ORDER BY s.grouped, s.currency LIMIT {most}"
             ),
-        };
-        let statement = statement(self.backend(), &sql, vec![since.into(), until.into()]);
-        Ok(ProfitLine::find_by_statement(statement).all(self.connection()).await?)
+        }
     }
 
     /// What became of everything.

@@ -182,7 +182,7 @@ impl TestApp {
         let market = Market::start(store, options.market).await.unwrap();
         market.connect(Arc::clone(&connectors));
         let jobs = Jobs::start(Arc::clone(&market), Arc::clone(&connectors), options.jobs);
-        let app = App { market, connectors, jobs: Some(jobs), metrics_token: None };
+        let app = App { market, connectors, jobs: Some(jobs), metrics_token: None, operations: Arc::default() };
         let router = app.router(policy.clone(), true).unwrap();
         let server = Server::start("127.0.0.1:0".parse().unwrap(), router).await.unwrap();
         app.market.known_as(&format!("http://{}", server.address));

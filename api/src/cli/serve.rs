@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,6 +14,7 @@ use leadyard_types::{Principal, SystemTask};
 
 use crate::app::{App, connectors, open_store};
 use crate::config::{Config, default_listen};
+use crate::graphql::Operations;
 use crate::http::server::Server;
 
 /// What a process does.
@@ -66,6 +68,9 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<Exi
     let jobs = (args.role != Role::Api).then(|| JobsOptions { lease, ..JobsOptions::default() });
     let mut app = App::start(store, connectors(config, policy.clone())?, jobs).await?;
     app.metrics_token.clone_from(&config.metrics_token);
+    if let Some(path) = &config.graphql.operations {
+        app.operations = Arc::new(Operations::read(path, config.graphql.allow_list_only).await?);
+    }
     app.market.known_as(&config.public_url);
     let server = if args.role == Role::Worker {
         None

@@ -29,6 +29,7 @@ use super::analysis::{Question, analyse};
 use super::batches::{Batches, WithItsWave};
 use super::context::{Caller, SessionToken};
 use super::loaders::Loaders;
+use super::operations::{Operations, Unknown, Wanted};
 use super::policy::{Audience, Shape};
 use super::scan::{Oversized, scan};
 use super::views::Views;
@@ -48,15 +49,21 @@ pub struct GraphqlState {
     schema: GraphqlSchema,
     shape: Arc<Shape>,
     market: Arc<Market>,
+    operations: Arc<Operations>,
     development: bool,
 }
 
 impl GraphqlState {
     /// The door to a market. In development anybody may ask the schema about itself, and a browser gets GraphiQL.
-    pub fn new(market: Arc<Market>, policy: OutboundPolicy, development: bool) -> anyhow::Result<Self> {
+    pub fn new(
+        market: Arc<Market>,
+        policy: OutboundPolicy,
+        development: bool,
+        operations: Arc<Operations>,
+    ) -> anyhow::Result<Self> {
         let schema = super::schema(Arc::clone(&market), policy);
         let shape = Arc::new(Shape::read(&schema.sdl())?);
-        Ok(Self { schema, shape, market, development })
+        Ok(Self { schema, shape, market, operations, development })
     }
 }
 
@@ -70,11 +77,27 @@ pub fn router(state: GraphqlState) -> Router {
 #[serde(rename_all = "camelCase")]
 struct Posted {
     query: Option<String>,
+    /// Instead of a query: the document's hash, as the appendix on persisted documents has it: `sha256:…`.
+    document_id: Option<String>,
     operation_name: Option<String>,
     variables: Option<Map<String, Value>>,
-    /// Extensions are taken and not used.
-    #[allow(dead_code, reason = "clients send it")]
+    /// Instead of a query: the document's hash, as Apollo's clients send it. Other extensions are taken and not used.
     extensions: Option<Map<String, Value>>,
+}
+
+impl Posted {
+    /// What is to run: the document that was sent, or else the one that was named.
+    fn wanted(&self) -> Option<Wanted<'_>> {
+        if let Some(text) = self.query.as_deref().filter(|text| !text.is_empty()) {
+            return Some(Wanted::Text(text));
+        }
+        if let Some(id) = self.document_id.as_deref() {
+            return Some(Wanted::Hash(id.strip_prefix("sha256:").unwrap_or(id)));
+        }
+        let persisted = self.extensions.as_ref()?.get("persistedQuery")?;
+        let hash = persisted.get("sha256Hash")?.as_str()?;
+        (persisted.get("version")?.as_u64() == Some(1)).then_some(Wanted::Hash(hash))
+    }
 }
 
 async fn handle(
@@ -128,11 +151,15 @@ fn read(bytes: &[u8]) -> Result<Posted, (&'static str, &'static str)> {
     let posted: Posted = serde_json::from_value(value).map_err(|_| {
         (
             "INVALID_REQUEST",
-            "an object with query (a text), operationName (a text) and variables (an object) is expected",
+            "an object with query or documentId (a text), operationName (a text) and variables (an object) is expected",
         )
     })?;
-    if posted.query.as_ref().is_none_or(String::is_empty) {
-        return Err(("QUERY_MISSING", "query is expected: the GraphQL document as a text"));
+    if posted.wanted().is_none() {
+        return Err((
+            "QUERY_MISSING",
+            "query is expected: the GraphQL document as a text; or its hash as documentId or \
+             extensions.persistedQuery (version 1, sha256Hash)",
+        ));
     }
     Ok(posted)
 }
@@ -164,6 +191,20 @@ async fn caller(state: &GraphqlState, headers: &HeaderMap, edge: &Edge) -> Resul
     Ok(Some((principal, SessionToken(token.to_owned()))))
 }
 
+/// Messages and codes are those by which Apollo's clients know whether to send the text instead.
+const fn unknown_operation(unknown: Unknown) -> answer::Refusal {
+    match unknown {
+        Unknown::NotFound => answer::Refusal::request("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound"),
+        Unknown::NotSupported => {
+            answer::Refusal::request("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
+        }
+        Unknown::NotAllowed => {
+            let message = "only the operations this server was started with run here";
+            answer::Refusal::new(StatusCode::FORBIDDEN, "OPERATION_NOT_ALLOWED", message)
+        }
+    }
+}
+
 async fn authenticated(state: &GraphqlState, token: &str) -> Result<Option<Principal>, answer::Refusal> {
     state.market.store().authenticate(token).await.map_err(|error| {
         tracing::error!(%error, "a caller could not be recognised");
@@ -176,7 +217,11 @@ fn unavailable() -> answer::Refusal {
 }
 
 async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, answer: Answer) -> Response {
-    let query = posted.query.unwrap_or_default();
+    let query = match posted.wanted().map(|wanted| state.operations.find(wanted)) {
+        Some(Ok(query)) => query,
+        Some(Err(unknown)) => return answer.refused(unknown_operation(unknown)),
+        None => return answer.refused(answer::Refusal::request("QUERY_MISSING", "query is expected")),
+    };
     let variables = posted.variables.unwrap_or_default();
     if let Err(oversized) = scan(&query) {
         let (code, message) = match oversized {
@@ -198,7 +243,7 @@ async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, a
         Ok(cost) => cost,
         Err(refused) => return answer.refused(answer::Refusal::from(refused)),
     };
-    let mut request = Request::new(query).variables(Variables::from_json(Value::Object(variables)));
+    let mut request = Request::new(&*query).variables(Variables::from_json(Value::Object(variables)));
     request.set_parsed_query(document);
     if let Some(name) = posted.operation_name {
         request = request.operation_name(name);

@@ -15,16 +15,17 @@ use leadyard_entity::model::{
     vertical,
 };
 use leadyard_entity::read::{ByParent, LeadContents, NameOrder, OpenTerms, Page, PageArgs, SaleOrder, TimeOrder};
-use leadyard_entity::reports::SplitAsked;
+use leadyard_entity::reports::{CampaignLine, LINES_MAX, ProfitBy, ProfitLine, SeriesOf, SplitAsked};
 use leadyard_market::Market;
 use leadyard_market::experiment::{SplitReport, split_reports};
 use leadyard_market::explain::DecisionExplained;
+use leadyard_market::statistics::{Pieces, Series, StatisticsError, series};
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{BuyerTerms, CampaignTerms, ContractTerms, RevisionId, SourceTerms};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::errors::{internal, store};
+use super::errors::{fixed, internal, store};
 use super::views::Views;
 
 /// The loaders of one request.
@@ -232,6 +233,80 @@ impl Loader<SplitReportOf> for Loaders {
         let asked: Vec<SplitAsked> = keys.iter().map(|key| key.0.clone()).collect();
         let reports = split_reports(&self.read, &asked).await.map_err(store)?;
         Ok(keys.iter().cloned().zip(reports.into_iter().map(Arc::new)).collect())
+    }
+}
+
+/// The figures of something over time, in its currencies.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SeriesBy {
+    pub(crate) of: SeriesOf,
+    pub(crate) id: Uuid,
+    pub(crate) currencies: Vec<String>,
+    pub(crate) pieces: Pieces,
+}
+
+impl Loader<SeriesBy> for Loaders {
+    type Value = Arc<Vec<Series>>;
+    type Error = Error;
+    async fn load(&self, keys: &[SeriesBy]) -> Loaded<SeriesBy, Self::Value> {
+        let mut loaded = HashMap::new();
+        for group in grouped(keys, |key| (key.of, key.pieces)) {
+            let Some(SeriesBy { of, pieces, .. }) = group.first().cloned() else { continue };
+            let wanted = group.iter().map(|key| (key.id, key.currencies.clone())).collect();
+            let mut found = series(&self.read, of, &wanted, pieces).await.map_err(|error| match error {
+                StatisticsError::TooManyPoints => {
+                    fixed("TOO_MANY_POINTS", "at most 1000 points: a longer interval or a shorter range is expected")
+                }
+                StatisticsError::TooManyTogether => fixed(
+                    "TOO_MANY_POINTS",
+                    "at most 20000 points together: a longer interval, a shorter range or fewer items are expected",
+                ),
+                StatisticsError::Store(error) => store(error),
+            })?;
+            loaded.extend(group.into_iter().filter_map(|key| {
+                let plots = Arc::new(found.remove(&key.id)?);
+                Some((key, plots))
+            }));
+        }
+        Ok(loaded)
+    }
+}
+
+/// The profit and loss of a campaign, from a day to a day.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ProfitOfCampaign {
+    pub(crate) id: Uuid,
+    pub(crate) since: chrono::NaiveDate,
+    pub(crate) until: chrono::NaiveDate,
+    pub(crate) by: ProfitBy,
+}
+
+impl Loader<ProfitOfCampaign> for Loaders {
+    type Value = Vec<ProfitLine>;
+    type Error = Error;
+    async fn load(&self, keys: &[ProfitOfCampaign]) -> Loaded<ProfitOfCampaign, Self::Value> {
+        let mut loaded = HashMap::new();
+        for group in grouped(keys, |key| (key.since, key.until, key.by)) {
+            let Some(ProfitOfCampaign { since, until, by, .. }) = group.first().cloned() else { continue };
+            let ids: Vec<Uuid> = group.iter().map(|key| key.id).collect();
+            let (since, until) = (since.to_string(), until.to_string());
+            let found = self.read.profit_and_loss_of(&ids, &since, &until, by).await.map_err(store)?;
+            if found.len() > usize::try_from(LINES_MAX).unwrap_or(usize::MAX) {
+                return Err(fixed(
+                    "TOO_MANY_LINES",
+                    "at most 10000 lines: a shorter range or fewer campaigns are expected",
+                ));
+            }
+            let mut lines: HashMap<Uuid, Vec<ProfitLine>> = HashMap::new();
+            for CampaignLine { campaign_id, line } in found {
+                lines.entry(campaign_id).or_default().push(line);
+            }
+            loaded.extend(group.into_iter().map(|key| {
+                let own = lines.remove(&key.id).unwrap_or_default();
+                (key, own)
+            }));
+        }
+        Ok(loaded)
     }
 }
 

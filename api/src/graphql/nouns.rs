@@ -13,8 +13,10 @@ pub(crate) mod decision;
 pub(crate) mod delivery;
 pub(crate) mod destination;
 pub(crate) mod destination_settings;
+pub(crate) mod finance;
 pub(crate) mod invitation;
 pub(crate) mod lead;
+pub(crate) mod lead_lookup;
 pub(crate) mod lead_submit;
 pub(crate) mod password;
 pub(crate) mod profit_and_loss;
@@ -25,6 +27,7 @@ pub(crate) mod simulation;
 pub(crate) mod source;
 pub(crate) mod split_report;
 pub(crate) mod standing;
+pub(crate) mod statistics;
 pub(crate) mod supplier;
 pub(crate) mod terms;
 pub(crate) mod territory;
@@ -108,6 +111,17 @@ fn ids<T: From<Uuid>>(kind: Kind, ids: Option<Vec<ID>>) -> Result<Vec<T>> {
 /// Words of a filter as the market spells them.
 fn words<W, T: From<W>>(words: Option<Vec<W>>) -> Vec<T> {
     words.unwrap_or_default().into_iter().map(T::from).collect()
+}
+
+/// The part of a name that a filter looks for.
+fn name_part(text: Option<String>) -> Result<Option<String>> {
+    /// Longer than any name people look for.
+    const PART_CHARS_MAX: usize = 100;
+    let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    if text.as_ref().is_some_and(|text| text.chars().count() > PART_CHARS_MAX) {
+        return Err(fixed("TEXT_TOO_LONG", "at most 100 characters of a name are expected"));
+    }
+    Ok(text)
 }
 
 /// A small count as GraphQL knows numbers.

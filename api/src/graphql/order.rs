@@ -40,5 +40,7 @@ orders! {
         Oldest,
         /// The dearest first.
         Price,
+        /// The cheapest first.
+        Cheapest,
     }
 }

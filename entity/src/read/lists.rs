@@ -2,14 +2,15 @@
 
 use leadyard_types::{
     BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal, Role,
-    SaleState, SourceId, Status, SupplierId, Timestamp,
+    SaleState, SourceId, Status, SupplierId, Timestamp, TransferKind,
 };
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, IntoCondition, Query, SelectStatement};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, IntoCondition, LikeExpr, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
 use super::page::{Cursor, Listed, SortValue};
 use crate::auth::address;
+use crate::keyring::IndexHash;
 use crate::model::{
     buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead, ledger_transfer, sale,
     source, supplier, user_account, vertical,
@@ -46,6 +47,8 @@ pub enum SaleOrder {
     Oldest,
     /// The dearest first.
     Price,
+    /// The cheapest first.
+    Cheapest,
 }
 
 /// Which leads. Empty lists mean any.
@@ -61,6 +64,14 @@ pub struct LeadFilter {
     pub suppliers: Vec<SupplierId>,
     /// Sold to one of these buyers.
     pub buyers: Vec<BuyerId>,
+    /// Sold by one of these contracts.
+    pub contracts: Vec<ContractId>,
+    /// Sold at this price or more, minor units.
+    pub price_min_minor: Option<i64>,
+    /// Sold at this price or less, minor units.
+    pub price_max_minor: Option<i64>,
+    /// With one of these keyed hashes among what duplicates are found by; without any, none.
+    pub fingerprints: Option<Vec<IndexHash>>,
     /// With this id of the supplier's own.
     pub external_id: Option<String>,
     /// With this mark of the supplier's own.
@@ -76,6 +87,8 @@ pub struct LeadFilter {
 pub struct CampaignFilter {
     /// In which status.
     pub statuses: Vec<Status>,
+    /// With this in their name, whatever the case.
+    pub name: Option<String>,
 }
 
 /// Which sources. Empty lists mean any.
@@ -83,6 +96,8 @@ pub struct CampaignFilter {
 pub struct SourceFilter {
     /// In which status.
     pub statuses: Vec<Status>,
+    /// With this in their name, whatever the case.
+    pub name: Option<String>,
     /// Into these campaigns.
     pub campaigns: Vec<CampaignId>,
     /// Of these suppliers.
@@ -94,6 +109,17 @@ pub struct SourceFilter {
 pub struct BuyerFilter {
     /// In which status.
     pub statuses: Vec<Status>,
+    /// With this in their name, whatever the case.
+    pub name: Option<String>,
+}
+
+/// Which suppliers. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct SupplierFilter {
+    /// In which status.
+    pub statuses: Vec<Status>,
+    /// With this in their name, whatever the case.
+    pub name: Option<String>,
 }
 
 /// Which contracts. Empty lists mean any.
@@ -101,6 +127,8 @@ pub struct BuyerFilter {
 pub struct ContractFilter {
     /// In which status.
     pub statuses: Vec<Status>,
+    /// With this in their name, whatever the case.
+    pub name: Option<String>,
     /// In these campaigns.
     pub campaigns: Vec<CampaignId>,
     /// Of these buyers.
@@ -141,6 +169,10 @@ pub struct DeliveryFilter {
     pub buyers: Vec<BuyerId>,
     /// To these destinations.
     pub destinations: Vec<DestinationId>,
+    /// Of sales of these campaigns.
+    pub campaigns: Vec<CampaignId>,
+    /// Of sales by these contracts.
+    pub contracts: Vec<ContractId>,
     /// Made at or after.
     pub created_since: Option<Timestamp>,
     /// Made before.
@@ -156,6 +188,8 @@ pub struct ComplaintFilter {
     pub buyers: Vec<BuyerId>,
     /// About sales of these campaigns.
     pub campaigns: Vec<CampaignId>,
+    /// About sales by these contracts.
+    pub contracts: Vec<ContractId>,
     /// Opened at or after.
     pub opened_since: Option<Timestamp>,
     /// Opened before.
@@ -184,9 +218,24 @@ pub struct InvitationFilter {
     pub email: Option<String>,
 }
 
-/// Which transfers: those of an account are asked for as a list inside it.
+/// Which transfers. Those of an account are asked for as a list inside it. Empty lists mean any.
 #[derive(Debug, Clone, Default)]
-pub struct TransferFilter {}
+pub struct TransferFilter {
+    /// Why money moved.
+    pub kinds: Vec<TransferKind>,
+    /// About these buyers.
+    pub buyers: Vec<BuyerId>,
+    /// About these suppliers.
+    pub suppliers: Vec<SupplierId>,
+    /// About these campaigns.
+    pub campaigns: Vec<CampaignId>,
+    /// About these contracts.
+    pub contracts: Vec<ContractId>,
+    /// Posted at or after.
+    pub posted_since: Option<Timestamp>,
+    /// Posted before.
+    pub posted_until: Option<Timestamp>,
+}
 
 /// Conditions put together: what was not asked for adds nothing.
 struct Wanted {
@@ -250,6 +299,35 @@ impl Wanted {
         let all = self.all.add_option(since.map(|since| column.gte(since)));
         Self { all: all.add_option(until.map(|until| column.lt(until))), ..self }
     }
+
+    /// With a text somewhere in it, whatever the case. Only for tables short enough to be looked through: what people
+    /// set up by hand.
+    fn part<C: ColumnTrait>(self, column: C, part: Option<&String>) -> Self {
+        let Some(part) = part else { return self };
+        let plain = part.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let like = LikeExpr::new(format!("%{plain}%")).escape('\\');
+        self.and(Expr::expr(Func::lower(Expr::col(column.as_column_ref()))).like(like))
+    }
+}
+
+/// A column of the sales that somebody sees and that fit. What others paid is no way to tell leads apart.
+fn sales(who: Principal, column: sale::Column, condition: Condition) -> SelectStatement {
+    let visible = sale::Entity::visible_to(who).add(condition);
+    Query::select().column(column).from(sale::Entity).cond_where(visible).to_owned()
+}
+
+/// Deliveries of the sales of some campaigns and contracts.
+fn delivered(wanted: Wanted, filter: &DeliveryFilter) -> Wanted {
+    if filter.campaigns.is_empty() && filter.contracts.is_empty() {
+        return wanted;
+    }
+    let fit = Wanted::new(wanted.who).one_of(sale::Column::CampaignId, campaign::Column::Id, &filter.campaigns).one_of(
+        sale::Column::ContractId,
+        contract::Column::Id,
+        &filter.contracts,
+    );
+    let sales = sales(wanted.who, sale::Column::Id, fit.all);
+    wanted.and(delivery::Column::SaleId.in_subquery(sales))
 }
 
 fn by_time(at: Timestamp, id: Uuid) -> Cursor {
@@ -293,16 +371,24 @@ macro_rules! named_list {
 
 named_list! {
     vertical: () = |wanted, ()| wanted;
-    campaign: CampaignFilter = |wanted, filter| wanted.word(campaign::Column::Status, &filter.statuses, Status::as_str);
-    supplier: () = |wanted, ()| wanted;
+    campaign: CampaignFilter = |wanted, filter| wanted
+        .word(campaign::Column::Status, &filter.statuses, Status::as_str)
+        .part(campaign::Column::Name, filter.name.as_ref());
+    supplier: SupplierFilter = |wanted, filter| wanted
+        .word(supplier::Column::Status, &filter.statuses, Status::as_str)
+        .part(supplier::Column::Name, filter.name.as_ref());
     buyer_group: () = |wanted, ()| wanted;
     source: SourceFilter = |wanted, filter| wanted
         .word(source::Column::Status, &filter.statuses, Status::as_str)
+        .part(source::Column::Name, filter.name.as_ref())
         .one_of(source::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
         .one_of(source::Column::SupplierId, supplier::Column::Id, &filter.suppliers);
-    buyer: BuyerFilter = |wanted, filter| wanted.word(buyer::Column::Status, &filter.statuses, Status::as_str);
+    buyer: BuyerFilter = |wanted, filter| wanted
+        .word(buyer::Column::Status, &filter.statuses, Status::as_str)
+        .part(buyer::Column::Name, filter.name.as_ref());
     contract: ContractFilter = |wanted, filter| wanted
         .word(contract::Column::Status, &filter.statuses, Status::as_str)
+        .part(contract::Column::Name, filter.name.as_ref())
         .one_of(contract::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
         .one_of(contract::Column::BuyerId, buyer::Column::Id, &filter.buyers);
     user_account: UserFilter = |wanted, filter| wanted
@@ -340,7 +426,7 @@ macro_rules! timed_list {
 
 timed_list! {
     lead by received_at (ReceivedAt): LeadFilter = leads;
-    delivery by created_at (CreatedAt): DeliveryFilter = |wanted, filter| wanted
+    delivery by created_at (CreatedAt): DeliveryFilter = |wanted, filter| delivered(wanted, filter)
         .word(delivery::Column::State, &filter.states, DeliveryState::as_str)
         .one_of(delivery::Column::BuyerId, buyer::Column::Id, &filter.buyers)
         .one_of(delivery::Column::DestinationId, destination::Column::Id, &filter.destinations)
@@ -349,11 +435,18 @@ timed_list! {
         .word(complaint::Column::State, &filter.states, ComplaintState::as_str)
         .one_of(complaint::Column::BuyerId, buyer::Column::Id, &filter.buyers)
         .one_of(complaint::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
+        .one_of(complaint::Column::ContractId, contract::Column::Id, &filter.contracts)
         .within(complaint::Column::OpenedAt, filter.opened_since, filter.opened_until);
     invitation by created_at (CreatedAt): InvitationFilter = |wanted, filter| wanted
         .one_of(invitation::Column::BuyerId, buyer::Column::Id, &filter.buyers)
         .text(invitation::Column::Email, filter.email.as_deref().map(address).as_ref());
-    ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, _| wanted;
+    ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, filter| wanted
+        .word(ledger_transfer::Column::Kind, &filter.kinds, TransferKind::as_str)
+        .one_of(ledger_transfer::Column::BuyerId, buyer::Column::Id, &filter.buyers)
+        .one_of(ledger_transfer::Column::SupplierId, supplier::Column::Id, &filter.suppliers)
+        .one_of(ledger_transfer::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
+        .one_of(ledger_transfer::Column::ContractId, contract::Column::Id, &filter.contracts)
+        .within(ledger_transfer::Column::PostedAt, filter.posted_since, filter.posted_until);
 }
 
 fn leads(wanted: Wanted, filter: &LeadFilter) -> Wanted {
@@ -369,18 +462,37 @@ fn leads(wanted: Wanted, filter: &LeadFilter) -> Wanted {
     // A supplier's own marks are not for who buys.
     let hidden = marked && matches!(wanted.who, Principal::Buyer { .. });
     let wanted = if hidden { wanted.and(Expr::value(1).eq(0)) } else { wanted };
-    if filter.buyers.is_empty() {
+    let wanted = match known(filter) {
+        Some(leads) => wanted.and(lead::Column::Id.in_subquery(leads)),
+        None => wanted,
+    };
+    bought(wanted, filter)
+}
+
+/// Leads that were sold as the filter says, as far as the caller sees it.
+fn bought(wanted: Wanted, filter: &LeadFilter) -> Wanted {
+    let prices = (filter.price_min_minor, filter.price_max_minor);
+    if filter.buyers.is_empty() && filter.contracts.is_empty() && prices == (None, None) {
         return wanted;
     }
-    let buyer = Expr::col(Alias::new("buyer_id"));
-    let named = buyer.clone().is_in(filter.buyers.iter().map(|id| id.0));
-    let mut bought = Query::select();
-    bought
-        .column(Alias::new("lead_id"))
-        .from(Alias::new("sale"))
-        .cond_where(within_visible(named, buyer, wanted.visible(buyer::Column::Id, &filter.buyers)))
-        .and_where(Expr::col(Alias::new("state")).eq(SaleState::Sold.as_str()));
-    wanted.and(lead::Column::Id.in_subquery(bought))
+    let fit = Wanted::new(wanted.who)
+        .word(sale::Column::State, &[SaleState::Sold], SaleState::as_str)
+        .one_of(sale::Column::BuyerId, buyer::Column::Id, &filter.buyers)
+        .one_of(sale::Column::ContractId, contract::Column::Id, &filter.contracts);
+    let fit = fit
+        .all
+        .add_option(prices.0.map(|least| sale::Column::PriceMinor.gte(least)))
+        .add_option(prices.1.map(|most| sale::Column::PriceMinor.lte(most)));
+    let sales = sales(wanted.who, sale::Column::LeadId, fit);
+    wanted.and(lead::Column::Id.in_subquery(sales))
+}
+
+/// The leads that have one of the keyed hashes.
+fn known(filter: &LeadFilter) -> Option<SelectStatement> {
+    let hashes = filter.fingerprints.as_ref()?;
+    let hash = Expr::col(Alias::new("hash")).is_in(hashes.iter().map(|hash| hash.to_vec()));
+    let table = Alias::new("lead_fingerprint");
+    Some(Query::select().column(Alias::new("lead_id")).from(table).and_where(hash).to_owned())
 }
 
 fn within_visible(named: Expr, column: Expr, visible: Option<SelectStatement>) -> Condition {
@@ -411,13 +523,14 @@ impl Listed for sale::Entity {
             SaleOrder::Newest => (sale::Column::SoldAt, true),
             SaleOrder::Oldest => (sale::Column::SoldAt, false),
             SaleOrder::Price => (sale::Column::PriceMinor, true),
+            SaleOrder::Cheapest => (sale::Column::PriceMinor, false),
         }
     }
 
     fn cursor(row: &sale::Model, order: SaleOrder) -> Cursor {
         match order {
             SaleOrder::Newest | SaleOrder::Oldest => by_time(row.sold_at, row.id),
-            SaleOrder::Price => Cursor { value: SortValue::Number(row.price_minor), id: row.id },
+            SaleOrder::Price | SaleOrder::Cheapest => Cursor { value: SortValue::Number(row.price_minor), id: row.id },
         }
     }
 
@@ -428,7 +541,7 @@ impl Listed for sale::Entity {
     fn fits(cursor: &Cursor, order: SaleOrder) -> bool {
         match order {
             SaleOrder::Newest | SaleOrder::Oldest => matches!(cursor.value, SortValue::Time(_)),
-            SaleOrder::Price => matches!(cursor.value, SortValue::Number(_)),
+            SaleOrder::Price | SaleOrder::Cheapest => matches!(cursor.value, SortValue::Number(_)),
         }
     }
 }

@@ -41,6 +41,7 @@ pub mod weighted;
 pub(crate) mod chunks;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod intervals;
 mod leaf;
 mod text;
 pub(crate) mod zone;

@@ -131,6 +131,10 @@ impl Filler<'_> {
         let nouns = self.schema.nouns();
         let base = input.name.strip_suffix("Ids").or_else(|| input.name.strip_suffix("Id")).unwrap_or(&input.name);
         let base = singular(if base == "id" || base == "ids" { "" } else { base });
+        // What an entry of the audit is about can be anything.
+        if base == "subject" {
+            return None;
+        }
         if base.is_empty() {
             let about = nouns.iter().filter(|noun| self.root.starts_with(&small(noun)) || self.answers == **noun);
             if let Some(noun) = about.max_by_key(|noun| noun.len()) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::{buyer, buyer_group};
 use leadyard_entity::read::{self, BuyerFilter as Filter, NameOrder as Names, SaleOrder as Sales, TimeOrder as Times};
+use leadyard_entity::reports::SeriesOf;
 use leadyard_types::{AccountKind, BuyerTerms, Cap, Timestamp};
 
 use super::super::connection::{Paging, connection};
@@ -18,8 +19,9 @@ use super::complaint::ComplaintConnection;
 use super::contract::ContractConnection;
 use super::destination::Destination;
 use super::sale::SaleConnection;
+use super::statistics::{Statistics, StatisticsRange, all};
 use super::wallet::Wallet;
-use super::{int, many, of_row, one, queries, there, words};
+use super::{int, many, name_part, of_row, one, queries, there, words};
 
 of_row! {
     /// Who pays for leads.
@@ -71,11 +73,13 @@ impl From<&Cap> for BuyerCap {
 pub(crate) struct BuyerFilter {
     /// In one of these statuses.
     status: Option<Vec<Status>>,
+    /// With this text somewhere in the name, whatever the case; up to 100 characters.
+    name: Option<String>,
 }
 
 impl BuyerFilter {
     pub(crate) fn read(self) -> Result<Filter> {
-        Ok(Filter { statuses: words(self.status) })
+        Ok(Filter { statuses: words(self.status), name: name_part(self.name)? })
     }
 }
 
@@ -177,6 +181,17 @@ impl Buyer {
     ) -> Result<ComplaintConnection> {
         let list = Inside::ComplaintsOfBuyer(self.0.id);
         ComplaintConnection::inside(ctx, list, Times::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// What it bought over time, one series for each currency of its wallets.
+    async fn statistics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which time, and cut into which pieces.")] range: StatisticsRange,
+    ) -> Result<Vec<Statistics>> {
+        let accounts = loader(ctx)?.load_one(AccountsOf(self.0.id)).await?.unwrap_or_default();
+        let wallets = accounts.into_iter().filter(|account| account.kind == AccountKind::BuyerWallet.as_str());
+        all(ctx, (SeriesOf::Buyer, self.0.id), wallets.map(|wallet| wallet.currency).collect(), &range).await
     }
 
     /// When it was set up.

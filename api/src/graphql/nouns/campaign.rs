@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use leadyard_entity::model::campaign;
 use leadyard_entity::read::{self, CampaignFilter as Filter, NameOrder as Order, OpenTerms};
+use leadyard_entity::reports::SeriesOf;
 use leadyard_market::experiment::asked;
 use leadyard_types::{CampaignTerms, Currency, SaleMode, Timestamp};
 
@@ -12,7 +13,7 @@ use super::super::connection::{Paging, connection};
 use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
-use super::super::loaders::{CampaignTermsOf, Inside, OpenTermsOf, SplitReportOf};
+use super::super::loaders::{CampaignTermsOf, Inside, OpenTermsOf, ProfitOfCampaign, SplitReportOf};
 use super::super::order::NameOrder;
 use super::super::scalars::Money;
 use super::super::words::Status;
@@ -20,13 +21,14 @@ use super::campaign_terms::{
     AgedPolicy, ComplaintPolicy, ConsentPolicy, DuplicatePolicy, Redirects, Stage, UnsoldPolicy,
 };
 use super::contract::ContractConnection;
-use super::profit_and_loss::DayRange;
+use super::profit_and_loss::{DayRange, ProfitAndLossLine, ProfitBy};
 use super::setup::campaign_input::SaleModeKind;
 use super::source::SourceConnection;
 use super::split_report::{Split, SplitReport};
+use super::statistics::{self, Statistics, StatisticsRange};
 use super::terms::{Cap, Margin};
 use super::vertical::Vertical;
-use super::{int, money, of_row, one, queries, there, words};
+use super::{int, money, name_part, of_row, one, queries, there, words};
 
 of_row! {
     /// The distribution pipeline inside a vertical: who may send, how leads are checked, and how they are sold.
@@ -38,11 +40,13 @@ of_row! {
 pub(crate) struct CampaignFilter {
     /// In one of these statuses.
     status: Option<Vec<Status>>,
+    /// With this text somewhere in the name, whatever the case; up to 100 characters.
+    name: Option<String>,
 }
 
 impl CampaignFilter {
     pub(crate) fn read(self) -> Result<Filter> {
-        Ok(Filter { statuses: words(self.status) })
+        Ok(Filter { statuses: words(self.status), name: name_part(self.name)? })
     }
 }
 
@@ -223,6 +227,28 @@ impl Campaign {
     ) -> Result<SourceConnection> {
         let list = Inside::SourcesOfCampaign(self.0.id);
         SourceConnection::inside(ctx, list, Order::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// What came in and what was sold over time.
+    async fn statistics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which time, and cut into which pieces.")] range: StatisticsRange,
+    ) -> Result<Statistics> {
+        statistics::one(ctx, (SeriesOf::Campaign, self.0.id), self.0.currency.clone(), &range).await
+    }
+
+    /// Its profit and loss of a span of days, from the ledger: one line per group.
+    async fn profit_and_loss(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which days, of its time zone.")] range: DayRange,
+        #[graphql(desc = "By what the lines are grouped.")] by: ProfitBy,
+    ) -> Result<Vec<ProfitAndLossLine>> {
+        let (since, until) = range.ordered()?;
+        let key = ProfitOfCampaign { id: self.0.id, since, until, by: by.into() };
+        let lines = loader(ctx)?.load_one(key).await?.unwrap_or_default();
+        lines.iter().map(|line| ProfitAndLossLine::of(line, by.into())).collect()
     }
 
     /// When it was set up.

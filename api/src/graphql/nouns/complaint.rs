@@ -34,6 +34,8 @@ pub(crate) struct ComplaintFilter {
     buyer_ids: Option<Vec<ID>>,
     /// About sales of one of these campaigns.
     campaign_ids: Option<Vec<ID>>,
+    /// About sales by one of these contracts.
+    contract_ids: Option<Vec<ID>>,
     /// Opened at this moment or later.
     opened_since: Option<Timestamp>,
     /// Opened before this moment.
@@ -46,6 +48,7 @@ impl ComplaintFilter {
             states: words(self.state),
             buyers: ids(Kind::Buyer, self.buyer_ids)?,
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
+            contracts: ids(Kind::Contract, self.contract_ids)?,
             opened_since: self.opened_since,
             opened_until: self.opened_until,
         })

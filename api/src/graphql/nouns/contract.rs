@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use leadyard_entity::model::contract;
 use leadyard_entity::read::{self, ContractFilter as Filter, SaleOrder as Sales};
+use leadyard_entity::reports::SeriesOf;
 use leadyard_market::rules::bounds::effective;
 use leadyard_types::{ContractTerms, Currency, Timestamp};
 
@@ -23,8 +24,9 @@ use super::contract_bounds::{ContractBounds, ContractSettings};
 use super::destination::Destination;
 use super::sale::SaleConnection;
 use super::source::Source;
+use super::statistics::{self, Statistics, StatisticsRange};
 use super::terms::{Cap, Margin, PriceRule, Schedule};
-use super::{ids, int, of_row, one, queries, there, words};
+use super::{ids, int, name_part, of_row, one, queries, there, words};
 
 of_row! {
     /// What one buyer wants and pays in one campaign.
@@ -36,6 +38,8 @@ of_row! {
 pub(crate) struct ContractFilter {
     /// In one of these statuses.
     status: Option<Vec<Status>>,
+    /// With this text somewhere in the name, whatever the case; up to 100 characters.
+    name: Option<String>,
     /// In one of these campaigns.
     campaign_ids: Option<Vec<ID>>,
     /// Of one of these buyers.
@@ -46,6 +50,7 @@ impl ContractFilter {
     pub(crate) fn read(self) -> Result<Filter> {
         Ok(Filter {
             statuses: words(self.status),
+            name: name_part(self.name)?,
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
             buyers: ids(Kind::Buyer, self.buyer_ids)?,
         })
@@ -260,6 +265,16 @@ impl Contract {
     ) -> Result<SaleConnection> {
         let list = Inside::SalesOfContract(self.0.id);
         SaleConnection::inside(ctx, list, Sales::from(order_by), Paging { first, after, last, before }).await
+    }
+
+    /// What was bought by it over time.
+    async fn statistics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which time, and cut into which pieces.")] range: StatisticsRange,
+    ) -> Result<Statistics> {
+        let currency = there(loader(ctx)?.load_one(CampaignBy(self.0.campaign_id)).await?)?.currency;
+        statistics::one(ctx, (SeriesOf::Contract, self.0.id), currency, &range).await
     }
 
     /// When it was set up.

@@ -70,6 +70,10 @@ pub(crate) struct DeliveryFilter {
     buyer_ids: Option<Vec<ID>>,
     /// To one of these destinations.
     destination_ids: Option<Vec<ID>>,
+    /// Of sales of one of these campaigns.
+    campaign_ids: Option<Vec<ID>>,
+    /// Of sales by one of these contracts.
+    contract_ids: Option<Vec<ID>>,
     /// Made at this moment or later.
     created_since: Option<Timestamp>,
     /// Made before this moment.
@@ -82,6 +86,8 @@ impl DeliveryFilter {
             states: words(self.state),
             buyers: ids(Kind::Buyer, self.buyer_ids)?,
             destinations: ids(Kind::Destination, self.destination_ids)?,
+            campaigns: ids(Kind::Campaign, self.campaign_ids)?,
+            contracts: ids(Kind::Contract, self.contract_ids)?,
             created_since: self.created_since,
             created_until: self.created_until,
         })

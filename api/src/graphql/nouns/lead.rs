@@ -12,7 +12,7 @@ use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
 use super::super::loaders::{CampaignBy, ContentsOfLead, VerticalBy, VerticalTermsOf};
-use super::super::scalars::NamedValue;
+use super::super::scalars::{MinorUnits, NamedValue};
 use super::super::words::{Check, Door, LeadEventKind, LeadState, Plan};
 use super::campaign::Campaign;
 use super::decision::Decision;
@@ -114,6 +114,12 @@ pub(crate) struct LeadFilter {
     supplier_ids: Option<Vec<ID>>,
     /// Sold to one of these buyers.
     buyer_ids: Option<Vec<ID>>,
+    /// Sold by one of these contracts.
+    contract_ids: Option<Vec<ID>>,
+    /// Sold at this price or more, in minor units.
+    price_min_minor: Option<MinorUnits>,
+    /// Sold at this price or less, in minor units.
+    price_max_minor: Option<MinorUnits>,
     /// With this id of the supplier's own.
     external_id: Option<String>,
     /// With this mark of the supplier's own.
@@ -132,6 +138,10 @@ impl LeadFilter {
             sources: ids(Kind::Source, self.source_ids)?,
             suppliers: ids(Kind::Supplier, self.supplier_ids)?,
             buyers: ids(Kind::Buyer, self.buyer_ids)?,
+            contracts: ids(Kind::Contract, self.contract_ids)?,
+            price_min_minor: self.price_min_minor.map(|price| price.0),
+            price_max_minor: self.price_max_minor.map(|price| price.0),
+            fingerprints: None,
             external_id: self.external_id,
             subid: self.subid,
             received_since: self.received_since,

@@ -66,7 +66,7 @@ pub(crate) struct ProfitAndLossLine {
 }
 
 impl ProfitAndLossLine {
-    fn of(line: &ProfitLine, by: By) -> Result<Self> {
+    pub(super) fn of(line: &ProfitLine, by: By) -> Result<Self> {
         let kind = match by {
             By::Campaign => Some(Kind::Campaign),
             By::Source => Some(Kind::Source),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::source;
 use leadyard_entity::read::{self, SourceFilter as Filter};
+use leadyard_entity::reports::SeriesOf;
 use leadyard_types::{CostModel, SourceTerms, Timestamp};
 
 use super::super::connection::connection;
@@ -15,9 +16,10 @@ use super::super::scalars::Money;
 use super::super::words::Status;
 use super::campaign::Campaign;
 use super::setup::source_key::SourceKey;
+use super::statistics::{self, Statistics, StatisticsRange};
 use super::supplier::Supplier;
 use super::terms::{Cap, Margin, PriceRule, Schedule};
-use super::{ids, int, many, money, of_row, one, queries, there, words};
+use super::{ids, int, many, money, name_part, of_row, one, queries, there, words};
 
 of_row! {
     /// One channel of a supplier into one campaign.
@@ -51,6 +53,8 @@ pub(crate) struct PingLimits {
 pub(crate) struct SourceFilter {
     /// In one of these statuses.
     status: Option<Vec<Status>>,
+    /// With this text somewhere in the name, whatever the case; up to 100 characters.
+    name: Option<String>,
     /// Sending into one of these campaigns.
     campaign_ids: Option<Vec<ID>>,
     /// Of one of these suppliers.
@@ -61,6 +65,7 @@ impl SourceFilter {
     pub(crate) fn read(self) -> Result<Filter> {
         Ok(Filter {
             statuses: words(self.status),
+            name: name_part(self.name)?,
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
             suppliers: ids(Kind::Supplier, self.supplier_ids)?,
         })
@@ -182,6 +187,16 @@ impl Source {
     /// Its keys, the newest first, those that were revoked among them.
     async fn keys(&self, ctx: &Context<'_>) -> Result<Vec<SourceKey>> {
         many!(ctx, KeysOfSource(self.0.id) => SourceKey)
+    }
+
+    /// What came in by it over time, and what was sold of it.
+    async fn statistics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which time, and cut into which pieces.")] range: StatisticsRange,
+    ) -> Result<Statistics> {
+        let currency = self.currency(ctx).await?;
+        statistics::one(ctx, (SeriesOf::Source, self.0.id), currency, &range).await
     }
 
     /// When it was set up.

@@ -1,8 +1,8 @@
 //! Suppliers.
 
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{Context, ID, InputObject, Object, Result};
 use leadyard_entity::model::supplier;
-use leadyard_entity::read::{self, NameOrder as Order};
+use leadyard_entity::read::{self, NameOrder as Order, SupplierFilter as Filter};
 use leadyard_types::{AccountKind, Timestamp};
 
 use super::super::connection::{Paging, connection};
@@ -13,11 +13,26 @@ use super::super::order::NameOrder;
 use super::super::scalars::Money;
 use super::super::words::Status;
 use super::source::SourceConnection;
-use super::{int, money, of_row, queries};
+use super::{int, money, name_part, of_row, queries, words};
 
 of_row! {
     /// Who sends leads.
     Supplier of supplier
+}
+
+/// Which suppliers. What is left out does not restrict.
+#[derive(Debug, Default, InputObject)]
+pub(crate) struct SupplierFilter {
+    /// In one of these statuses.
+    status: Option<Vec<Status>>,
+    /// With this text somewhere in the name, whatever the case; up to 100 characters.
+    name: Option<String>,
+}
+
+impl SupplierFilter {
+    pub(crate) fn read(self) -> Result<Filter> {
+        Ok(Filter { statuses: words(self.status), name: name_part(self.name)? })
+    }
 }
 
 #[Object(use_type_description)]
@@ -81,5 +96,5 @@ queries! {
     /// A supplier by its id.
     supplier,
     /// The suppliers you may see.
-    suppliers -> SupplierConnection by NameOrder of read::NameOrder
+    suppliers -> SupplierConnection by NameOrder of read::NameOrder, filter SupplierFilter
 }
