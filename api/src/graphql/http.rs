@@ -194,11 +194,9 @@ async fn caller(state: &GraphqlState, headers: &HeaderMap, edge: &Edge) -> Resul
 /// Messages and codes are those by which Apollo's clients know whether to send the text instead.
 const fn unknown_operation(unknown: Unknown) -> answer::Refusal {
     match unknown {
-        Unknown::NotFound => answer::Refusal::request("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound"),
-        Unknown::NotSupported => {
-            answer::Refusal::request("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
-        }
-        Unknown::NotAllowed => {
+        Unknown::Absent => answer::Refusal::request("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound"),
+        Unknown::NoFile => answer::Refusal::request("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported"),
+        Unknown::Forbidden => {
             let message = "only the operations this server was started with run here";
             answer::Refusal::new(StatusCode::FORBIDDEN, "OPERATION_NOT_ALLOWED", message)
         }

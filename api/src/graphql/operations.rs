@@ -46,11 +46,11 @@ pub(super) enum Wanted<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unknown {
     /// It is not in the file, and the client may send the text instead.
-    NotFound,
+    Absent,
     /// There is no file.
-    NotSupported,
+    NoFile,
     /// It is not in the file, and nothing else is allowed.
-    NotAllowed,
+    Forbidden,
 }
 
 impl Operations {
@@ -90,11 +90,11 @@ impl Operations {
     pub(super) fn find(&self, wanted: Wanted<'_>) -> Result<Arc<str>, Unknown> {
         match wanted {
             Wanted::Text(text) if !self.only || self.texts.contains(text) => Ok(text.into()),
-            Wanted::Text(_) => Err(Unknown::NotAllowed),
+            Wanted::Text(_) => Err(Unknown::Forbidden),
             Wanted::Hash(hash) => self.by_hash.get(hash).cloned().ok_or(match self {
-                Self { only: true, .. } => Unknown::NotAllowed,
-                Self { by_hash, .. } if by_hash.is_empty() => Unknown::NotSupported,
-                Self { .. } => Unknown::NotFound,
+                Self { only: true, .. } => Unknown::Forbidden,
+                Self { by_hash, .. } if by_hash.is_empty() => Unknown::NoFile,
+                Self { .. } => Unknown::Absent,
             }),
         }
     }
