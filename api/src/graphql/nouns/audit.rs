@@ -24,7 +24,7 @@ impl AuditEntry {
         int(self.0.no)
     }
 
-    /// When.
+    /// When it was done.
     async fn at(&self) -> Timestamp {
         self.0.at
     }

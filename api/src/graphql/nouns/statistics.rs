@@ -22,7 +22,7 @@ use super::{int, money};
 pub(crate) enum Interval {
     /// Hours; days on which clocks change have 23 or 25.
     Hour,
-    /// Days.
+    /// Calendar days in the time zone asked for.
     Day,
     /// Weeks, from Monday.
     Week,
@@ -89,6 +89,7 @@ impl StatisticsFigures {
     }
 }
 
+/// What came of a span of time: how many leads and sales, and the money they moved.
 #[Object]
 impl StatisticsFigures {
     /// Leads that came in; of buyers and contracts, leads that were bought.
