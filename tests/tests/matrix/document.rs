@@ -165,7 +165,15 @@ impl Writer<'_> {
         parts: Vec<Part>,
     ) -> Vec<Document> {
         let given: Vec<(&String, &Value)> = arguments.as_object().into_iter().flatten().collect();
-        let of = |name: &str| &field.args.iter().find(|arg| arg.name == name).unwrap().of.text;
+        let of = |name: &str| {
+            &field
+                .args
+                .iter()
+                .find(|arg| arg.name == name)
+                .unwrap_or_else(|| panic!("{} takes no {name}", field.name))
+                .of
+                .text
+        };
         let defined: Vec<String> = given.iter().map(|(name, _)| format!("${name}: {}", of(name))).collect();
         let passed: Vec<String> = given.iter().map(|(name, _)| format!("{name}: ${name}")).collect();
         let (defined, passed) = match given.is_empty() {
