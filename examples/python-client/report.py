@@ -12,7 +12,7 @@ from gql import Client, gql
 from gql.transport.httpx import HTTPXTransport
 
 URL = os.environ["LEADYARD_URL"]
-SCHEMA = (pathlib.Path(__file__).parents[2] / "schema.graphql").read_text(encoding="utf-8")
+SCHEMA = (pathlib.Path(__file__).resolve().parents[2] / "schema.graphql").read_text(encoding="utf-8")
 
 SIGN_IN = gql(
     """
