@@ -21,10 +21,10 @@ use leadyard_market::rules::price::CompiledPrices;
 use leadyard_market::rules::schedule::is_open;
 use leadyard_market::rules::territory::{Ground, Question, survey};
 use leadyard_market::snapshot::{Buyer, CampaignContracts, Contract};
-use leadyard_types::terms::{Exclusivity, OutsideHours, Window};
+use leadyard_types::terms::Window;
 use leadyard_types::{
-    BuyerId, BuyerSettings, BuyerTerms, CampaignId, Consent, ContractId, ContractTerms, FieldValue, Filter, RevisionId,
-    Schedule, SourceId, Status, Timestamp, Verdict,
+    BuyerId, BuyerTerms, CampaignId, Consent, ContractId, ContractTerms, FieldValue, Filter, RevisionId, Schedule,
+    SourceId, Status, Timestamp,
 };
 use uuid::Uuid;
 
@@ -191,35 +191,8 @@ fn out_of_the_question(members: &[Member], now: Timestamp) -> [Positions; 3] {
 /// The member as a snapshot holds it.
 fn contract(member: &Member) -> Contract {
     let IndexEntry { contract, filter, sources_allowed, sources_denied } = member.entry.clone();
-    let terms = ContractTerms {
-        status: Status::Active,
-        stage: "main".into(),
-        priority: 1,
-        weight: 1,
-        exclusivity: Exclusivity::Any,
-        price_minor: 1_000,
-        price_rules: Vec::new(),
-        shared_percents: Vec::new(),
-        ping: None,
-        margin: None,
-        test: false,
-        filter: None,
-        sources_allowed,
-        sources_denied,
-        caps: Vec::new(),
-        schedule: member.schedule.clone(),
-        outside_hours: OutsideHours::Next,
-        wait_at_most_minutes: None,
-        consent_names_buyer: false,
-        verdict: Verdict::None,
-        destinations: Vec::new(),
-        credit_frees_cap: false,
-        unknown_window_minutes: 60,
-        buys_aged: false,
-        aged_price_rules: Vec::new(),
-        buyer_bounds: None,
-        buyer_settings: BuyerSettings::default(),
-    };
+    let schedule = member.schedule.clone();
+    let terms = ContractTerms { sources_allowed, sources_denied, schedule, ..ContractTerms::new("main", 1_000) };
     Contract {
         id: contract,
         name: contract.to_string(),

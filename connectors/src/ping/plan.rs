@@ -9,7 +9,7 @@ use super::config::{TIMEOUT_MS_MAX, TIMEOUT_MS_MIN};
 use super::preset::{Preset, Shape};
 use crate::http::OutboundPolicy;
 use crate::template::{Format, check_against, every_field};
-use crate::webhook::{HEADERS_MAX, header_problem, is_content_type};
+use crate::webhook::{check_headers, is_content_type};
 
 /// The names a ping's template may use.
 pub(super) const TEMPLATE_NAMES: [&str; 10] =
@@ -141,14 +141,7 @@ impl Problems {
     }
 
     fn check_headers(&mut self, config: &PingConfig) {
-        if config.headers.len() > HEADERS_MAX {
-            self.add("headers", "TOO_MANY", "at most 20 headers");
-        }
-        for (index, (name, value)) in config.headers.iter().enumerate() {
-            if let Some(message) = header_problem(name, value) {
-                self.add(format!("headers.{index}"), "INVALID_HEADER", message);
-            }
-        }
+        check_headers(&config.headers, |field, code, message| self.add(field, code, message));
     }
 
     fn check_payload(&mut self, plan: &Plan<'_>) {

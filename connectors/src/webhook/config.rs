@@ -17,7 +17,7 @@ const TIMEOUT_MS_MIN: u64 = 500;
 const TIMEOUT_MS_MAX: u64 = 30_000;
 
 /// Enough for a key, a tenant and a few switches.
-pub(crate) const HEADERS_MAX: usize = 20;
+const HEADERS_MAX: usize = 20;
 const HEADER_NAME_CHARS_MAX: usize = 100;
 const HEADER_VALUE_CHARS_MAX: usize = 2_000;
 
@@ -88,7 +88,7 @@ pub struct WebhookConfig {
     pub status_query: Option<StatusQuery>,
 }
 
-fn json() -> String {
+pub(super) fn json() -> String {
     "application/json".to_owned()
 }
 
@@ -142,14 +142,7 @@ impl WebhookConfig {
         if let Err(message) = policy.check_url(&self.url) {
             problems.push(FieldProblem::new("url", "INVALID_URL", message));
         }
-        if self.headers.len() > HEADERS_MAX {
-            problems.push(FieldProblem::new("headers", "TOO_MANY", "at most 20 headers"));
-        }
-        for (index, (name, value)) in self.headers.iter().enumerate() {
-            if let Some(message) = header_problem(name, value) {
-                problems.push(FieldProblem::new(format!("headers.{index}"), "INVALID_HEADER", message));
-            }
-        }
+        check_headers(&self.headers, |field, code, message| problems.push(FieldProblem::new(field, code, message)));
         if !is_content_type(&self.content_type) {
             let message = "a media type such as application/json is expected";
             problems.push(FieldProblem::new("content_type", "INVALID_CONTENT_TYPE", message));
@@ -170,8 +163,20 @@ impl WebhookConfig {
     }
 }
 
+/// Everything that is wrong with the headers of a request: the place in the settings, code and message.
+pub(crate) fn check_headers(headers: &[(String, String)], mut add: impl FnMut(&str, &str, &str)) {
+    if headers.len() > HEADERS_MAX {
+        add("headers", "TOO_MANY", "at most 20 headers");
+    }
+    for (index, (name, value)) in headers.iter().enumerate() {
+        if let Some(message) = header_problem(name, value) {
+            add(&format!("headers.{index}"), "INVALID_HEADER", message);
+        }
+    }
+}
+
 /// What is wrong with a header of a destination.
-pub(crate) fn header_problem(name: &str, value: &str) -> Option<&'static str> {
+fn header_problem(name: &str, value: &str) -> Option<&'static str> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     let lower = name.to_ascii_lowercase();
     if name.is_empty() || name.len() > HEADER_NAME_CHARS_MAX || !name.chars().all(token) {

@@ -35,8 +35,8 @@ mod verdict;
 use leadyard_types::{DeliveryOutcome, Timestamp};
 use secrecy::SecretString;
 
-pub(crate) use config::{HEADERS_MAX, header_problem, is_content_type};
 pub use config::{WebhookConfig, WebhookMethod};
+pub(crate) use config::{check_headers, is_content_type};
 pub use sign::{InvalidSecret, TOLERANCE_SECONDS, Unverified, check_secret, new_secret, signature_headers, verify};
 pub use status::{StatusMethod, StatusQuery, ask_status};
 

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::config::{HEADERS_MAX, header_problem, is_content_type};
+use super::config::{check_headers, is_content_type, json};
 use super::sign::signature_headers;
 use super::{answered, classify, verdict};
 use crate::attempted::Attempted;
@@ -56,7 +56,7 @@ pub struct StatusQuery {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
     /// The content type of a POST; it also decides how a template's values are escaped.
-    #[serde(default = "content_type")]
+    #[serde(default = "json")]
     pub content_type: String,
     /// The body of a POST, with the names of the address; absent = a JSON object of these names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,10 +71,6 @@ pub struct StatusQuery {
     /// got it: then the sale is rejected. Absent = it never proves that, and the sale stays unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent_proves_after_minutes: Option<u32>,
-}
-
-fn content_type() -> String {
-    "application/json".to_owned()
 }
 
 fn timeout() -> u64 {
@@ -102,14 +98,7 @@ impl StatusQuery {
         if let Err(message) = self.checked_url(policy) {
             add("url", "INVALID_URL", &message);
         }
-        if self.headers.len() > HEADERS_MAX {
-            add("headers", "TOO_MANY", "at most 20 headers");
-        }
-        for (index, (name, value)) in self.headers.iter().enumerate() {
-            if let Some(message) = header_problem(name, value) {
-                add(&format!("headers.{index}"), "INVALID_HEADER", message);
-            }
-        }
+        check_headers(&self.headers, &mut add);
         if !is_content_type(&self.content_type) {
             add("content_type", "INVALID_CONTENT_TYPE", "a media type such as application/json is expected");
         }

@@ -19,12 +19,6 @@ export const CreateCampaign = graphql(/* GraphQL */ `
   }
 `);
 
-export const UpdateCampaign = graphql(/* GraphQL */ `
-  mutation UpdateCampaign($input: CampaignUpdateInput!) {
-    campaignUpdate(input: $input) { campaign { id version } userErrors { code field message } }
-  }
-`);
-
 export const CreateSupplier = graphql(/* GraphQL */ `
   mutation CreateSupplier($input: SupplierCreateInput!) {
     supplierCreate(input: $input) { supplier { id } userErrors { code field message } }

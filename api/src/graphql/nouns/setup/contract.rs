@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use leadyard_market::setup::{HeadChange, NewContract, SetupError};
 use leadyard_types::terms::{Exclusivity as Shares, OutsideHours as Outside};
-use leadyard_types::{BuyerSettings, ContractId, ContractTerms, PriceRule, Verdict as Answers};
+use leadyard_types::{ContractId, ContractTerms, PriceRule, Verdict as Answers};
 use uuid::Uuid;
 
 use super::super::super::context::loader;
@@ -75,39 +75,6 @@ pub(crate) struct ContractTermsInput {
 
 /// A day: long enough for a person at the buyer's to look.
 const UNKNOWN_WINDOW_MINUTES: u32 = 24 * 60;
-
-/// A contract of which only the stage and the price were said.
-fn unsaid(stage: String, price_minor: i64) -> ContractTerms {
-    ContractTerms {
-        status: leadyard_types::Status::Active,
-        stage,
-        priority: 1,
-        weight: 1,
-        exclusivity: Shares::Any,
-        price_minor,
-        price_rules: Vec::new(),
-        shared_percents: Vec::new(),
-        ping: None,
-        margin: None,
-        test: false,
-        filter: None,
-        sources_allowed: Vec::new(),
-        sources_denied: Vec::new(),
-        caps: Vec::new(),
-        schedule: None,
-        outside_hours: Outside::Next,
-        wait_at_most_minutes: None,
-        buys_aged: false,
-        aged_price_rules: Vec::new(),
-        consent_names_buyer: false,
-        verdict: Answers::None,
-        destinations: Vec::new(),
-        credit_frees_cap: false,
-        unknown_window_minutes: UNKNOWN_WINDOW_MINUTES,
-        buyer_bounds: None,
-        buyer_settings: BuyerSettings::default(),
-    }
-}
 
 impl ContractTermsInput {
     /// Lays what is given over the terms.
@@ -232,7 +199,7 @@ impl ContractSetupMutations {
     ) -> Result<ContractPayload> {
         let mut reading = Reading::default();
         let (campaign_id, buyer_id) = (named(Kind::Campaign, &input.campaign_id), named(Kind::Buyer, &input.buyer_id));
-        let mut terms = unsaid(input.stage, input.price_minor.0);
+        let mut terms = ContractTerms::new(&input.stage, input.price_minor.0);
         input.terms.lay(&mut terms, &mut reading);
         let problems = reading.problems();
         if !problems.is_empty() {

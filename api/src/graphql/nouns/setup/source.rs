@@ -155,17 +155,7 @@ impl SourceMutations {
         let supplier_id = named(Kind::Supplier, &input.supplier_id);
         let campaign_id = named(Kind::Campaign, &input.campaign_id);
         let cost = reading.take(input.cost.read("cost"));
-        let mut terms = SourceTerms {
-            status: leadyard_types::Status::Active,
-            cost: cost.unwrap_or(CostModel::AdSpend),
-            payout_rules: Vec::new(),
-            caps: Vec::new(),
-            schedule: None,
-            margin: None,
-            least_payout_minor: None,
-            test: false,
-            ping_limits: PingLimits::default(),
-        };
+        let mut terms = SourceTerms::new(cost.unwrap_or(CostModel::AdSpend));
         input.terms.lay(&mut terms, &mut reading);
         let problems = reading.problems();
         if !problems.is_empty() {
