@@ -38,6 +38,13 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// The same for another who waited for the same work.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let text = self.to_string();
+        if self.is_transient() { Self::Unavailable(text) } else { Self::Fault(text) }
+    }
+
     /// A stored word or document that this version cannot read.
     pub fn corrupt(what: impl std::fmt::Display) -> Self {
         Self::Corrupt(what.to_string())

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use leadyard_types::{BidSeen, ContractId, DestinationId, LeadId, PingId, PingVerdict, Status, Timestamp};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Value};
-use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
@@ -12,29 +11,14 @@ use crate::model::{destination, ping};
 use crate::sql::marks;
 use crate::store::{Read, Write};
 
-/// Where a buyer is asked.
-#[derive(Debug, Clone)]
-pub struct Bidder {
-    /// Its settings, JSON.
-    pub config: String,
-    /// Its secrets, the newest first.
-    pub secrets: Vec<SecretString>,
-}
-
 impl Read {
     /// The destinations at which buyers are asked, those left out that are set aside or ended. Only for placement.
-    pub async fn bidders(&self, destinations: &BTreeSet<DestinationId>) -> StoreResult<HashMap<DestinationId, Bidder>> {
+    pub async fn bidders(&self, destinations: &BTreeSet<DestinationId>) -> StoreResult<Vec<destination::Model>> {
         debug_assert!(matches!(self.principal, leadyard_types::Principal::System(_)), "only the system asks buyers");
-        let rows = destination::Entity::find()
+        let found = destination::Entity::find()
             .filter(destination::Column::Id.is_in(destinations.iter().map(|id| id.0)))
-            .filter(destination::Column::Status.eq(Status::Active.as_str()))
-            .all(self.connection())
-            .await?;
-        let bidder = |row: destination::Model| {
-            let secrets = self.store.destination_secrets(&row)?;
-            Ok((DestinationId(row.id), Bidder { config: row.config, secrets }))
-        };
-        rows.into_iter().map(bidder).collect()
+            .filter(destination::Column::Status.eq(Status::Active.as_str()));
+        Ok(found.all(self.connection()).await?)
     }
 
     /// Every ping of a lead, in the order they were sent. Only for explanations by the system.

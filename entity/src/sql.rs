@@ -95,6 +95,28 @@ impl Write {
         Ok(rows)
     }
 
+    /// Reads the rows that some keys of `width` values each name. `sql` holds `{}` where the keys stand as the rows of a
+    /// `VALUES` list; whoever joins it finds by index what a list of single values would only find by one column.
+    pub(crate) async fn all_of<T: FromQueryResult>(
+        &self,
+        sql: &str,
+        width: usize,
+        keys: Vec<Value>,
+    ) -> StoreResult<Vec<T>> {
+        let width = width.max(1);
+        let mut rows = Vec::new();
+        for chunk in keys.chunks(MAX_VALUES / width * width) {
+            let count = chunk.len() / width;
+            let size = count.next_power_of_two().min(MAX_VALUES / width);
+            let places = vec![format!("({})", marks(width)); size].join(",");
+            // Keys of NULL find nothing: they only keep the lengths of statements few.
+            let empty = chunk.iter().take(width).map(Value::as_null).cycle().take((size - count) * width);
+            let values = chunk.iter().cloned().chain(empty).collect();
+            rows.extend(self.all::<T>(&sql.replacen("{}", &places, 1), values).await?);
+        }
+        Ok(rows)
+    }
+
     /// Runs a statement over rows of `width` values each, as few times as fit. `sql` holds `{}` where the rows stand as a
     /// query. Answers how many rows it touched.
     ///
@@ -108,7 +130,8 @@ impl Write {
             let count = chunk.len() / width.max(1);
             let size = count.next_power_of_two();
             let places = vec![format!("({})", marks(width)); size].join(",");
-            let table = format!("SELECT * FROM (VALUES {places}) AS given LIMIT ?");
+            // SQLite plans a statement anew whenever a bare parameter that limits it is bound; a sum is no bare parameter.
+            let table = format!("SELECT * FROM (VALUES {places}) AS given LIMIT ? + 0");
             let empty = chunk.iter().take(width).map(Value::as_null).cycle().take((size - count) * width);
             let limit = Value::from(i64::try_from(count).unwrap_or(i64::MAX));
             let values = chunk.iter().cloned().chain(empty).chain([limit]).collect();

@@ -208,7 +208,7 @@ fn one_statement() -> String {
         format!(
             "seen AS (SELECT (SELECT COUNT(*) FROM lead_fingerprint WHERE hash IN ({two}))
                + (SELECT COUNT(*) FROM suppression_entry WHERE hash IN ({two}))
-               + (SELECT COUNT(*) FROM idempotency_record WHERE key = ?) AS number)",
+               + (SELECT COUNT(*) FROM idempotency_record WHERE scope = ? AND key = ?) AS number)",
             two = marks(2)
         ),
         "charged AS (UPDATE ledger_account SET balance_minor = balance_minor - ?

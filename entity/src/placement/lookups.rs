@@ -146,9 +146,12 @@ impl Write {
         &self,
         keys: &[(String, IndexHash)],
     ) -> StoreResult<HashMap<(String, IndexHash), StoredAnswer>> {
-        let rows: Vec<idempotency_record::Model> = self
-            .all_in("SELECT * FROM idempotency_record WHERE key IN ({})", hashes(keys.iter().map(|(_, key)| *key)))
-            .await?;
+        // Joined, since the primary key begins with the scope: by the key alone every answer ever given would be read.
+        let sql = "WITH given (scope, key) AS (VALUES {}) SELECT record.* FROM given
+                   JOIN idempotency_record record ON record.scope = given.scope AND record.key = given.key";
+        let unique: BTreeSet<&(String, IndexHash)> = keys.iter().collect();
+        let given = unique.into_iter().flat_map(|(scope, key)| [Value::from(scope.as_str()), key.to_vec().into()]);
+        let rows: Vec<idempotency_record::Model> = self.all_of(sql, 2, given.collect()).await?;
         let mut answers = HashMap::with_capacity(rows.len());
         for row in rows {
             let answer =

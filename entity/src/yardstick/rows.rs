@@ -157,8 +157,8 @@ pub struct LeadRows {
     /// Fingerprints, and ways to reach the person.
     hashes: Vec<Value>,
     contacts: Vec<Value>,
-    /// Of the request.
-    key: Value,
+    /// Scope and key of the request.
+    request: [Value; 2],
     wallet: Uuid,
     price_minor: i64,
     counter: cap_counter::Model,
@@ -215,7 +215,7 @@ impl SoldLead {
         Ok(LeadRows {
             hashes: self.fingerprints.iter().map(|row| Value::from(row.hash.clone())).collect(),
             contacts: vec![hash()?.into(), hash()?.into()],
-            key: self.answer.key.clone().into(),
+            request: [self.answer.scope.clone().into(), self.answer.key.clone().into()],
             wallet: wallet.ok_or_else(|| StoreError::corrupt("a sale without its charge"))?,
             price_minor: self.sale.price_minor,
             counter: self.counter,
@@ -239,7 +239,7 @@ impl SoldLead {
 impl LeadRows {
     /// The values of the whole statement, in its order.
     pub(super) fn for_one_statement(&self) -> Vec<Value> {
-        let mut bound: Vec<Value> = [&self.hashes[..], &self.contacts[..], std::slice::from_ref(&self.key)].concat();
+        let mut bound: Vec<Value> = [&self.hashes[..], &self.contacts[..], &self.request].concat();
         bound.extend([self.price_minor.into(), self.wallet.into(), self.price_minor.into()]);
         bound.extend(count_values(&self.counter, 1, self.price_minor));
         bound.extend(self.tables.iter().flatten().cloned());
@@ -253,12 +253,17 @@ pub(super) fn lookups(leads: &[LeadRows]) -> Vec<(String, Vec<Value>)> {
     let asked = [
         ("lead_fingerprint", "hash", of(|lead| &lead.hashes)),
         ("suppression_entry", "hash", of(|lead| &lead.contacts)),
-        ("idempotency_record", "key", of(|lead| std::slice::from_ref(&lead.key))),
     ];
     let count = |(table, column, values): (&str, &str, Vec<Value>)| {
         (format!("SELECT COUNT(*) AS number FROM {table} WHERE {column} IN ({})", marks(values.len())), values)
     };
-    asked.into_iter().map(count).collect()
+    let requests = of(|lead| &lead.request);
+    let given = vec!["(?,?)"; leads.len()].join(",");
+    let answered = format!(
+        "WITH given (scope, key) AS (VALUES {given}) SELECT COUNT(*) AS number FROM given
+         JOIN idempotency_record record ON record.scope = given.scope AND record.key = given.key"
+    );
+    asked.into_iter().map(count).chain([(answered, requests)]).collect()
 }
 
 pub(super) fn listed(columns: &[&str]) -> String {
