@@ -22,7 +22,7 @@ mod withheld;
 
 use std::time::Duration;
 
-use leadyard_types::{DeliveryOutcome, DestinationKind, FieldProblem, PingVerdict, Timestamp};
+use leadyard_types::{DeliveryOutcome, DestinationKind, FieldProblem, Timestamp};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
@@ -32,7 +32,7 @@ pub use email::{EmailConfig, Mailer, SmtpSecurity, SmtpSettings};
 pub use http::{GuardedClient, OutboundPolicy, SendFailure, SetupFailure};
 pub use load::LeadSender;
 pub use package::{DeliveryPackage, Named, PingMark};
-pub use ping::{PingAnswered, PingConfig, PingPackage};
+pub use ping::{PingAnswered, PingConfig, PingEndpoint, PingPackage};
 pub use schedule::next_attempt;
 pub use webhook::WebhookConfig;
 pub use withheld::secret_places;
@@ -116,19 +116,9 @@ impl Connectors {
         }
     }
 
-    /// Asks a buyer for a bid, at a destination of kind PING; ends when the budget ends, whatever the buyer does. See
-    /// [`ping::ask`]. `secrets` are the destination's, the newest first.
-    pub async fn ping(
-        &self,
-        config_json: &str,
-        secrets: &[SecretString],
-        package: &PingPackage,
-        budget: Duration,
-    ) -> PingAnswered {
-        match read::<PingConfig>(config_json) {
-            Ok(config) => ping::ask(&self.http, &config, secrets, package, budget).await,
-            Err(problem) => PingAnswered::without_bid(PingVerdict::Failed, problem.message),
-        }
+    /// Asks a buyer for a bid; ends when the budget ends, whatever the buyer does. See [`ping`].
+    pub async fn ping(&self, endpoint: &PingEndpoint, package: &PingPackage, budget: Duration) -> PingAnswered {
+        endpoint.ask(&self.http, package, budget).await
     }
 }
 

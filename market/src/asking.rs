@@ -9,19 +9,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use leadyard_connectors::{Connectors, PingAnswered, PingPackage};
+use leadyard_connectors::{Connectors, PingAnswered, PingEndpoint, PingPackage};
 use leadyard_entity::StoreResult;
 use leadyard_entity::model::ping;
-use leadyard_entity::pings::Bidder;
 use leadyard_types::{
     BidSeen, ContractId, DestinationId, FieldKind, LeadId, Money, OnSold, PingId, PingVerdict, QuoteId, Timestamp,
 };
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::intake::{Prepared, split_personal};
 use crate::market::Market;
-use crate::placement::{Batch, Purpose, Screened, Work};
+use crate::placement::{Screened, Screening, Work};
 use crate::rules::facts::LeadFacts;
 use crate::rules::routing::{RoutingInput, route};
 use crate::rules::trial::{TestAnswer, test_answer};
@@ -57,21 +56,19 @@ impl Market {
         let snapshot = self.current().await?;
         let mut work = [Work::New(prepared)];
         self.prepare_again(&mut work, &snapshot);
-        let screened = if is_asked_about(&work, &snapshot) { self.screen(&mut work).await? } else { None };
-        let [Work::New(prepared)] = work else { return Err(leadyard_entity::StoreError::corrupt("a screened lead")) };
-        let asked = match screened {
-            Some(screened) => {
-                let subject = Subject {
-                    campaign: &prepared.campaign,
-                    vertical: &prepared.vertical,
-                    facts: &prepared.facts,
-                    lead: None,
-                    quote: None,
-                };
-                self.ask(&subject, screened).await?.0
-            }
-            None => Asked::default(),
+        let is_asked_about = is_asked_about(&work, &snapshot);
+        let [work] = work;
+        let (work, screening) = if is_asked_about { self.look_at(work).await? } else { (work, Screening::Settled) };
+        let Work::New(prepared) = work else { return Err(leadyard_entity::StoreError::corrupt("a screened lead")) };
+        let Screening::Offered(screened) = screening else { return Ok((prepared, Asked::default())) };
+        let subject = Subject {
+            campaign: &prepared.campaign,
+            vertical: &prepared.vertical,
+            facts: &prepared.facts,
+            lead: None,
+            quote: None,
         };
+        let asked = self.ask(&subject, *screened).await?.0;
         Ok((prepared, asked))
     }
 
@@ -84,21 +81,13 @@ impl Market {
         if !snapshot.contracts.values().any(|contracts| contracts.ask(false) || contracts.ask(true)) {
             return Ok(Asked::default());
         }
-        let mut work = [Work::Again(lead, Asked::default())];
-        let Some(screened) = self.screen(&mut work).await? else { return Ok(Asked::default()) };
+        let (_, screening) = self.look_at(Work::Again(lead, Asked::default())).await?;
+        let Screening::Offered(screened) = screening else { return Ok(Asked::default()) };
         let Some((campaign, facts)) = screened.again.clone() else { return Ok(Asked::default()) };
         let snapshot = self.snapshot();
         let Some(vertical) = snapshot.verticals.get(&campaign.vertical_id) else { return Ok(Asked::default()) };
         let subject = Subject { campaign: &campaign, vertical, facts: &facts, lead: Some(lead), quote: None };
-        Ok(self.ask(&subject, screened).await?.0)
-    }
-
-    /// Looks at a lead as placement would. `None` where it would not be offered to anybody.
-    async fn screen(&self, work: &mut [Work]) -> StoreResult<Option<Screened>> {
-        let ground = self.ground(work, Purpose::Look).await?;
-        let screened = Batch::load(self, &ground, work).await?.screen()?;
-        ground.transaction.rollback().await?;
-        Ok(screened)
+        Ok(self.ask(&subject, *screened).await?.0)
     }
 
     /// Asks stage after stage, until one sells; also answers what the lead would be routed by with these bids.
@@ -147,7 +136,7 @@ impl Market {
     /// Also answers when they were asked.
     async fn ask_all(
         &self,
-        connectors: &Connectors,
+        connectors: &Arc<Connectors>,
         subject: &Subject<'_>,
         stage: &str,
         fits: Vec<(usize, Fit)>,
@@ -155,21 +144,33 @@ impl Market {
     ) -> StoreResult<(Instant, Vec<(usize, ping::Model)>)> {
         let wanted: BTreeSet<DestinationId> =
             fits.iter().filter_map(|(_, (contract, _))| contract.terms.ping).collect();
-        let bidders = &self.bidders_read.submit(wanted).await?;
+        let bidders = self.bidders_read.submit(wanted).await?;
         let asked_at = self.clock().now();
         let began = Instant::now();
-        let questions = fits.into_iter().filter_map(|(position, (contract, buyer))| {
-            let destination = contract.terms.ping?;
+        let (mut asked, mut questions) = (Vec::with_capacity(fits.len()), JoinSet::new());
+        for (position, (contract, buyer)) in fits {
+            let Some(destination) = contract.terms.ping else { continue };
             let id = PingId(self.ids().uuid());
             let package = subject.package(id, subject.places());
-            let bidder = bidders.get(&destination);
-            Some(async move {
-                let answered = question(connectors, bidder, package, began + deadline).await;
-                let about = About { id, stage, contract: contract.id, buyer: buyer.id.0, destination, asked_at };
-                (position, about.row(subject, answered))
-            })
-        });
-        Ok((began, join_all(questions).await))
+            let (connectors, bidder) = (Arc::clone(connectors), bidders.get(&destination).cloned());
+            let place = asked.len();
+            // A task each: writing and reading ten pings is work for more than one core, and none waits for another's.
+            questions.spawn(async move { (place, question(&connectors, bidder, package, began + deadline).await) });
+            asked
+                .push((position, About { id, stage, contract: contract.id, buyer: buyer.id.0, destination, asked_at }));
+        }
+        let mut answers: Vec<Option<PingAnswered>> = vec![None; asked.len()];
+        while let Some(answered) = questions.join_next().await {
+            // Who could not be asked for a fault of ours has no answer.
+            if let Ok((place, answer)) = answered {
+                answers[place] = Some(answer);
+            }
+        }
+        let row = |((position, about), answered): ((usize, About<'_>), Option<PingAnswered>)| {
+            let none = || PingAnswered::without_bid(PingVerdict::Failed, "the buyer could not be asked");
+            (position, about.row(subject, answered.unwrap_or_else(none)))
+        };
+        Ok((began, asked.into_iter().zip(answers).map(row).collect()))
     }
 }
 
@@ -233,7 +234,7 @@ const NET: Duration = Duration::from_millis(2);
 /// One question. The connector keeps the deadline; this is the net behind it.
 async fn question(
     connectors: &Connectors,
-    bidder: Option<&Bidder>,
+    bidder: Option<Arc<PingEndpoint>>,
     package: PingPackage,
     deadline: Instant,
 ) -> PingAnswered {
@@ -241,7 +242,7 @@ async fn question(
         return PingAnswered::without_bid(PingVerdict::Failed, "the buyer's destination for bids is set aside");
     };
     let budget = deadline.saturating_duration_since(Instant::now());
-    let asked = connectors.ping(&bidder.config, &bidder.secrets, &package, budget);
+    let asked = connectors.ping(&bidder, &package, budget);
     match tokio::time::timeout_at(deadline + NET, asked).await {
         Ok(answered) => answered,
         Err(_) => {

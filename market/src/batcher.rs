@@ -57,11 +57,7 @@ where
                     send(reply, work(vec![item]).await.and_then(only));
                 }
             }
-            Err(error) => {
-                let text = error.to_string();
-                let again = if error.is_transient() { StoreError::Unavailable } else { StoreError::Fault };
-                replies.into_iter().for_each(|reply| send(reply, Err(again(text.clone()))));
-            }
+            Err(error) => replies.into_iter().for_each(|reply| send(reply, Err(error.again()))),
         }
     }
 }

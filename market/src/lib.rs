@@ -8,6 +8,7 @@
 mod asking;
 pub mod auctions;
 mod batcher;
+mod bidders;
 pub mod complaints;
 pub mod configuration;
 pub mod delivery;

@@ -7,14 +7,14 @@ use std::time::Duration;
 use leadyard_connectors::Connectors;
 use leadyard_entity::configuration::ConfigVersion;
 use leadyard_entity::ledger::AccountKey;
-use leadyard_entity::pings::Bidder;
 use leadyard_entity::{Store, StoreResult};
 use leadyard_types::{AccountId, BuyerId, Clock, DestinationId, Ids, Principal, SystemTask, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
 use crate::auctions::AuctionWatch;
 use crate::batcher::Batcher;
-use crate::placement::{Job, Watch, writer};
+use crate::bidders::{self, Bidders};
+use crate::placement::{Job, Look, Watch, looker, writer};
 use crate::rules::auction::complaint_ppm;
 use crate::rules::phone;
 use crate::snapshot::Snapshot;
@@ -58,17 +58,16 @@ pub struct Market {
     complaint_rates: Mutex<Option<(Timestamp, Arc<ComplaintRates>)>>,
     /// The configuration's version: whoever asks at the same moment shares one look.
     versions: Batcher<(), ConfigVersion>,
-    /// Where buyers are asked: the auctions that begin at the same moment share one look.
+    /// Where buyers are asked.
     pub(crate) bidders_read: Batcher<BTreeSet<DestinationId>, Bidders>,
     pub(crate) queue: mpsc::Sender<Job>,
+    /// Leads to be looked at before their buyers are asked.
+    pub(crate) looks: mpsc::Sender<Look>,
     pub(crate) watch: Watch,
     pub(crate) auctions: AuctionWatch,
     /// Notified after a buyer's verdict was settled: senders wait on it.
     pub settled: Arc<Notify>,
 }
-
-/// Where buyers are asked, by destination.
-pub(crate) type Bidders = Arc<HashMap<DestinationId, Bidder>>;
 
 impl std::fmt::Debug for Market {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,6 +82,7 @@ impl Market {
         tokio::task::spawn_blocking(phone::prepare);
         let snapshot = Arc::new(Snapshot::load(&store).await?);
         let (queue, jobs) = mpsc::channel(settings.queue_leads);
+        let (looks, looked) = mpsc::channel(settings.queue_leads);
         let versions = Batcher::start(settings.batch_leads.max(1), {
             let store = store.clone();
             move |asking: Vec<()>| {
@@ -90,17 +90,7 @@ impl Market {
                 async move { Ok(vec![read.config_version().await?; asking.len()]) }
             }
         });
-        let bidders_read = Batcher::start(settings.batch_leads.max(1), {
-            let store = store.clone();
-            move |asking: Vec<BTreeSet<DestinationId>>| {
-                let read = store.read(Principal::System(SystemTask::Place));
-                async move {
-                    let wanted = asking.iter().flatten().copied().collect();
-                    let bidders = Arc::new(read.bidders(&wanted).await?);
-                    Ok(vec![bidders; asking.len()])
-                }
-            }
-        });
+        let bidders_read = bidders::lookup(&store, settings.batch_leads.max(1));
         let market = Arc::new(Self {
             store,
             snapshot: RwLock::new(snapshot),
@@ -111,12 +101,14 @@ impl Market {
             versions,
             bidders_read,
             queue,
+            looks,
             watch: Watch::default(),
             auctions: AuctionWatch::default(),
             settled: Arc::new(Notify::new()),
             settings,
         });
         tokio::spawn(writer(Arc::downgrade(&market), jobs));
+        tokio::spawn(looker(Arc::downgrade(&market), looked));
         Ok(market)
     }
 

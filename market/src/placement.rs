@@ -5,6 +5,7 @@
 
 mod batch;
 mod decide;
+mod looks;
 mod outcome;
 mod rows;
 mod times;
@@ -22,7 +23,8 @@ use crate::market::{ComplaintRates, Market};
 use crate::snapshot::Snapshot;
 
 pub(crate) use batch::{Batch, Wallet, counter_key};
-pub(crate) use decide::{Moment, Rejection, Screened, takes_a_place, test_payout_minor};
+pub(crate) use decide::{Moment, Rejection, Screened, Screening, takes_a_place, test_payout_minor};
+pub(crate) use looks::{Look, looker};
 pub(crate) use rows::{Seen, Subject, outcome_word, payout_of};
 pub use times::PlacementTimes;
 use times::Step;
@@ -93,15 +95,7 @@ impl Market {
             }
             Err(error) => {
                 tracing::error!(%error, leads = work.len(), "leads could not be placed");
-                let text = error.to_string();
-                let again = |_| {
-                    if error.is_transient() {
-                        StoreError::Unavailable(text.clone())
-                    } else {
-                        StoreError::Fault(text.clone())
-                    }
-                };
-                replies.into_iter().enumerate().for_each(|(index, reply)| send(reply, Err(again(index).into())));
+                replies.into_iter().for_each(|reply| send(reply, Err(error.again().into())));
             }
         }
     }

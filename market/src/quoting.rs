@@ -19,7 +19,7 @@ use crate::asking::{self, Asked};
 use crate::eligibility::may_send;
 use crate::intake::{IntakeError, Offered, Prepared, split_personal};
 use crate::market::Market;
-use crate::placement::{Batch, Purpose, Rejection, Screened, Seen, Work, test_payout_minor};
+use crate::placement::{Purpose, Rejection, Screening, Seen, Work, test_payout_minor};
 use crate::rules::cap::bucket_of;
 use crate::rules::quote::{Quoted, quote};
 use crate::rules::routing::{RoutingInput, route};
@@ -93,11 +93,10 @@ impl Market {
         }
         let mut work = [Work::New(Box::new(prepared))];
         self.count_ping(&mut work).await?;
-        let ground = self.ground(&mut work, Purpose::Look).await?;
-        let screened = Batch::load(self, &ground, &work).await?.screen_ping()?;
-        ground.transaction.rollback().await?;
-        let [Work::New(prepared)] = work else { return Err(StoreError::corrupt("a ping").into()) };
-        let outcome = self.look(id, &prepared, screened).await?;
+        let [work] = work;
+        let (work, screening) = self.look_at(work).await?;
+        let Work::New(prepared) = work else { return Err(StoreError::corrupt("a ping").into()) };
+        let outcome = self.look(id, &prepared, screening).await?;
         let answer = answer(id, &prepared, &outcome.quoted);
         metrics::counter!("leadyard_pings_total", "state" => answer.state.as_str()).increment(1);
         self.store_quote(&prepared, outcome, &answer).await?;
@@ -142,15 +141,13 @@ impl Market {
     }
 
     /// Asks the buyers and says what the sale that would be made now promises.
-    async fn look(
-        &self,
-        id: QuoteId,
-        prepared: &Prepared,
-        screened: Result<Screened, Rejection>,
-    ) -> Result<Outcome, QuoteError> {
-        let screened = match screened {
-            Ok(screened) => screened,
-            Err(rejection) => return Ok(Outcome { quoted: Err(rejection), asked: Asked::default(), input: None }),
+    async fn look(&self, id: QuoteId, prepared: &Prepared, screening: Screening) -> Result<Outcome, QuoteError> {
+        let screened = match screening {
+            Screening::Offered(screened) => screened,
+            Screening::Refused(rejection) => {
+                return Ok(Outcome { quoted: Err(rejection), asked: Asked::default(), input: None });
+            }
+            Screening::Settled => return Err(StoreError::corrupt("a ping is nobody's stored lead").into()),
         };
         let subject = asking::Subject {
             campaign: &prepared.campaign,
@@ -159,7 +156,7 @@ impl Market {
             lead: None,
             quote: Some(id),
         };
-        let (asked, input) = self.ask(&subject, screened).await?;
+        let (asked, input) = self.ask(&subject, *screened).await?;
         let routing = route(&input);
         let quoted = quote(&input, &routing, prepared.source.terms.least_payout_minor).map_err(Rejection::from);
         Ok(Outcome { quoted, asked, input: Some(input) })

@@ -242,7 +242,7 @@ pub(crate) async fn exchange(
 }
 
 /// How often the other tasks have their turn before what did not answer by the deadline is given up.
-const TURNS: usize = 3;
+const TURNS: usize = 1;
 
 /// What comes until the deadline. Bytes that arrived in time may still be with the task that reads the connection when the
 /// timer goes off, above all where the machine is busy: it has its turn, and who answered in time is heard.

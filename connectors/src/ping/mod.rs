@@ -275,48 +275,79 @@ impl PingAnswered {
     }
 }
 
-/// Asks one buyer for a bid, within a budget that is what is left of the auction's time.
-pub async fn ask(
-    client: &GuardedClient,
-    config: &PingConfig,
-    secrets: &[SecretString],
-    package: &PingPackage,
-    budget: Duration,
-) -> PingAnswered {
-    let started = Instant::now();
-    let failed = |reason: &str| PingAnswered::without_bid(PingVerdict::Failed, reason);
-    let plan = config.plan();
-    let Ok(adapter) = Adapter::of(&plan.answer) else { return failed("the settings of the answer cannot be used") };
-    let payload = match payload::write(&plan, secrets, package) {
-        Ok(payload) => payload,
-        Err(problem) => return failed(&problem),
-    };
-    let redactor = redactor(package, &payload);
-    let request = redactor.text_up_to(&payload.shown, SHOWN_CHARS_MAX);
-    let timeout = config.timeout().min(budget);
-    if timeout.is_zero() {
-        return PingAnswered::without_bid(PingVerdict::Late, "the auction's time was over");
+/// Where a buyer is asked, made ready once and asked many times: the settings read, the patterns of its answers compiled.
+pub struct PingEndpoint {
+    /// Or what stands in the way, in words that may be shown.
+    ready: Result<Ready, String>,
+    /// The newest first.
+    secrets: Vec<SecretString>,
+}
+
+struct Ready {
+    config: PingConfig,
+    adapter: Adapter,
+}
+
+impl std::fmt::Debug for PingEndpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PingEndpoint").field("ready", &self.ready.is_ok()).finish_non_exhaustive()
     }
-    let method = match plan.method {
-        PingMethod::Post => Method::Post,
-        PingMethod::Get => Method::Get,
-    };
-    let Payload { url, headers, body, hashes, .. } = payload;
-    let sent = client.send(OutboundRequest { method, url, headers, body, timeout }).await;
-    let late = started.elapsed() >= timeout;
-    let mut answered = match sent {
-        Err(failure) => unanswered(failure, late),
-        Ok(answer) => {
-            let said = match cut(&answer, late) {
-                Some(said) => said,
-                None => answer::read(&adapter, package.currency, &answer),
-            };
-            answered(said, &answer, &redactor, package, &hashes)
+}
+
+impl PingEndpoint {
+    /// Makes the settings of a destination of kind PING ready. `secrets` are the destination's, the newest first. Settings
+    /// that cannot be used fail whoever asks by them, and say why.
+    #[must_use]
+    pub fn new(config_json: &str, secrets: Vec<SecretString>) -> Self {
+        let ready = crate::read(config_json).map_err(|problem| problem.message).and_then(|config: PingConfig| {
+            let unusable = |_| "the settings of the answer cannot be used".to_owned();
+            let adapter = Adapter::of(&config.answer()).map_err(unusable)?;
+            Ok(Ready { config, adapter })
+        });
+        Self { ready, secrets }
+    }
+
+    /// Asks for a bid, within a budget that is what is left of the auction's time.
+    pub(crate) async fn ask(&self, client: &GuardedClient, package: &PingPackage, budget: Duration) -> PingAnswered {
+        let started = Instant::now();
+        let Ready { config, adapter } = match &self.ready {
+            Ok(ready) => ready,
+            Err(problem) => return PingAnswered::without_bid(PingVerdict::Failed, problem),
+        };
+        let plan = config.plan();
+        let payload = match payload::write(&plan, &self.secrets, package) {
+            Ok(payload) => payload,
+            Err(problem) => return PingAnswered::without_bid(PingVerdict::Failed, problem),
+        };
+        let redactor = redactor(package, &payload);
+        let timeout = config.timeout().min(budget);
+        if timeout.is_zero() {
+            return PingAnswered::without_bid(PingVerdict::Late, "the auction's time was over");
         }
-    };
-    answered.request = request;
-    answered.took = started.elapsed();
-    answered
+        let method = match plan.method {
+            PingMethod::Post => Method::Post,
+            PingMethod::Get => Method::Get,
+        };
+        let Payload { url, headers, body, hashes, shown, .. } = payload;
+        // What is kept of the question is made while the buyer thinks.
+        let keeping = async { redactor.text_up_to(&shown, SHOWN_CHARS_MAX) };
+        let sending = client.send(OutboundRequest { method, url, headers, body, timeout });
+        let (sent, request) = tokio::join!(sending, keeping);
+        let late = started.elapsed() >= timeout;
+        let mut answered = match sent {
+            Err(failure) => unanswered(failure, late),
+            Ok(answer) => {
+                let said = match cut(&answer, late) {
+                    Some(said) => said,
+                    None => answer::read(adapter, package.currency, &answer),
+                };
+                answered(said, &answer, &redactor, package, &hashes)
+            }
+        };
+        answered.request = request;
+        answered.took = started.elapsed();
+        answered
+    }
 }
 
 fn redactor(package: &PingPackage, payload: &Payload) -> Redactor {

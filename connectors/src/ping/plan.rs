@@ -28,26 +28,29 @@ const FIELD_CHARS_MAX: usize = 64;
 /// The name of FIELDS whose fields stand beside the other entries.
 pub(super) const BESIDE: &str = "*";
 
-/// What is asked, and how the answer is read: the settings with everything filled in.
+/// What is asked: the settings with everything filled in.
 pub(super) struct Plan<'config> {
     pub(super) config: &'config PingConfig,
     pub(super) method: PingMethod,
     pub(super) format: PingFormat,
     pub(super) root: &'config str,
     pub(super) mapping: Vec<&'config MappingEntry>,
-    pub(super) answer: PingAnswerConfig,
 }
 
 impl PingConfig {
-    /// The settings with everything filled in.
+    /// How the answer is read, with everything filled in.
+    pub(super) fn answer(&self) -> PingAnswerConfig {
+        match (&self.answer, self.preset.map(Preset::shape)) {
+            (Some(answer), Some(shape)) => answer.or(shape.answer.clone()),
+            (Some(answer), None) => answer.clone(),
+            (None, shape) => shape.unwrap_or_else(|| Preset::Leadyard.shape()).answer.clone(),
+        }
+    }
+
+    /// What is asked, with everything filled in.
     pub(super) fn plan(&self) -> Plan<'_> {
         let preset = self.preset.map(Preset::shape);
         let ours = || Preset::Leadyard.shape();
-        let answer = match (&self.answer, preset) {
-            (Some(answer), Some(shape)) => answer.or(shape.answer.clone()),
-            (Some(answer), None) => answer.clone(),
-            (None, shape) => shape.unwrap_or_else(ours).answer.clone(),
-        };
         let payload = preset.or_else(|| self.mapping.is_empty().then(ours));
         let format = self.format.or(preset.and_then(|shape| shape.format)).unwrap_or(PingFormat::Json);
         let method = match format {
@@ -60,7 +63,6 @@ impl PingConfig {
             format,
             root: self.root.as_deref().or(preset.and_then(|shape| shape.root.as_deref())).unwrap_or("ping"),
             mapping: self.merged(payload.map_or(&[], |shape| &shape.mapping)),
-            answer,
         }
     }
 
@@ -91,7 +93,7 @@ impl PingConfig {
             let message = format!("between {TIMEOUT_MS_MIN} and {TIMEOUT_MS_MAX} milliseconds");
             problems.add("timeout_ms", "OUT_OF_RANGE", message);
         }
-        problems.0.extend(Adapter::of(&plan.answer).err().unwrap_or_default());
+        problems.0.extend(Adapter::of(&self.answer()).err().unwrap_or_default());
         problems.0
     }
 }

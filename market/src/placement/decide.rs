@@ -45,6 +45,16 @@ impl From<Refusal> for Rejection {
     }
 }
 
+/// What came of looking at a lead.
+pub(crate) enum Screening {
+    /// It would be offered.
+    Offered(Box<Screened>),
+    /// A check would refuse it.
+    Refused(Rejection),
+    /// It was answered before, or nothing more can become of it.
+    Settled,
+}
+
 /// A lead as placement would route it.
 pub(crate) struct Screened {
     /// What it would be routed by.
@@ -138,47 +148,49 @@ impl Batch<'_> {
         Ok(Ok(answer))
     }
 
-    /// What placement would route by, for a batch of one lead; `None` where it would not be offered to anybody.
-    pub(crate) fn screen(mut self) -> StoreResult<Option<Screened>> {
-        let (Some(work), Some(mut fits)) = (self.work.first(), self.fits.first_mut().map(std::mem::take)) else {
-            return Ok(None);
-        };
-        let opening = self.opening.first_mut().map(std::mem::take).unwrap_or_default();
-        match work {
+    /// What placement would route each of these leads by, in the order of the work. Nothing of one shows in another: no
+    /// decision is made.
+    pub(crate) fn screen(mut self) -> Vec<StoreResult<Screening>> {
+        let fits = std::mem::take(&mut self.fits);
+        let opening = std::mem::take(&mut self.opening);
+        let seen = fits.into_iter().zip(opening);
+        self.work.iter().zip(seen).map(|(work, (fits, opening))| self.screen_one(work, fits, opening)).collect()
+    }
+
+    fn screen_one(
+        &self,
+        work: &Work,
+        mut fits: Vec<Fit>,
+        mut opening: Vec<(Fit, Timestamp)>,
+    ) -> StoreResult<Screening> {
+        let (input, again) = match work {
             Work::New(lead) => {
-                if self.earlier_answer(lead, &mut PlacementWrites::default())?.is_some()
-                    || self.rejection(lead).is_some()
-                {
-                    return Ok(None);
+                // A ping waits for nothing and repeats nothing: what was answered to its id is looked for elsewhere.
+                let is_ping = matches!(lead.offered, Offered::Ping { .. });
+                if is_ping {
+                    opening.clear();
+                } else if self.earlier_answer(lead, &mut PlacementWrites::default())?.is_some() {
+                    return Ok(Screening::Settled);
+                }
+                if let Some(rejection) = self.rejection(lead) {
+                    return Ok(Screening::Refused(rejection));
                 }
                 let lead_id = LeadId(uuid::Uuid::nil());
-                let input = self.moment().routing_input(&new_subject(lead, lead_id), &fits, &opening);
-                Ok(Some(Screened { input, fits, again: None }))
+                (self.moment().routing_input(&new_subject(lead, lead_id), &fits, &opening), None)
             }
             Work::Again(id, _) => {
-                let Some(again) = self.again.remove(id) else { return Ok(None) };
+                let Some(again) = self.again.get(id) else { return Ok(Screening::Settled) };
                 let state: LeadState = again.lead.row.state.parse().map_err(StoreError::corrupt)?;
-                if stays(state, &again) || again.lead.erased {
-                    return Ok(None);
+                if stays(state, again) || again.lead.erased {
+                    return Ok(Screening::Settled);
                 }
                 let own_sales = self.sales.get(id).cloned().unwrap_or_default();
                 again.keep_those_for_aged(&mut fits);
-                let input = self.moment().routing_input(&stored_subject(&again, *id, own_sales), &fits, &opening);
-                Ok(Some(Screened { input, fits, again: Some((Arc::clone(&again.campaign), again.facts)) }))
+                let input = self.moment().routing_input(&stored_subject(again, *id, own_sales), &fits, &opening);
+                (input, Some((Arc::clone(&again.campaign), again.facts.clone())))
             }
-        }
-    }
-
-    /// What a ping would be routed by, for a batch of one; or the check that refuses it.
-    pub(crate) fn screen_ping(mut self) -> StoreResult<Result<Screened, Rejection>> {
-        let (Some(Work::New(lead)), Some(fits)) = (self.work.first(), self.fits.first_mut().map(std::mem::take)) else {
-            return Err(StoreError::corrupt("a ping is one piece of work"));
         };
-        if let Some(rejection) = self.rejection(lead) {
-            return Ok(Err(rejection));
-        }
-        let input = self.moment().routing_input(&new_subject(lead, LeadId(uuid::Uuid::nil())), &fits, &[]);
-        Ok(Ok(Screened { input, fits, again: None }))
+        Ok(Screening::Offered(Box::new(Screened { input, fits, again })))
     }
 
     /// The first answer again, where this is the same request; an error where the key was used for another.

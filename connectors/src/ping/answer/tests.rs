@@ -32,7 +32,7 @@ fn preset(preset: Preset) -> Adapter {
     // Ringba says no by a price of zero, so it has no price to agree on.
     let default_price_minor = (preset != Preset::Ringba).then_some(777);
     config.answer = Some(PingAnswerConfig { default_price_minor, ..PingAnswerConfig::default() });
-    Adapter::of(&config.plan().answer).unwrap()
+    Adapter::of(&config.answer()).unwrap()
 }
 
 fn said(adapter: &Adapter, body: &str) -> Said {

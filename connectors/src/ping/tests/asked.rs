@@ -27,7 +27,7 @@ impl Scene {
     async fn ask(&self, bidding: Bidding, budget: Duration) -> PingAnswered {
         self.bidder.program("/ping", bidding);
         let config = json!({ "url": self.bidder.url("/ping"), "timeout_ms": 10_000 }).to_string();
-        self.connectors.ping(&config, &[], &package(), budget).await
+        self.connectors.ping(&endpoint(&config), &package(), budget).await
     }
 }
 
@@ -99,7 +99,7 @@ async fn half_an_answer_is_none() {
     });
     let connectors = Connectors::new(OutboundPolicy::new(false).allowing(address), None).unwrap();
     let config = json!({ "url": format!("http://{address}/") }).to_string();
-    let answered = connectors.ping(&config, &[], &package(), PATIENCE).await;
+    let answered = connectors.ping(&endpoint(&config), &package(), PATIENCE).await;
     assert_eq!(
         (answered.verdict, answered.price_minor, answered.status_code),
         (Failed, None, Some(200)),
@@ -134,7 +134,7 @@ async fn a_query_is_asked_by_get() {
         "mapping": [{ "name": "zip", "field": "postal_code" }],
         "answer": { "price": "price" },
     });
-    let answered = scene.connectors.ping(&config.to_string(), &[], &package(), PATIENCE).await;
+    let answered = scene.connectors.ping(&endpoint(&config.to_string()), &package(), PATIENCE).await;
     assert_eq!((answered.verdict, answered.price_minor), (Bid, Some(300)), "{answered:?}");
     let asked = scene.bidder.asked().pop().unwrap();
     assert_eq!((asked.method.as_str(), asked.query.as_str(), asked.body.len()), ("GET", "v=1&zip=01067", 0));
@@ -148,7 +148,7 @@ async fn the_smaller_time_counts() {
     scene.bidder.program("/ping", Bidding::Silent);
     for (timeout_ms, budget) in [(60, PATIENCE), (10_000, Duration::from_millis(60))] {
         let config = json!({ "url": scene.bidder.url("/ping"), "timeout_ms": timeout_ms }).to_string();
-        let answered = scene.connectors.ping(&config, &[], &package(), budget).await;
+        let answered = scene.connectors.ping(&endpoint(&config), &package(), budget).await;
         assert_eq!(answered.verdict, Late, "{answered:?}");
         assert!((Duration::from_millis(60)..Duration::from_secs(5)).contains(&answered.took), "{answered:?}");
     }
@@ -166,7 +166,7 @@ async fn who_cannot_be_asked_has_failed() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let connectors = Connectors::new(OutboundPolicy::new(false).allowing(closed), None).unwrap();
     let config = json!({ "url": format!("http://{closed}/") }).to_string();
-    let refused = connectors.ping(&config, &[], &package(), PATIENCE).await;
+    let refused = connectors.ping(&endpoint(&config), &package(), PATIENCE).await;
     assert_eq!((refused.verdict, refused.reason.as_deref()), (Failed, Some("the request was not sent: no connection")));
     for config in [
         json!({ "url": "http://169.254.169.254/latest/meta-data" }),
@@ -177,7 +177,7 @@ async fn who_cannot_be_asked_has_failed() {
         json!({ "url": scene.bidder.url("/ping"), "template": "{{ fields.unheard_of }}" }),
         json!({ "url": scene.bidder.url("/ping"), "surprise": "hunter2" }),
     ] {
-        let answered = scene.connectors.ping(&config.to_string(), &[], &package(), PATIENCE).await;
+        let answered = scene.connectors.ping(&endpoint(&config.to_string()), &package(), PATIENCE).await;
         assert_eq!(answered.verdict, Failed, "{config}: {answered:?}");
         assert!(answered.reason.is_some() && !format!("{answered:?}").contains("hunter2"), "{answered:?}");
     }
@@ -198,7 +198,7 @@ async fn nothing_personal_and_no_key_is_kept() {
         "hashes": [{ "field": "phone", "name": "p", "algorithm": "SHA256" }],
         "answer": { "success": { "path": "bid", "equals": true }, "price": "price", "reference": "reference", "reason": "reason" },
     });
-    let secrets = ["s3cr3t-k3y".into()];
+    let endpoint = PingEndpoint::new(&config.to_string(), vec!["s3cr3t-k3y".into()]);
     for answer in [
         json!({ "bid": false, "reason": echo, "you": echo }),
         json!({ "bid": true, "price": 5, "note": echo }),
@@ -212,7 +212,7 @@ async fn nothing_personal_and_no_key_is_kept() {
     ] {
         let body = answer.to_string().into_bytes();
         scene.bidder.program("/ping", Bidding::Answer { status: 200, headers: Vec::new(), body });
-        let answered = scene.connectors.ping(&config.to_string(), &secrets, &package(), PATIENCE).await;
+        let answered = scene.connectors.ping(&endpoint, &package(), PATIENCE).await;
         let kept = format!("{answered:?}");
         assert_eq!(personal_in(&kept), None, "{kept}");
         for mark in [&hash[..20], "23456789", "s3cr3t", "k3y-in-body"] {
@@ -228,6 +228,6 @@ async fn nothing_personal_and_no_key_is_kept() {
     }
     let long = json!({ "bid": true, "price": 5, "reference": format!("tok-{}", "Ab9".repeat(200)) }).to_string();
     scene.bidder.program("/ping", Bidding::Answer { status: 200, headers: Vec::new(), body: long.into_bytes() });
-    let answered = scene.connectors.ping(&config.to_string(), &secrets, &package(), PATIENCE).await;
+    let answered = scene.connectors.ping(&endpoint, &package(), PATIENCE).await;
     assert_eq!(answered.reference.map(|reference| reference.len()), Some(604), "a signed token goes back as it came");
 }

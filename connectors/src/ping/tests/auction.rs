@@ -68,7 +68,7 @@ async fn the_deadline_holds_against_everybody() {
         let connectors = connectors.clone();
         asking.spawn(async move {
             let config = json!({ "url": url, "timeout_ms": 10_000 }).to_string();
-            (url, verdict, price, connectors.ping(&config, &[], &package(), budget).await)
+            (url, verdict, price, connectors.ping(&endpoint(&config), &package(), budget).await)
         });
     }
     let mut slowest_bid = Duration::ZERO;

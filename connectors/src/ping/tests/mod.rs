@@ -43,6 +43,11 @@ pub(super) fn config(value: Value) -> PingConfig {
     serde_json::from_value(value).unwrap()
 }
 
+/// A destination's settings, made ready.
+pub(super) fn endpoint(config: &str) -> PingEndpoint {
+    PingEndpoint::new(config, Vec::new())
+}
+
 /// Whether a text holds a contact's value, in any writing a payload or an answer may have.
 pub(super) fn personal_in(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
