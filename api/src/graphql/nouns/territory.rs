@@ -220,7 +220,9 @@ impl AreaInput {
     /// As people write it.
     fn written(self) -> String {
         match self {
-            Self::Codes(codes) => format!("codes:{}", codes.into_iter().map(String::from).collect::<Vec<_>>().join(",")),
+            Self::Codes(codes) => {
+                format!("codes:{}", codes.into_iter().map(String::from).collect::<Vec<_>>().join(","))
+            }
             Self::Prefixes(prefixes) => format!("prefix:{}", prefixes.join(",")),
             // A code's own hyphen says nothing, and would part the two.
             Self::Range(range) => {

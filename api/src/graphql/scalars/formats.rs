@@ -128,7 +128,9 @@ mod tests {
     /// What is one comes to one spelling, and what is answered can be sent back.
     #[test]
     fn what_is_one_has_one_spelling() {
-        for (written, normal) in [("anna@example.com", "anna@example.com"), (" Anna.M+x@Example.COM ", "anna.m+x@example.com")] {
+        for (written, normal) in
+            [("anna@example.com", "anna@example.com"), (" Anna.M+x@Example.COM ", "anna.m+x@example.com")]
+        {
             assert_eq!(read::<EmailAddress>(written), spelt(normal), "{written}");
         }
         for written in ["+493020000000", "+49 (30) 2000-0000", "tel:+49-30-20000000"] {
@@ -164,7 +166,9 @@ mod tests {
             assert_eq!(read::<PostalCode>(sent.clone()), None);
             assert_eq!(read::<TimeZone>(sent), None);
         }
-        let told = EmailAddress::parse(Value::from("secret")).err().map(|error| error.into_server_error(async_graphql::Pos::default()));
+        let told = EmailAddress::parse(Value::from("secret"))
+            .err()
+            .map(|error| error.into_server_error(async_graphql::Pos::default()));
         let told = told.map(|error| error.message).unwrap_or_default();
         assert!(told.contains(EmailAddress::EXPECTED) && !told.contains("secret"), "{told}");
     }
