@@ -11,6 +11,8 @@
 
 mod analysis;
 mod batches;
+#[cfg(test)]
+mod breaking;
 mod connection;
 mod context;
 mod errors;
