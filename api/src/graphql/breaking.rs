@@ -40,12 +40,11 @@ struct Definition {
     implements: BTreeSet<String>,
 }
 
-/// A directive: its arguments, where it may stand, and whether several times.
+/// A directive: its arguments, and where it may stand. (Whether several times, the parser does not tell: it takes all as such.)
 #[derive(Debug, Clone, Default)]
 struct Directive {
     args: BTreeMap<String, Input>,
     places: BTreeSet<String>,
-    repeatable: bool,
 }
 
 /// A schema, without its descriptions.
@@ -118,8 +117,7 @@ impl Surface {
                 }
                 TypeSystemDefinition::Directive(found) => {
                     let places = found.node.locations.iter().map(|place| format!("{:?}", place.node)).collect();
-                    let (args, repeatable) = (inputs(&found.node.arguments), found.node.is_repeatable);
-                    let directive = Directive { args, places, repeatable };
+                    let directive = Directive { args: inputs(&found.node.arguments), places };
                     surface.directives.insert(found.node.name.node.to_string(), directive);
                 }
                 TypeSystemDefinition::Schema(found) => {
@@ -243,9 +241,6 @@ fn of_directive(name: &str, old: &Directive, new: &Directive) -> Vec<String> {
     let mut found = Vec::new();
     of_inputs(&format!("@{name}"), &old.args, &new.args, &mut found);
     found.extend(old.places.difference(&new.places).map(|place| format!("@{name} stands at no {place} any more")));
-    if old.repeatable && !new.repeatable {
-        found.push(format!("@{name} stands once only"));
-    }
     found
 }
 

@@ -32,7 +32,7 @@ fn nothing_that_was_released_breaks() {
 }
 
 const SMALL: &str = "
-    directive @mark(name: String) repeatable on FIELD | QUERY
+    directive @mark(name: String) on FIELD | QUERY
     schema { query: Query mutation: Mutation }
     interface Node { id: ID! }
     type Lead implements Node { id: ID! name: String names: [String!]! old: Old @deprecated(reason: \"x\") }
@@ -63,10 +63,9 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("Lead implements Node", "Lead", "Lead implements no Node any more"),
     ("type Sale { id: ID! }", "", "Sale is gone"),
     ("query: Query mutation: Mutation", "query: Query", "mutation is not Mutation any more"),
-    ("directive @mark(name: String) repeatable on FIELD | QUERY", "", "@mark is gone"),
+    ("directive @mark(name: String) on FIELD | QUERY", "", "@mark is gone"),
     ("@mark(name: String)", "@mark", "@mark.name is gone"),
     ("on FIELD | QUERY", "on FIELD", "@mark stands at no Query any more"),
-    ("repeatable on", "on", "@mark stands once only"),
     // What is another thing now.
     ("scalar Date", "enum Date { TODAY }", "Date was scalar and is enum"),
     ("type Sale { id: ID! }", "type Sale { id: String! }", "Sale.id was ID! and is String!"),
