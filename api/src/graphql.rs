@@ -11,6 +11,8 @@
 
 mod analysis;
 mod batches;
+#[cfg(test)]
+mod breaking;
 mod connection;
 mod context;
 mod errors;
@@ -168,6 +170,7 @@ fn schema(market: Arc<Market>, policy: OutboundPolicy) -> GraphqlSchema {
 #[must_use]
 pub fn sdl() -> String {
     let options = SDLExportOptions::new()
+        .include_specified_by()
         .sorted_fields()
         .sorted_arguments()
         .prefer_single_line_descriptions()

@@ -126,7 +126,7 @@ async fn a_territory_is_where_leads_are_bought() {
 }
 
 const QUESTION: &str =
-    "query($campaign: ID, $country: String, $region: [String!], $draft: [String!], $paused: Boolean) {
+    "query($campaign: ID, $country: String, $region: [AreaInput!], $draft: [AreaInput!], $paused: Boolean) {
   territories(campaignId: $campaign, country: $country, region: $region, draft: $draft, includePaused: $paused) {
     campaign { name } codes covered conditional open buyersTotal overlapsTotal
     buyers { buyer { name } codes conditional alone contracts { contract { name } status codes conditional } }
@@ -145,7 +145,8 @@ async fn staff_ask_for_territories() {
         let market = market(&app).await;
         let staff = app.staff(Role::Analyst).await;
         let campaign = format!("Campaign:{}", market.campaign_id);
-        let answer = staff.ask(QUESTION, json!({ "country": "de", "draft": ["prefix:2"], "paused": false })).await;
+        let answer =
+            staff.ask(QUESTION, json!({ "country": "de", "draft": [{ "prefixes": ["2"] }], "paused": false })).await;
         let found = &answer["territories"][0];
         assert_eq!(
             (&found["campaign"]["name"], &found["covered"], &found["open"]),
@@ -157,13 +158,19 @@ async fn staff_ask_for_territories() {
                            "prefixes": [{ "prefix": "20", "codes": 1, "of": 1 }] });
         assert_eq!(found["holes"], json!([hole]));
         assert_eq!((&found["draft"]["fills"], &found["draft"]["meetsTotal"]), (&json!(1), &json!(0)));
-        let one = staff.ask(QUESTION, json!({ "campaign": campaign, "draft": ["prefix:2"] })).await;
+        let one = staff.ask(QUESTION, json!({ "campaign": campaign, "draft": [{ "prefixes": ["2"] }] })).await;
         assert_eq!(one, answer);
 
         let refused = [
-            (json!({ "campaign": campaign, "region": ["town:Berlin"] }), "AREA_INVALID"),
-            (json!({ "campaign": campaign, "region": ["range:1-20"] }), "AREA_INVALID"),
-            (json!({ "campaign": campaign, "draft": ["state:BE", "radius:99999:5"] }), "CODE_UNKNOWN"),
+            (
+                json!({ "campaign": campaign, "region": [{ "radius": { "postalCode": "10115", "km": -1 } }] }),
+                "AREA_INVALID",
+            ),
+            (json!({ "campaign": campaign, "region": [{ "range": { "from": "10", "to": "200" } }] }), "AREA_INVALID"),
+            (
+                json!({ "campaign": campaign, "draft": [{ "states": ["BE"] }, { "radius": { "postalCode": "99999", "km": 5 } }] }),
+                "CODE_UNKNOWN",
+            ),
             (json!({ "campaign": format!("Campaign:{}", empty.campaign_id) }), "NO_POSTAL_CODES"),
             (json!({ "campaign": "Campaign:00000000-0000-0000-0000-000000000001" }), "NOT_FOUND"),
             (json!({ "campaign": campaign, "country": "DE" }), "ARGUMENT_INVALID"),

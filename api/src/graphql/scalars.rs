@@ -1,25 +1,52 @@
 //! Scalars: values that fit in one text or number, each with its format.
 
+mod formats;
+
 use async_graphql::{InputValueError, InputValueResult, Object, Scalar, ScalarType, SimpleObject, Value};
 use chrono::NaiveDate;
 use leadyard_types::Money as Amount;
+
+pub(crate) use formats::{EmailAddress, PhoneNumber, PostalCode, TimeZone};
+
+/// What a value of a scalar looks like, for people; `None` for the scalars that the engine brings.
+pub(crate) fn expected(scalar: &str) -> Option<&'static str> {
+    Some(match scalar {
+        "Date" => Date::EXPECTED,
+        "EmailAddress" => EmailAddress::EXPECTED,
+        "MinorUnits" => MinorUnits::EXPECTED,
+        "PhoneNumber" => PhoneNumber::EXPECTED,
+        "PostalCode" => PostalCode::EXPECTED,
+        "TimeZone" => TimeZone::EXPECTED,
+        "WholeNumber" => WholeNumber::EXPECTED,
+        _ => return None,
+    })
+}
 
 /// A whole amount in the smallest unit of its currency (cents), as a decimal text, `"1250"`: 64 bits do not fit the
 /// numbers of every client. A whole JSON number is understood as input too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Description)]
 pub(crate) struct MinorUnits(pub(crate) i64);
 
-#[Scalar(name = "MinorUnits", use_type_description)]
-impl ScalarType for MinorUnits {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        let amount = match &value {
+impl MinorUnits {
+    const EXPECTED: &str = "a whole number of minor units is expected, for example \"1250\"";
+
+    fn read(value: &Value) -> Option<i64> {
+        match value {
             Value::String(text) => text.parse().ok(),
             Value::Number(number) => number.as_i64(),
             _ => None,
-        };
-        amount
-            .map(MinorUnits)
-            .ok_or_else(|| InputValueError::custom("a whole number of minor units is expected, for example \"1250\""))
+        }
+    }
+}
+
+#[Scalar(name = "MinorUnits", use_type_description)]
+impl ScalarType for MinorUnits {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Self::read(&value).map(Self).ok_or_else(|| InputValueError::custom(Self::EXPECTED))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::read(value).is_some()
     }
 
     fn to_value(&self) -> Value {
@@ -31,13 +58,18 @@ impl ScalarType for MinorUnits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Description)]
 pub(crate) struct WholeNumber(pub(crate) i64);
 
+impl WholeNumber {
+    const EXPECTED: &str = "a whole number is expected, for example \"100\"";
+}
+
 #[Scalar(name = "WholeNumber", use_type_description)]
 impl ScalarType for WholeNumber {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let MinorUnits(number) = MinorUnits::parse(value).map_err(|_: InputValueError<MinorUnits>| {
-            InputValueError::custom("a whole number is expected, for example \"100\"")
-        })?;
-        Ok(WholeNumber(number))
+        MinorUnits::read(&value).map(Self).ok_or_else(|| InputValueError::custom(Self::EXPECTED))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        MinorUnits::read(value).is_some()
     }
 
     fn to_value(&self) -> Value {
@@ -49,14 +81,25 @@ impl ScalarType for WholeNumber {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Description)]
 pub(crate) struct Date(pub(crate) NaiveDate);
 
+impl Date {
+    const EXPECTED: &str = "a calendar date is expected, for example 2026-11-21";
+
+    fn read(value: &Value) -> Option<NaiveDate> {
+        match value {
+            Value::String(text) if text.len() == 10 => text.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
 #[Scalar(name = "Date", use_type_description)]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let date = match &value {
-            Value::String(text) if text.len() == 10 => text.parse().ok(),
-            _ => None,
-        };
-        date.map(Date).ok_or_else(|| InputValueError::custom("a calendar date is expected, for example 2026-11-21"))
+        Self::read(&value).map(Self).ok_or_else(|| InputValueError::custom(Self::EXPECTED))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::read(value).is_some()
     }
 
     fn to_value(&self) -> Value {

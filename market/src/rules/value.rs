@@ -209,7 +209,11 @@ fn invalid_date(country: &str) -> Fault {
     fault("INVALID_DATE", format!("send a calendar date such as 2026-11-21 or {habit}"))
 }
 
-fn email(text: &str) -> Result<String, Fault> {
+/// One e-mail address, in lower case: a lead's and everybody else's.
+///
+/// # Errors
+/// What cannot be one: with a name, without a domain that has a dot.
+pub fn email(text: &str) -> Result<String, Fault> {
     let address = text.to_lowercase();
     let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
     match EmailAddress::parse_with_options(&address, options) {

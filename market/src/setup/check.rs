@@ -18,6 +18,7 @@ use crate::rules::filter::CompiledFilter;
 use crate::rules::payout::CompiledPayout;
 use crate::rules::price::CompiledPrices;
 use crate::rules::schedule::check_schedule;
+use crate::rules::value;
 
 /// The most stages of a campaign: each is tried for every lead that gets that far.
 const STAGES_MAX: usize = 50;
@@ -73,10 +74,8 @@ pub(crate) fn country(country: &str) -> Vec<FieldProblem> {
 
 /// An address people are told things at.
 pub(crate) fn email(email: Option<&str>) -> Vec<FieldProblem> {
-    if email.is_none_or(email_address::EmailAddress::is_valid) {
-        return Vec::new();
-    }
-    vec![problem("email", "INVALID_EMAIL", "an e-mail address is expected")]
+    let fault = email.and_then(|email| value::email(email).err());
+    fault.map(|fault| problem("email", fault.code, &fault.message)).into_iter().collect()
 }
 
 /// The keys that a vertical does not define.

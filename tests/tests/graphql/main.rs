@@ -11,6 +11,7 @@ mod filters;
 mod finance;
 mod operations;
 mod people;
+mod scalars;
 mod sessions;
 mod setup;
 mod sign_in;
@@ -167,8 +168,10 @@ async fn people_are_masked_for_those_who_do_not_need_them() {
         let mut body = lead(1);
         body["consent"] = json!({ "text": "I agree, says person1", "purposes": ["call"], "ip": "192.0.2.7" });
         app.client(&market.key).send_json("/v1/leads", &body, None).await.unwrap();
-        let question = "{ leads(first: 1) { nodes { fields { key value masked } consent { text purposes } decision { contracts { contractName } } } } }";
-        let plain = "{ leads(first: 1) { nodes { fields { key value masked } consent { text purposes } } } }";
+        let question =
+            "{ leads(first: 1) { nodes { fields { key value email phone postalCode masked } consent { text purposes }
+            decision { contracts { contractName } } } } }";
+        let plain = "{ leads(first: 1) { nodes { fields { key value email phone postalCode masked } consent { text purposes } } } }";
         for role in [Role::Analyst, Role::Finance] {
             let answer = app.staff(role).await.raw(question, json!({})).await.to_string();
             assert!(!answer.contains("person1") && !answer.contains("2000001"), "{role}: {answer}");
@@ -177,8 +180,19 @@ async fn people_are_masked_for_those_who_do_not_need_them() {
         let supplier = app.supplier_user(market.source_id).await.raw(plain, json!({})).await;
         assert!(!supplier.to_string().contains("person1"), "{supplier}");
         assert_eq!(supplier["data"]["leads"]["nodes"][0]["consent"]["purposes"][0], "call");
-        let manager = app.staff(Role::Manager).await.raw(question, json!({})).await.to_string();
-        assert!(manager.contains("person1@mail.example.com") && manager.contains("I agree"), "{manager}");
+        let fields = |answer: &Value| answer["data"]["leads"]["nodes"][0]["fields"].clone();
+        let field = |key: &str, value: Value, masked: bool| {
+            let of = |kind: &str| if key == kind { value.clone() } else { Value::Null };
+            json!({ "key": key, "value": value, "email": of("email"), "phone": of("phone"), "postalCode": of("postal_code"),
+                "masked": masked })
+        };
+        let code = field("postal_code", json!("10115"), false);
+        let masked = [field("email", Value::Null, true), field("phone", Value::Null, true), code.clone()];
+        assert_eq!(fields(&supplier), json!(masked));
+        let manager = app.staff(Role::Manager).await.raw(question, json!({})).await;
+        let email = field("email", json!("person1@mail.example.com"), false);
+        assert_eq!(fields(&manager), json!([email, field("phone", json!("+49302000001"), false), code]));
+        assert!(manager.to_string().contains("I agree"), "{manager}");
         app.finish().await;
     }
 }

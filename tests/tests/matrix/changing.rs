@@ -103,7 +103,7 @@ impl Changing<'_> {
         writer.documents("mutation", field, arguments, writer.all_of(&field.of.name, 1)).remove(0)
     }
 
-    async fn ask(&self, field: &Field, arguments: &Value, object: &str) -> String {
+    pub(crate) async fn ask(&self, field: &Field, arguments: &Value, object: &str) -> String {
         let (document, name) = (self.document(field, arguments), self.caller.name);
         let body = self.caller.ask(&document.text, &document.variables).await;
         self.tally.asked(name);

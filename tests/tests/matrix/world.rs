@@ -19,9 +19,11 @@ use serde_json::{Value, json};
 use crate::judge::Judge;
 use crate::nouns::{Nouns, Whose};
 
-const PASSWORD: &str = "correct horse battery staple";
+/// Everybody's.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// Somebody who asks.
+#[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) name: &'static str,
     pub(crate) whose: Whose,

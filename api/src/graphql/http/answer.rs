@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::super::analysis::{COST_MAX, Refused};
+use super::super::scalars::expected;
 
 /// A request that does not run.
 #[derive(Debug)]
@@ -138,6 +139,8 @@ fn shown(error: &ServerError, ran: bool) -> Value {
     } else if ran {
         let message = "an argument is not as its type says".to_owned();
         (message, json!({ "code": "BAD_USER_INPUT" }))
+    } else if let Some((argument, expected)) = misfit(&error.message) {
+        (expected.to_owned(), json!({ "code": "BAD_USER_INPUT", "argument": argument }))
     } else {
         (without_values(&error.message), json!({ "code": "GRAPHQL_VALIDATION_FAILED" }))
     };
@@ -150,6 +153,13 @@ fn shown(error: &ServerError, ran: bool) -> Value {
     }
     told.insert("extensions".to_owned(), extensions);
     Value::Object(told)
+}
+
+/// Where a value stands that is none of its scalar, and what would be one. The engine says it with names of the schema
+/// only: `… argument "input.email", expected type "EmailAddress"`.
+fn misfit(message: &str) -> Option<(Vec<&str>, &'static str)> {
+    let (path, scalar) = message.strip_prefix("Invalid value for argument \"")?.split_once("\", expected type \"")?;
+    Some((path.split('.').collect(), expected(scalar.strip_suffix('"')?)?))
 }
 
 /// What the engine says of an invalid document, without the values it repeats: names of the schema stay.

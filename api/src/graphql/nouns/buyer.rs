@@ -13,7 +13,7 @@ use super::super::context::loader;
 use super::super::id::Kind;
 use super::super::loaders::{AccountsOf, BuyerTermsOf, Inside};
 use super::super::order::{NameOrder, SaleOrder, TimeOrder};
-use super::super::scalars::MinorUnits;
+use super::super::scalars::{EmailAddress, MinorUnits, TimeZone};
 use super::super::words::{CapPeriod, Status};
 use super::complaint::ComplaintConnection;
 use super::contract::ContractConnection;
@@ -102,8 +102,8 @@ impl Buyer {
     }
 
     /// Where it is written to.
-    async fn email(&self) -> Option<&str> {
-        self.0.email.as_deref()
+    async fn email(&self) -> Option<EmailAddress> {
+        self.0.email.clone().map(EmailAddress)
     }
 
     /// Whether it buys.
@@ -111,9 +111,9 @@ impl Buyer {
         Status::read(&self.0.status)
     }
 
-    /// The IANA time zone of its caps and of its contracts' caps.
-    async fn time_zone(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.terms(ctx).await?.time_zone.to_string())
+    /// The time zone of its caps and of its contracts' caps.
+    async fn time_zone(&self, ctx: &Context<'_>) -> Result<TimeZone> {
+        Ok(TimeZone(self.terms(ctx).await?.time_zone))
     }
 
     /// The group it counts with for exclusivity.

@@ -15,7 +15,7 @@ use super::super::errors::internal;
 use super::super::id::Kind;
 use super::super::loaders::{CampaignTermsOf, Inside, OpenTermsOf, ProfitOfCampaign, SplitReportOf};
 use super::super::order::NameOrder;
-use super::super::scalars::Money;
+use super::super::scalars::{Money, TimeZone};
 use super::super::words::Status;
 use super::campaign_terms::{
     AgedPolicy, ComplaintPolicy, ConsentPolicy, DuplicatePolicy, Redirects, Stage, UnsoldPolicy,
@@ -98,9 +98,9 @@ impl Campaign {
         Status::read(&self.0.status)
     }
 
-    /// The IANA time zone of its days and caps.
-    async fn time_zone(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.open_terms(ctx).await?.time_zone)
+    /// The time zone of its days and caps.
+    async fn time_zone(&self, ctx: &Context<'_>) -> Result<TimeZone> {
+        self.open_terms(ctx).await?.time_zone.parse().map(TimeZone).map_err(internal)
     }
 
     /// To how many buyers one lead is sold at most; 1 means exclusively.

@@ -5,6 +5,7 @@ use leadyard_types::{FieldProblem, FieldValue, Filter};
 use serde_json::{Value as Json, json};
 
 use super::super::id::Kind;
+use super::super::scalars::PostalCode;
 use super::terms::{Schedule, ScheduleInput};
 
 /// A condition on a lead's field: this value.
@@ -49,18 +50,18 @@ pub(crate) struct ConditionMatchesInput {
 #[derive(Debug, InputObject)]
 pub(crate) struct ConditionPostalRangeInput {
     /// The first code.
-    from: String,
+    pub(super) from: PostalCode,
     /// The last code.
-    to: String,
+    pub(super) to: PostalCode,
 }
 
 /// A circle around a postal code.
 #[derive(Debug, InputObject)]
 pub(crate) struct ConditionRadiusInput {
     /// The centre's postal code, in the campaign's country.
-    postal_code: String,
+    pub(super) postal_code: PostalCode,
     /// The radius in kilometres.
-    km: i32,
+    pub(super) km: i32,
 }
 
 /// The age of a lead between bounds, in hours since it came in, both included.
@@ -101,7 +102,7 @@ pub(crate) enum ConditionInput {
     /// The field of this key was given.
     Exists(String),
     /// The postal code is one of these.
-    PostalCodes(Vec<String>),
+    PostalCodes(Vec<PostalCode>),
     /// The postal code begins with one of these.
     PostalPrefixes(Vec<String>),
     /// The postal code lies between two.
@@ -154,12 +155,12 @@ impl ConditionInput {
             }
             Self::Matches(given) => Filter::Matches { field: given.field, pattern: given.pattern },
             Self::Exists(field) => Filter::Exists { field },
-            Self::PostalCodes(codes) => Filter::PostalCodes { codes },
+            Self::PostalCodes(codes) => Filter::PostalCodes { codes: codes.into_iter().map(String::from).collect() },
             Self::PostalPrefixes(prefixes) => Filter::PostalPrefixes { prefixes },
-            Self::PostalRange(given) => Filter::PostalRange { from: given.from, to: given.to },
+            Self::PostalRange(given) => Filter::PostalRange { from: given.from.into(), to: given.to.into() },
             Self::Radius(given) => {
                 let km = whole(given.km, &format!("{path}.radius.km"))?;
-                Filter::Radius { postal_code: given.postal_code, km }
+                Filter::Radius { postal_code: given.postal_code.into(), km }
             }
             Self::States(states) => Filter::States { states },
             Self::Countries(countries) => Filter::Countries { countries },

@@ -71,13 +71,13 @@ impl WebhookSettings {
 /// The settings of a mail.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct EmailSettings {
-    /// The recipients, together in one mail.
+    /// The recipients, together in one mail; each an address with or without a name.
     to: Vec<String>,
     /// The subject, a plain-text template.
     subject: String,
     /// The body, a plain-text template.
     body: String,
-    /// Where answers go; absent: to the sender.
+    /// Where answers go, an address with or without a name; absent: to the sender.
     reply_to: Option<String>,
 }
 

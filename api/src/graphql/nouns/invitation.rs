@@ -13,6 +13,7 @@ use super::super::context::{loader, market};
 use super::super::errors::{self, UserError};
 use super::super::id::Kind;
 use super::super::loaders::InvitationBy;
+use super::super::scalars::EmailAddress;
 use super::super::words::Role;
 use super::buyer::Buyer;
 use super::supplier::Supplier;
@@ -45,8 +46,8 @@ impl Invitation {
     }
 
     /// The address that will sign in.
-    async fn email(&self) -> &str {
-        &self.0.email
+    async fn email(&self) -> EmailAddress {
+        EmailAddress(self.0.email.clone())
     }
 
     /// What they will be allowed to do.
@@ -106,12 +107,12 @@ pub(crate) struct InvitationFilter {
     /// Into one of these buyers.
     buyer_ids: Option<Vec<ID>>,
     /// To this address.
-    email: Option<String>,
+    email: Option<EmailAddress>,
 }
 
 impl InvitationFilter {
     fn read(self) -> Result<Filter> {
-        Ok(Filter { buyers: ids(Kind::Buyer, self.buyer_ids)?, email: self.email })
+        Ok(Filter { buyers: ids(Kind::Buyer, self.buyer_ids)?, email: self.email.map(String::from) })
     }
 }
 
@@ -129,7 +130,7 @@ queries! {
 #[derive(Debug, InputObject)]
 pub(crate) struct UserInviteInput {
     /// The address that will sign in.
-    email: String,
+    email: EmailAddress,
     /// What they will be allowed to do.
     role: Role,
     /// The buyer, for a buyer's roles; a buyer's administrator may leave it out.
@@ -180,7 +181,7 @@ pub(crate) struct InvitationAcceptInput {
 #[derive(Debug, SimpleObject)]
 pub(crate) struct InvitationAcceptPayload {
     /// The address to sign in with; absent if nothing was done.
-    email: Option<String>,
+    email: Option<EmailAddress>,
     /// What to put right.
     user_errors: Vec<UserError>,
 }
@@ -205,7 +206,7 @@ impl InvitationMutations {
             buyer_id: id(Kind::Buyer, input.buyer_id).map(Into::into),
             supplier_id: id(Kind::Supplier, input.supplier_id).map(Into::into),
         };
-        match people(ctx)?.invite(people::Invitation { email: input.email, belonging }).await {
+        match people(ctx)?.invite(people::Invitation { email: input.email.into(), belonging }).await {
             Ok(link) => {
                 let invitation = loader(ctx)?.load_one(InvitationBy(link.id.0)).await?.map(Invitation);
                 let token = Some(link.token.expose_secret().to_owned());
@@ -239,7 +240,7 @@ impl InvitationMutations {
     ) -> Result<InvitationAcceptPayload> {
         let who = Invited { token: input.token.into(), name: input.name, password: input.password.into() };
         match people::accept_invitation(market(ctx)?.store(), who).await {
-            Ok((_, email)) => Ok(InvitationAcceptPayload { email: Some(email), user_errors: Vec::new() }),
+            Ok((_, email)) => Ok(InvitationAcceptPayload { email: Some(EmailAddress(email)), user_errors: Vec::new() }),
             Err(error) => Ok(InvitationAcceptPayload { email: None, user_errors: errors::people(error)? }),
         }
     }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::{lead, lead_event};
-use leadyard_entity::read::{self, LeadContents, LeadFilter as Filter};
-use leadyard_types::{Consent as Evidence, FieldDefinition, Timestamp};
+use leadyard_entity::read::{self, LeadContents, LeadFieldValue, LeadFilter as Filter};
+use leadyard_types::{Consent as Evidence, FieldDefinition, FieldKind, Timestamp};
 
 use super::super::connection::connection;
 use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
 use super::super::loaders::{CampaignBy, ContentsOfLead, VerticalBy, VerticalTermsOf};
-use super::super::scalars::{MinorUnits, NamedValue};
+use super::super::scalars::{EmailAddress, MinorUnits, NamedValue, PhoneNumber, PostalCode};
 use super::super::words::{Check, Door, LeadEventKind, LeadState, Plan};
 use super::campaign::Campaign;
 use super::decision::Decision;
@@ -35,10 +35,35 @@ pub(crate) struct LeadField {
     label: String,
     /// The normalised value as text; absent where it is masked.
     value: Option<String>,
+    /// The value, if the field is an e-mail address; absent where it is masked.
+    email: Option<EmailAddress>,
+    /// The value, if the field is a telephone number; absent where it is masked.
+    phone: Option<PhoneNumber>,
+    /// The value, if the field is a postal code; absent where it is masked.
+    postal_code: Option<PostalCode>,
     /// Whether it says who the person is.
     personal: bool,
     /// Whether the value is withheld from you.
     masked: bool,
+}
+
+impl LeadField {
+    /// What was answered, and its form by what the vertical says of the field now: an answer to another question that had
+    /// this key once has none.
+    fn of(key: &str, found: &LeadFieldValue, definition: Option<&FieldDefinition>) -> Self {
+        let value = found.value.as_ref().map(ToString::to_string);
+        let of_kind = |kind| value.as_deref().filter(|_| definition.is_some_and(|field| field.kind == kind));
+        Self {
+            key: key.to_owned(),
+            label: definition.map_or(key, |field| &field.label).to_owned(),
+            email: of_kind(FieldKind::Email).and_then(EmailAddress::of),
+            phone: of_kind(FieldKind::Phone).and_then(PhoneNumber::of),
+            postal_code: of_kind(FieldKind::PostalCode).and_then(PostalCode::of),
+            personal: found.personal,
+            masked: found.value.is_none(),
+            value,
+        }
+    }
 }
 
 /// The evidence that a lead may be passed on.
@@ -208,15 +233,8 @@ impl Lead {
         let mut keys: Vec<&String> = contents.fields.keys().collect();
         keys.sort_by_key(|key| place(key));
         let field = |key: &String| {
-            let value = contents.fields.get(key)?;
-            let label = definitions.iter().find(|field| field.key == *key).map_or(key, |field| &field.label);
-            Some(LeadField {
-                key: key.clone(),
-                label: label.clone(),
-                value: value.value.as_ref().map(ToString::to_string),
-                personal: value.personal,
-                masked: value.value.is_none(),
-            })
+            let definition = definitions.iter().find(|field| field.key == *key);
+            Some(LeadField::of(key, contents.fields.get(key)?, definition))
         };
         Ok(keys.into_iter().filter_map(field).collect())
     }

@@ -1,16 +1,22 @@
 //! The leads of one person, for staff who may see people.
 
-use async_graphql::{Context, Object, Result};
+use async_graphql::{Context, Object, OneofObject, Result};
 use leadyard_entity::read::{self, LeadFilter};
 
 use super::super::connection::Paging;
 use super::super::context::market;
-use super::super::errors::fixed;
 use super::super::order::TimeOrder;
+use super::super::scalars::{EmailAddress, PhoneNumber};
 use super::lead::LeadConnection;
 
-/// The longest e-mail address there is.
-const CONTACT_CHARS_MAX: usize = 254;
+/// A way to reach a person, whole: one of these.
+#[derive(Debug, OneofObject)]
+pub(crate) enum ContactInput {
+    /// The person's e-mail address.
+    Email(EmailAddress),
+    /// The person's telephone number.
+    Phone(PhoneNumber),
+}
 
 /// Root fields.
 #[derive(Debug, Default)]
@@ -24,18 +30,18 @@ impl LeadLookupQueries {
     async fn leads_of_contact(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The whole e-mail address or phone number.")] contact: String,
+        #[graphql(desc = "The address or number.")] contact: ContactInput,
         #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
         #[graphql(desc = "In which order.", default)] order_by: TimeOrder,
     ) -> Result<LeadConnection> {
-        let contact = contact.trim();
-        if contact.is_empty() || contact.chars().count() > CONTACT_CHARS_MAX {
-            return Err(fixed("CONTACT_INVALID", "a whole e-mail address or phone number is expected"));
-        }
-        let fingerprints = market(ctx)?.contact_fingerprints(contact).into_iter().collect();
+        let contact = match contact {
+            ContactInput::Email(address) => String::from(address),
+            ContactInput::Phone(number) => String::from(number),
+        };
+        let fingerprints = market(ctx)?.contact_fingerprints(&contact).into_iter().collect();
         let filter = LeadFilter { fingerprints: Some(fingerprints), ..LeadFilter::default() };
         LeadConnection::load(ctx, filter, read::TimeOrder::from(order_by), Paging { first, after, last, before }).await
     }

@@ -9,12 +9,13 @@ use super::super::context::{self, edge, market};
 use super::super::errors::{UserError, store};
 use super::super::http::{signed_in, signed_out};
 use super::super::id::Kind;
+use super::super::scalars::EmailAddress;
 
 /// What signing in needs.
 #[derive(InputObject)]
 pub(crate) struct SessionCreateInput {
     /// The address of the user.
-    email: String,
+    email: EmailAddress,
     /// The user's password.
     password: String,
     /// A code of the authenticator, or a recovery code, for users who have one. Each counts once.
@@ -145,11 +146,11 @@ impl SessionMutations {
             let message = "a cookie is for pages of this server's own host: take the token instead";
             return refused(UserError::of("cookie", "NOT_OWN_PAGE", message));
         }
-        let lengths = [input.email.len(), input.password.len(), input.code.as_ref().map_or(0, String::len)];
+        let lengths = [input.email.0.len(), input.password.len(), input.code.as_ref().map_or(0, String::len)];
         let fits = lengths.into_iter().all(|length| length <= PASSWORD_BYTES_MAX);
         let made = if fits {
             let store_of = market(ctx)?.store();
-            let shown = Credentials { email: &input.email, password: &input.password, code: input.code.as_deref() };
+            let shown = Credentials { email: &input.email.0, password: &input.password, code: input.code.as_deref() };
             store_of.sign_in_from(shown, &edge.device).await.map_err(store)?
         } else {
             None

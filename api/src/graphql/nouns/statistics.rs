@@ -10,9 +10,9 @@ use leadyard_types::Timestamp;
 use uuid::Uuid;
 
 use super::super::context::loader;
-use super::super::errors::{fixed, internal};
+use super::super::errors::internal;
 use super::super::loaders::SeriesBy;
-use super::super::scalars::Money;
+use super::super::scalars::{Money, TimeZone};
 use super::profit_and_loss::DayRange;
 use super::{int, money};
 
@@ -38,19 +38,15 @@ pub(crate) struct StatisticsRange {
     /// How long each piece is; at most 1000 pieces.
     #[graphql(default_with = "Interval::Day")]
     interval: Interval,
-    /// The IANA time zone in which days and hours are meant: `Europe/Berlin`.
-    #[graphql(default_with = "\"UTC\".to_owned()")]
-    time_zone: String,
+    /// The time zone in which days and hours are meant.
+    #[graphql(default_with = "TimeZone(Tz::UTC)")]
+    time_zone: TimeZone,
 }
 
 impl StatisticsRange {
     fn pieces(&self) -> Result<Pieces> {
         let (since, until) = self.days.ordered()?;
-        let zone: Tz = self
-            .time_zone
-            .parse()
-            .map_err(|_| fixed("TIME_ZONE_INVALID", "an IANA time zone is expected, for example Europe/Berlin"))?;
-        Ok(Pieces { since, until, interval: Length::from(self.interval), zone })
+        Ok(Pieces { since, until, interval: Length::from(self.interval), zone: self.time_zone.0 })
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::context::loader;
 use super::super::id::Kind;
 use super::super::loaders::{AccountsOf, Inside};
 use super::super::order::NameOrder;
-use super::super::scalars::Money;
+use super::super::scalars::{EmailAddress, Money};
 use super::super::words::Status;
 use super::source::SourceConnection;
 use super::{int, money, name_part, of_row, queries, words};
@@ -48,8 +48,8 @@ impl Supplier {
     }
 
     /// Where it is written to.
-    async fn email(&self) -> Option<&str> {
-        self.0.email.as_deref()
+    async fn email(&self) -> Option<EmailAddress> {
+        self.0.email.clone().map(EmailAddress)
     }
 
     /// Whether it takes part.

@@ -8,7 +8,7 @@ use leadyard_types::{
 };
 use serde_json::json;
 
-use super::super::scalars::{MinorUnits, Money};
+use super::super::scalars::{MinorUnits, Money, TimeZone};
 use super::super::words::CapPeriod;
 use super::condition::{Condition, ConditionInput};
 use super::int;
@@ -96,8 +96,8 @@ pub(crate) struct Window {
 /// Weekly hours in a time zone of their own.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct Schedule {
-    /// The IANA time zone the windows are read in: `Europe/Berlin`.
-    time_zone: String,
+    /// The time zone the windows are read in.
+    time_zone: TimeZone,
     /// The windows; none at all means never.
     windows: Vec<Window>,
 }
@@ -116,8 +116,8 @@ pub(crate) struct WindowInput {
 /// Weekly hours in a time zone of their own.
 #[derive(Debug, InputObject)]
 pub(crate) struct ScheduleInput {
-    /// The IANA time zone the windows are read in: `Europe/Berlin`.
-    time_zone: String,
+    /// The time zone the windows are read in.
+    time_zone: TimeZone,
     /// The windows; several per day are fine.
     windows: Vec<WindowInput>,
 }
@@ -126,7 +126,6 @@ impl ScheduleInput {
     /// The hours as the market knows them, or the first thing that no hours can be.
     pub(crate) fn read(self, path: &str) -> Result<ScheduleTerms, FieldProblem> {
         let wrong = |field: String, message| FieldProblem::new(field, "FORMAT", message);
-        let zone = |_| wrong(format!("{path}.time_zone"), "a time zone such as Europe/Berlin is expected");
         let window = |(place, window): (usize, WindowInput)| {
             let minute = |name: &str, text: &str| {
                 let message = "a time from 00:00 to 24:00 is expected";
@@ -139,7 +138,7 @@ impl ScheduleInput {
             })
         };
         Ok(ScheduleTerms {
-            time_zone: self.time_zone.parse().map_err(zone)?,
+            time_zone: self.time_zone.0,
             windows: self.windows.into_iter().enumerate().map(window).collect::<Result<_, _>>()?,
         })
     }
@@ -173,7 +172,7 @@ impl From<&ScheduleTerms> for Schedule {
             from: clock(window.from_minute),
             to: clock(window.to_minute),
         });
-        Self { time_zone: terms.time_zone.to_string(), windows: windows.collect() }
+        Self { time_zone: TimeZone(terms.time_zone), windows: windows.collect() }
     }
 }
 
@@ -198,7 +197,7 @@ impl Schedule {
             let weekday = format!("{:?}", window.weekday).to_uppercase();
             json!({ "weekday": weekday, "from": window.from, "to": window.to })
         };
-        json!({ "timeZone": self.time_zone, "windows": self.windows.iter().map(window).collect::<Vec<_>>() })
+        json!({ "timeZone": self.time_zone.0.name(), "windows": self.windows.iter().map(window).collect::<Vec<_>>() })
     }
 }
 

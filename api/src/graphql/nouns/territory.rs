@@ -1,6 +1,6 @@
 //! Who covers what.
 
-use async_graphql::{Context, ID, Result, SimpleObject};
+use async_graphql::{Context, ID, OneofObject, Result, SimpleObject};
 use leadyard_market::territory as found;
 use leadyard_market::territory::{TerritoryError, TerritoryQuestion};
 use leadyard_types::CampaignId;
@@ -8,9 +8,11 @@ use leadyard_types::CampaignId;
 use super::super::context::market;
 use super::super::errors::{fixed, internal, store};
 use super::super::id::Kind;
+use super::super::scalars::PostalCode;
 use super::super::words::Status;
 use super::buyer::Buyer;
 use super::campaign::Campaign;
+use super::condition::{ConditionPostalRangeInput, ConditionRadiusInput};
 use super::contract::Contract;
 use super::{int, one, there};
 
@@ -67,7 +69,7 @@ pub(crate) struct TerritoryOverlap {
     /// From how many postal codes both buy.
     codes: i32,
     /// The first of them.
-    examples: Vec<String>,
+    examples: Vec<PostalCode>,
 }
 
 /// Open codes that begin alike.
@@ -95,7 +97,7 @@ pub(crate) struct TerritoryHole {
     /// By how they begin.
     prefixes: Vec<TerritoryHolePrefix>,
     /// The first of them.
-    examples: Vec<String>,
+    examples: Vec<PostalCode>,
 }
 
 /// A buyer that a draft would meet.
@@ -107,7 +109,7 @@ pub(crate) struct TerritoryMeeting {
     /// On how many postal codes.
     codes: i32,
     /// The first of them.
-    examples: Vec<String>,
+    examples: Vec<PostalCode>,
 }
 
 /// What a contract that is not there yet would do.
@@ -118,13 +120,13 @@ pub(crate) struct TerritoryDraft {
     /// Those from which nobody buys now.
     fills: i32,
     /// The first of those.
-    fill_examples: Vec<String>,
+    fill_examples: Vec<PostalCode>,
     /// Whom it would meet, the most codes first.
     meets: Vec<TerritoryMeeting>,
     /// How many buyers it would meet.
     meets_total: i32,
     /// Codes it names that postal data does not know, the first ten.
-    unknown_codes: Vec<String>,
+    unknown_codes: Vec<PostalCode>,
 }
 
 /// Which postal codes of a campaign's country are bought from by whom: covered and open ones are all there are.
@@ -195,6 +197,47 @@ impl Territory {
     }
 }
 
+fn codes(found: Vec<String>) -> Vec<PostalCode> {
+    found.into_iter().map(PostalCode).collect()
+}
+
+/// A part of a country: exactly one of these.
+#[derive(Debug, OneofObject)]
+pub(crate) enum AreaInput {
+    /// These postal codes.
+    Codes(Vec<PostalCode>),
+    /// Postal codes that begin with one of these.
+    Prefixes(Vec<String>),
+    /// Postal codes between two.
+    Range(ConditionPostalRangeInput),
+    /// A circle around a postal code.
+    Radius(ConditionRadiusInput),
+    /// These states, by their codes: `BE`.
+    States(Vec<String>),
+}
+
+impl AreaInput {
+    /// As people write it.
+    fn written(self) -> String {
+        match self {
+            Self::Codes(codes) => {
+                format!("codes:{}", codes.into_iter().map(String::from).collect::<Vec<_>>().join(","))
+            }
+            Self::Prefixes(prefixes) => format!("prefix:{}", prefixes.join(",")),
+            // A code's own hyphen says nothing, and would part the two.
+            Self::Range(range) => {
+                format!("range:{}-{}", range.from.0.replace('-', ""), range.to.0.replace('-', ""))
+            }
+            Self::Radius(circle) => format!("radius:{}:{}", circle.postal_code.0, circle.km),
+            Self::States(states) => format!("state:{}", states.join(",")),
+        }
+    }
+
+    fn all(areas: Option<Vec<Self>>) -> Vec<String> {
+        areas.unwrap_or_default().into_iter().map(Self::written).collect()
+    }
+}
+
 impl From<found::TerritoryBuyer> for TerritoryBuyer {
     fn from(found: found::TerritoryBuyer) -> Self {
         let contract = |found: found::TerritoryContract| TerritoryContract {
@@ -218,7 +261,7 @@ impl From<found::TerritoryOverlap> for TerritoryOverlap {
         let side =
             |side: found::OverlapSide| TerritoryOverlapSide { buyer: side.buyer_id, contract_names: side.contracts };
         let buyers = found.buyers.into_iter().map(side).collect();
-        Self { buyers, codes: int(found.codes), examples: found.examples }
+        Self { buyers, codes: int(found.codes), examples: codes(found.examples) }
     }
 }
 
@@ -235,7 +278,7 @@ impl From<found::TerritoryHole> for TerritoryHole {
             codes: int(found.codes),
             of: int(found.of),
             prefixes: found.prefixes.into_iter().map(prefix).collect(),
-            examples: found.examples,
+            examples: codes(found.examples),
         }
     }
 }
@@ -245,15 +288,15 @@ impl From<found::TerritoryDraft> for TerritoryDraft {
         let meeting = |meets: found::DraftMeets| TerritoryMeeting {
             buyer: meets.buyer_id,
             codes: int(meets.codes),
-            examples: meets.examples,
+            examples: codes(meets.examples),
         };
         Self {
             codes: int(found.codes),
             fills: int(found.fills),
-            fill_examples: found.fill_examples,
+            fill_examples: codes(found.fill_examples),
             meets: found.meets.into_iter().map(meeting).collect(),
             meets_total: int(found.meets_total),
-            unknown_codes: found.unknown_codes,
+            unknown_codes: codes(found.unknown_codes),
         }
     }
 }
@@ -282,7 +325,7 @@ fn refused(error: TerritoryError) -> async_graphql::Error {
         TerritoryError::Problem(problem) => match problem.code.as_str() {
             "INVALID_AREA" => fixed(
                 "AREA_INVALID",
-                "an area is state:BE,BB, prefix:10,12, range:01000-01999, codes:10115,10117 or radius:10115:25",
+                "postal codes of the country, beginnings of such, two of the same length, a radius of 0 km or more, or states are expected",
             ),
             "UNKNOWN_CODE" => fixed("CODE_UNKNOWN", "a radius is measured from a code that is in the postal data"),
             "NO_POSTAL_CODES" => fixed(
@@ -302,8 +345,7 @@ pub(crate) struct TerritoryQueries;
 #[async_graphql::Object]
 impl TerritoryQueries {
     /// Which postal codes are bought from by whom in a campaign, or in every campaign of a country; where buyers meet
-    /// and where nobody buys. An area is written `state:BE,BB`, `prefix:10,12`, `range:01000-01999`, `codes:10115,10117`
-    /// or `radius:10115:25`; several are taken together.
+    /// and where nobody buys. Several areas are taken together.
     #[allow(clippy::too_many_arguments, reason = "all of them belong to one question")]
     async fn territories(
         &self,
@@ -312,8 +354,8 @@ impl TerritoryQueries {
         #[graphql(desc = "Of every campaign of this country, ISO 3166; instead of a campaign.")] country: Option<
             String,
         >,
-        #[graphql(desc = "Only this part of the country; left out, all of it.")] region: Option<Vec<String>>,
-        #[graphql(desc = "The area of a contract that is not there yet.")] draft: Option<Vec<String>>,
+        #[graphql(desc = "Only this part of the country; left out, all of it.")] region: Option<Vec<AreaInput>>,
+        #[graphql(desc = "The area of a contract that is not there yet.")] draft: Option<Vec<AreaInput>>,
         #[graphql(desc = "Count what is set aside as if it bought.")] include_paused: Option<bool>,
         #[graphql(desc = "The most buyers and pairs that are named, 1 to 100; 20 where left out.")] most: Option<i32>,
     ) -> Result<Vec<Territory>> {
@@ -331,8 +373,8 @@ impl TerritoryQueries {
         let most = usize::try_from(most.unwrap_or(MOST_GIVEN)).ok().filter(|most| (1..=MOST_MAX).contains(most));
         let most = most.ok_or_else(|| fixed("ARGUMENT_INVALID", "most is 1 to 100"))?;
         let question = TerritoryQuestion {
-            region: region.unwrap_or_default(),
-            draft: draft.unwrap_or_default(),
+            region: AreaInput::all(region),
+            draft: AreaInput::all(draft),
             include_paused: include_paused.unwrap_or_default(),
             most,
         };

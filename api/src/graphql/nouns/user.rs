@@ -11,6 +11,7 @@ use super::super::context::{loader, market, principal};
 use super::super::errors::{self, UserError};
 use super::super::id::Kind;
 use super::super::loaders::UserBy;
+use super::super::scalars::EmailAddress;
 use super::super::words::Role;
 use super::buyer::Buyer;
 use super::supplier::Supplier;
@@ -34,8 +35,8 @@ impl User {
     }
 
     /// The address they sign in with.
-    async fn email(&self) -> &str {
-        &self.0.email
+    async fn email(&self) -> EmailAddress {
+        EmailAddress(self.0.email.clone())
     }
 
     /// What they may do.
@@ -85,7 +86,7 @@ pub(crate) struct UserFilter {
     /// Of one of these suppliers.
     supplier_ids: Option<Vec<ID>>,
     /// Signing in with this address.
-    email: Option<String>,
+    email: Option<EmailAddress>,
 }
 
 impl UserFilter {
@@ -94,7 +95,7 @@ impl UserFilter {
             roles: words(self.role),
             buyers: ids(Kind::Buyer, self.buyer_ids)?,
             suppliers: ids(Kind::Supplier, self.supplier_ids)?,
-            email: self.email,
+            email: self.email.map(String::from),
         })
     }
 }

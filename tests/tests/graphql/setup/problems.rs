@@ -46,7 +46,6 @@ fn of_campaigns() -> Wrong<'static> {
         (json!({ "name": "Solar DE" }), "TAKEN", "name"),
         (json!({ "country": "de" }), "FORMAT", "country"),
         (json!({ "currency": "euro" }), "INVALID_CURRENCY", "currency"),
-        (json!({ "timeZone": "Berlin" }), "FORMAT", "timeZone"),
         (json!({ "timeZone": null }), "REQUIRED", "timeZone"),
         (json!({ "status": null }), "REQUIRED", "status"),
         (json!({ "saleMode": { "mode": "SHARED" } }), "REQUIRED", "saleMode.maxSales"),
@@ -210,7 +209,7 @@ async fn every_problem_is_named_where_it_is() {
         let right = json!({ "supplierId": made.supplier, "campaignId": made.campaign, "name": "Another", "cost": { "kind": "PER_LEAD", "amountMinor": 1 } });
         each(&manager, "sourceCreate", &right, of_sources()).await;
         let right = json!({ "name": "Another" });
-        let wrongs = || vec![(json!({ "name": "" }), "LENGTH", "name"), (json!({ "email": "nobody" }), "INVALID_EMAIL", "email")];
+        let wrongs = || vec![(json!({ "name": "" }), "LENGTH", "name")];
         each(&manager, "supplierCreate", &right, wrongs()).await;
         each(&manager, "supplierCreate", &right, vec![(json!({ "name": "Sun Media" }), "TAKEN", "name")]).await;
         each(&manager, "buyerCreate", &right, wrongs()).await;

@@ -6,12 +6,12 @@ use leadyard_types::{BuyerGroupId, BuyerId, BuyerTerms, Currency};
 
 use super::super::super::errors::UserError;
 use super::super::super::id::Kind;
-use super::super::super::scalars::MinorUnits;
+use super::super::super::scalars::{EmailAddress, MinorUnits, TimeZone};
 use super::super::super::words::Status;
 use super::super::buyer::{Buyer, BuyerGroup};
 use super::super::terms::CapInput;
 use super::campaign::currency;
-use super::reading::{Read, Reading, id, list, plain, zone};
+use super::reading::{Read, Reading, id, list, plain};
 use super::{Spelling, agreed, payload, setup, standing};
 
 /// A buyer group to be made: none of its buyers gets a lead that another one has.
@@ -53,8 +53,8 @@ impl BuyerWalletInput {
 pub(crate) struct BuyerTermsInput {
     /// Whether it buys; of a new one ACTIVE.
     status: MaybeUndefined<Status>,
-    /// The IANA time zone of its caps and of its contracts' caps: `Europe/Berlin`; of a new one UTC.
-    time_zone: MaybeUndefined<String>,
+    /// The time zone of its caps and of its contracts' caps; of a new one UTC.
+    time_zone: MaybeUndefined<TimeZone>,
     /// The group it counts with for exclusivity; null: none.
     group_id: MaybeUndefined<ID>,
     /// All limits over all its contracts, one per period.
@@ -64,7 +64,7 @@ pub(crate) struct BuyerTermsInput {
 impl BuyerTermsInput {
     fn lay(self, terms: &mut BuyerTerms, reading: &mut Reading) {
         reading.set("status", self.status, &mut terms.status, plain);
-        reading.set("timeZone", self.time_zone, &mut terms.time_zone, zone);
+        reading.set("timeZone", self.time_zone, &mut terms.time_zone, plain);
         reading.optional("groupId", self.group_id, &mut terms.group, id(Kind::BuyerGroup));
         reading.set_or("caps", self.caps, (&mut terms.caps, Vec::new()), CapInput::all);
     }
@@ -76,7 +76,7 @@ pub(crate) struct BuyerCreateInput {
     /// What people call it, 1 to 200 characters; no other buyer is called so.
     name: String,
     /// Where it is told things.
-    email: Option<String>,
+    email: Option<EmailAddress>,
     /// The wallets it begins with; others are opened with its contracts and payments.
     wallets: Option<Vec<BuyerWalletInput>>,
     #[graphql(flatten)]
@@ -93,7 +93,7 @@ pub(crate) struct BuyerUpdateInput {
     /// What people call it.
     name: MaybeUndefined<String>,
     /// Where it is told things; null: nowhere.
-    email: MaybeUndefined<String>,
+    email: MaybeUndefined<EmailAddress>,
     #[graphql(flatten)]
     terms: BuyerTermsInput,
 }
@@ -157,7 +157,8 @@ impl BuyerMutations {
             return Ok(BuyerPayload::refused(problems));
         }
         let credit = wallets.iter().any(|(_, limit)| *limit > 0);
-        let done = setup(ctx)?.create_buyer(NewBuyer { name: input.name, email: input.email, terms, wallets }).await;
+        let email = input.email.map(String::from);
+        let done = setup(ctx)?.create_buyer(NewBuyer { name: input.name, email, terms, wallets }).await;
         if let (Err(SetupError::NotAllowed), true) = (&done, credit) {
             let error = UserError::of("wallets", "NOT_ALLOWED", "only administrators grant credit");
             return Ok(BuyerPayload::refused(vec![error]));
@@ -175,7 +176,7 @@ impl BuyerMutations {
         let mut terms = agreed!(ctx, row, BuyerTermsOf);
         let (mut reading, mut email) = (Reading::default(), None);
         let name = reading.changed("name", input.name);
-        reading.set_or("email", input.email, (&mut email, Some(None)), |given, _| Ok(Some(Some(given))));
+        reading.set_or("email", input.email, (&mut email, Some(None)), |given, _| Ok(Some(Some(given.into()))));
         input.terms.lay(&mut terms, &mut reading);
         let problems = reading.problems();
         if !problems.is_empty() {

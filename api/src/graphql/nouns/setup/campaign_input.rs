@@ -7,10 +7,10 @@ use leadyard_types::terms::{
 };
 use leadyard_types::{AuctionTerms, CampaignTerms, ComplaintReason as Reason, FieldProblem, SaleMode, Stage};
 
-use super::super::super::scalars::MinorUnits;
+use super::super::super::scalars::{MinorUnits, TimeZone};
 use super::super::super::words::{ComplaintReason, DuplicateMatch, DuplicateScope, Method, OnSold, Pricing, Status};
 use super::super::terms::{CapInput, MarginInput};
-use super::reading::{Read, Reading, list, minor, percent, plain, whole, zone};
+use super::reading::{Read, Reading, list, minor, percent, plain, whole};
 
 /// How many buyers one lead is sold to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -204,8 +204,8 @@ pub(crate) struct RedirectsInput {
 pub(crate) struct CampaignTermsInput {
     /// Whether it takes leads; of a new one ACTIVE.
     status: MaybeUndefined<Status>,
-    /// The IANA time zone of its days and caps: `Europe/Berlin`; of a new one UTC.
-    time_zone: MaybeUndefined<String>,
+    /// The time zone of its days and caps; of a new one UTC.
+    time_zone: MaybeUndefined<TimeZone>,
     /// How many buyers one lead is sold to; of a new one EXCLUSIVE.
     sale_mode: MaybeUndefined<SaleModeInput>,
     /// All steps, in the order in which they are tried, 1 to 50. One that contracts take part in cannot go.
@@ -265,7 +265,7 @@ impl CampaignTermsInput {
     /// Lays what is given over the terms.
     pub(super) fn lay(self, terms: &mut CampaignTerms, reading: &mut Reading) {
         reading.set("status", self.status, &mut terms.status, plain);
-        reading.set("timeZone", self.time_zone, &mut terms.time_zone, zone);
+        reading.set("timeZone", self.time_zone, &mut terms.time_zone, plain);
         reading.set("saleMode", self.sale_mode, &mut terms.sale_mode, SaleModeInput::read);
         reading.set("stages", self.stages, &mut terms.stages, list(StageInput::read));
         reading.set_or("floorMinor", self.floor_minor, (&mut terms.floor_minor, 0), minor);

@@ -1,7 +1,5 @@
 //! How inputs become terms: what is left out stays, what is null is cleared, and everything that cannot be read is told.
 
-use std::str::FromStr;
-
 use async_graphql::{ID, MaybeUndefined};
 use leadyard_types::{FieldProblem, Percent};
 use uuid::Uuid;
@@ -102,12 +100,6 @@ pub(crate) fn minor(given: MinorUnits, _: &str) -> Read<i64> {
 pub(crate) fn percent(given: String, path: &str) -> Read<Percent> {
     let wrong = |_| FieldProblem::new(path, "FORMAT", "a share in percent as a decimal is expected: \"12.5\"");
     given.trim().parse().map(Percent).map_err(wrong)
-}
-
-/// A time zone.
-pub(crate) fn zone<T: FromStr>(given: String, path: &str) -> Read<T> {
-    let wrong = |_| FieldProblem::new(path, "FORMAT", "a time zone such as Europe/Berlin is expected");
-    given.parse().map_err(wrong)
 }
 
 /// What an id names. One of another kind, or no id at all, names nobody, like one that never was: the nil id.

@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result};
 use leadyard_market::setup::{HeadChange, SupplierChange};
 use leadyard_types::SupplierId;
 
+use super::super::super::scalars::EmailAddress;
 use super::super::super::words::Status;
 use super::super::supplier::Supplier;
 use super::reading::{Reading, plain};
@@ -15,7 +16,7 @@ pub(crate) struct SupplierCreateInput {
     /// What people call it, 1 to 200 characters; no other supplier is called so.
     name: String,
     /// Where it is written to.
-    email: Option<String>,
+    email: Option<EmailAddress>,
 }
 
 /// What is changed of a supplier. What is left out stays.
@@ -28,7 +29,7 @@ pub(crate) struct SupplierUpdateInput {
     /// What people call it.
     name: MaybeUndefined<String>,
     /// Where it is written to; null: nowhere.
-    email: MaybeUndefined<String>,
+    email: MaybeUndefined<EmailAddress>,
     /// Whether it takes part.
     status: MaybeUndefined<Status>,
 }
@@ -47,7 +48,7 @@ impl SupplierMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Its name and address.")] input: SupplierCreateInput,
     ) -> Result<SupplierPayload> {
-        let done = setup(ctx)?.create_supplier(&input.name, input.email).await;
+        let done = setup(ctx)?.create_supplier(&input.name, input.email.map(String::from)).await;
         SupplierPayload::of(ctx, done.map(|id| id.0), &Spelling::default()).await
     }
 
@@ -60,7 +61,7 @@ impl SupplierMutations {
         let row = standing!(ctx, input.supplier_id, Supplier by SupplierBy, "supplierId", "supplier", input.version, SupplierPayload);
         let (mut reading, mut email, mut status) = (Reading::default(), None, None);
         let name = reading.changed("name", input.name);
-        reading.set_or("email", input.email, (&mut email, Some(None)), |given, _| Ok(Some(Some(given))));
+        reading.set_or("email", input.email, (&mut email, Some(None)), |given, _| Ok(Some(Some(given.into()))));
         reading.set("status", input.status, &mut status, |given, path| plain(given, path).map(Some));
         let problems = reading.problems();
         if !problems.is_empty() {

@@ -93,13 +93,13 @@ impl WebhookInput {
 /// A mail per lead. What is left out stays.
 #[derive(Debug, InputObject)]
 pub(crate) struct EmailInput {
-    /// The recipients, 1 to 10, together in one mail.
+    /// The recipients, 1 to 10, together in one mail; each an address with or without a name: `Sun <leads@sun.example>`.
     to: MaybeUndefined<Vec<String>>,
     /// The subject, a plain-text template of one line.
     subject: MaybeUndefined<String>,
     /// The body, a plain-text template.
     body: MaybeUndefined<String>,
-    /// Where answers go; null: to the sender.
+    /// Where answers go, an address with or without a name; null: to the sender.
     reply_to: MaybeUndefined<String>,
 }
 
