@@ -9,6 +9,7 @@ mod configuration;
 mod experiments;
 mod filters;
 mod finance;
+mod keys;
 mod operations;
 mod people;
 mod sessions;
