@@ -210,7 +210,9 @@ impl Config {
 /// Letters need a mail server, and links that nobody reads on their way.
 fn mail_section(mut mail: MailSection, has_smtp: bool, production: bool) -> anyhow::Result<MailSection> {
     if !has_smtp && (mail.url.is_none() || mail.from.is_none()) {
-        bail!("mail.url and mail.from are expected where there is no [smtp]: the mail server, and the sender's address");
+        bail!(
+            "mail.url and mail.from are expected where there is no [smtp]: the mail server, and the sender's address"
+        );
     }
     if production && !mail.links_to.starts_with("https://") {
         bail!("mail.links_to is not https: links hold secrets; name the https address of the front end");
@@ -280,7 +282,10 @@ mod tests {
             ("[limits]\nper_key = 5", "leadyard.toml"),
             ("[graphql]\nallow_list_only = true", "graphql.operations"),
             ("[mail]\nlinks_to = \"https://a.example\"", "mail.url"),
-            ("public_url = \"https://a.example\"\n[mail]\nurl = \"smtps://b.example\"\nfrom = \"a@b.example\"\nlinks_to = \"http://a.example\"", "mail.links_to"),
+            (
+                "public_url = \"https://a.example\"\n[mail]\nurl = \"smtps://b.example\"\nfrom = \"a@b.example\"\nlinks_to = \"http://a.example\"",
+                "mail.links_to",
+            ),
         ] {
             let error = format!("{:#}", load(text).unwrap_err());
             assert!(error.contains(named), "{error}");

@@ -121,7 +121,7 @@ fn principal_of(user: &user_account::Model) -> StoreResult<Principal> {
     match (user.buyer_id, user.supplier_id) {
         (Some(buyer), None) if role.is_buyer() => {
             Ok(Principal::Buyer { user_id, role, buyer_id: BuyerId(buyer), key: None })
-        },
+        }
         (None, Some(supplier)) if role == Role::Supplier => {
             Ok(Principal::Supplier { user_id, supplier_id: SupplierId(supplier), key: None })
         }

@@ -19,8 +19,7 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let mut statements: Vec<String> = Vec::new();
         statements.extend(
-            ["audit_actor", "audit_subject", "api_key_age", "api_key_user"]
-                .map(|index| format!("DROP INDEX {index};")),
+            ["audit_actor", "audit_subject", "api_key_age", "api_key_user"].map(|index| format!("DROP INDEX {index};")),
         );
         statements.push("DROP TABLE reset_request;".to_owned());
         statements.extend(

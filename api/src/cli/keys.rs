@@ -96,9 +96,10 @@ async fn all(store: &leadyard_entity::Store) -> anyhow::Result<Vec<api_key::Mode
     loop {
         let args = PageArgs { limit: 100, backward: false, after, before: None };
         let page = read.page::<api_key::Entity>(&ApiKeyFilter::default(), TimeOrder::Newest, &args).await?;
-        after = page.rows.last().map(|row| {
-            <api_key::Entity as leadyard_entity::read::Listed>::cursor(row, TimeOrder::Newest)
-        });
+        after = page
+            .rows
+            .last()
+            .map(|row| <api_key::Entity as leadyard_entity::read::Listed>::cursor(row, TimeOrder::Newest));
         keys.extend(page.rows);
         if !page.has_next {
             return Ok(keys);
@@ -130,9 +131,8 @@ async fn list(config: &Config) -> anyhow::Result<()> {
 async fn revoke(config: &Config, named: &str) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let public = named.strip_prefix("ly_live_").map(|rest| rest.split('_').next().unwrap_or_default());
-    let is_named = |key: &api_key::Model| {
-        public.map_or_else(|| named.parse() == Ok(key.id), |public| key.public_id == public)
-    };
+    let is_named =
+        |key: &api_key::Model| public.map_or_else(|| named.parse() == Ok(key.id), |public| key.public_id == public);
     let keys = all(&store).await?;
     let key = keys.iter().find(|key| is_named(key)).with_context(|| format!("no user has a key {named}"))?;
     if !is_active(key, store.clock().now()) {

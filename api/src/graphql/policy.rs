@@ -199,9 +199,8 @@ mod tests {
     fn gaps_are_found() {
         let sdl = "type Query { a: Int b: [Money!]! } type Money { amount: Int }";
         let scopes = "Query.*, Money.*: any";
-        let read = |table: &str| {
-            Shape::with_tables(sdl, table, scopes).map(|_| ()).map_err(|error| format!("{error:#}"))
-        };
+        let read =
+            |table: &str| Shape::with_tables(sdl, table, scopes).map(|_| ()).map_err(|error| format!("{error:#}"));
         assert_eq!(read("Query.a, b: staff\nMoney.*: members"), Ok(()));
         assert!(read("Query.a: staff\nMoney.*: members").unwrap_err().contains("Query.b has no rule"));
         assert!(read("Query.a, b, c: staff\nMoney.*: members").unwrap_err().contains("Query.c"));

@@ -89,10 +89,22 @@ mod tests {
     #[test]
     fn the_table_keeps_what_matters() {
         let shape = Shape::read(&crate::graphql::sdl()).unwrap();
-        let may = |of: &str, field: &str, scopes: KeyScopes| shape.field(of, field).unwrap().needed.is_met(Some(scopes));
+        let may =
+            |of: &str, field: &str, scopes: KeyScopes| shape.field(of, field).unwrap().needed.is_met(Some(scopes));
         for person in [
-            "apiKeyCreate", "apiKeyRotate", "apiKeyRevoke", "sourceKeyCreate", "userInvite", "userUpdate", "userDisable",
-            "passwordChange", "passwordResetIssue", "totpBegin", "totpConfirm", "totpDisable", "sessionRevoke",
+            "apiKeyCreate",
+            "apiKeyRotate",
+            "apiKeyRevoke",
+            "sourceKeyCreate",
+            "userInvite",
+            "userUpdate",
+            "userDisable",
+            "passwordChange",
+            "passwordResetIssue",
+            "totpBegin",
+            "totpConfirm",
+            "totpDisable",
+            "sessionRevoke",
         ] {
             assert!(!may("Mutation", person, KeyScopes::all()), "{person} is for people");
         }

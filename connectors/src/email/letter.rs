@@ -88,7 +88,8 @@ impl SmtpSettings {
     /// which the server must know) or, for a server on this machine, `smtp+plain://127.0.0.1:25`.
     pub fn from_url(url: &str, from: &str) -> Result<Self, FieldProblem> {
         let problem = |message: &str| FieldProblem::new("url", "INVALID_URL", message);
-        let url = Url::parse(url).map_err(|_| problem("an address such as smtps://user@mail.example.com is expected"))?;
+        let url =
+            Url::parse(url).map_err(|_| problem("an address such as smtps://user@mail.example.com is expected"))?;
         let (security, port) = match url.scheme() {
             "smtps" => (SmtpSecurity::Tls, TLS_PORT),
             "smtp" => (SmtpSecurity::Starttls, STARTTLS_PORT),

@@ -132,8 +132,7 @@ impl Write {
                since = CASE WHEN reset_request.since <= ? THEN excluded.since ELSE reset_request.since END
              RETURNING asked_count";
         let before = now - window;
-        let counted: Vec<Counted> =
-            self.all(sql, vec![about.into(), now.into(), before.into(), before.into()]).await?;
+        let counted: Vec<Counted> = self.all(sql, vec![about.into(), now.into(), before.into(), before.into()]).await?;
         Ok(counted.first().map_or(0, |row| row.asked_count))
     }
 

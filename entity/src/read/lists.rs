@@ -12,8 +12,8 @@ use super::page::{Cursor, Listed, SortValue};
 use crate::auth::address;
 use crate::keyring::IndexHash;
 use crate::model::{
-    api_key, buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead, ledger_transfer, sale,
-    source, supplier, user_account, vertical,
+    api_key, buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead,
+    ledger_transfer, sale, source, supplier, user_account, vertical,
 };
 use crate::scope::Scoped;
 

@@ -10,6 +10,7 @@ mod experiments;
 mod filters;
 mod finance;
 mod keys;
+mod mail;
 mod operations;
 mod people;
 mod sessions;

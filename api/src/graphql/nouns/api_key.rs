@@ -117,11 +117,7 @@ pub(crate) struct ApiKeyQueries;
 #[Object]
 impl ApiKeyQueries {
     /// A key by its id.
-    async fn api_key(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Its global id.")] id: ID,
-    ) -> Result<Option<ApiKey>> {
+    async fn api_key(&self, ctx: &Context<'_>, #[graphql(desc = "Its global id.")] id: ID) -> Result<Option<ApiKey>> {
         match Kind::ApiKey.read(&id) {
             Some(id) => one!(ctx, ApiKeyBy(id) => ApiKey),
             None => Ok(None),
