@@ -17,10 +17,11 @@ use crate::schema::Schema;
 use crate::tally::Tally;
 use crate::world::Caller;
 
-/// How many questions are on their way at once.
-const AT_ONCE: usize = 4;
-/// How much of what its user asked for a key with one scope asks.
-const ASKED_WITH_ONE: usize = 200;
+/// How many questions of one caller are on their way at once.
+const AT_ONCE: usize = 2;
+/// How much of what its user asked for a key with every scope asks, from all over; and a key with one.
+const ASKED_WITH_ALL: usize = 500;
+const ASKED_WITH_ONE: usize = 60;
 /// The scopes that only read.
 const READING: [KeyScope; 5] =
     [KeyScope::Market, KeyScope::Leads, KeyScope::Persons, KeyScope::Books, KeyScope::People];
@@ -59,17 +60,22 @@ impl Keys<'_> {
         made
     }
 
-    /// Everything that the user asked for, asked for again by a key with every scope; some of it by keys with one.
+    /// What the user asked for, asked for again by keys.
     pub(crate) async fn read(&self, robots: &[(KeyScopes, Caller)]) {
         let asked = self.tally.questions(self.caller.name);
-        let step = asked.len().div_ceil(ASKED_WITH_ONE).max(1);
         for (scopes, robot) in robots {
             let is_whole = *scopes == KeyScopes::all();
-            let some = asked.iter().step_by(if is_whole { 1 } else { step }).cloned();
+            let wanted = if is_whole { ASKED_WITH_ALL } else { ASKED_WITH_ONE };
+            let some = asked.iter().step_by(asked.len().div_ceil(wanted).max(1)).cloned();
             let compared = stream::iter(some).map(|(text, variables)| self.compare(robot, is_whole, text, variables));
             let answered: Vec<bool> = compared.buffer_unordered(AT_ONCE).collect().await;
             let refused = answered.iter().filter(|was_answered| !**was_answered).count();
-            println!("{} by a key of {scopes}: {} asked, {refused} refused", self.caller.name, answered.len());
+            println!(
+                "{} by a key of {scopes}: {} of {} asked, {refused} refused",
+                self.caller.name,
+                answered.len(),
+                asked.len()
+            );
             assert!(answered.len() > refused && (is_whole || refused > 0), "{} {scopes}", self.caller.name);
         }
     }

@@ -37,7 +37,8 @@ impl Caller {
     /// Asks, and answers with the body as it was sent.
     pub(crate) async fn ask(&self, text: &str, variables: &Value) -> String {
         let body = json!({ "query": text, "variables": variables }).to_string().into_bytes();
-        let answer = self.client.post("/graphql", "application/json", vec![], body).await.unwrap();
+        let answer = self.client.post("/graphql", "application/json", vec![], body).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}: {text} {variables}", self.name));
         String::from_utf8(answer.body.clone()).unwrap()
     }
 }
