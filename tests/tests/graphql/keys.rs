@@ -169,7 +169,7 @@ async fn a_key_is_made_and_used() {
         assert_eq!(status, 401, "suppliers' doors take sources' keys");
         let soon = "2026-07-01T10:00:00Z";
         for (input, wrong) in [
-            (json!({ "name": " ", "scopes": ["LEADS"] }), ("REQUIRED", "name")),
+            (json!({ "name": " ", "scopes": ["LEADS"] }), ("LENGTH", "name")),
             (json!({ "name": "a", "scopes": [] }), ("REQUIRED", "scopes")),
             (json!({ "name": "a", "scopes": ["LEADS"], "expiresAt": soon }), ("OUT_OF_RANGE", "expiresAt")),
             (json!({ "name": "a", "scopes": ["LEADS"], "expiresAt": "2037-01-01T00:00:00Z" }), ("OUT_OF_RANGE", "expiresAt")),
