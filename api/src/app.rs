@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use leadyard_connectors::{Connectors, OutboundPolicy, SmtpSecurity, SmtpSettings, install_crypto};
+use leadyard_connectors::{Connectors, OutboundPolicy, PostOffice, SmtpSecurity, SmtpSettings, install_crypto};
 use leadyard_entity::{MasterKeys, Store, StoreOptions};
 use leadyard_jobs::{Jobs, JobsOptions};
 use leadyard_market::{Market, MarketSettings};
 use leadyard_types::{Clock, Ids, RandomIds, SystemClock};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::{Config, SmtpSection};
+use crate::config::{Config, MailSection, SmtpSection};
 use crate::graphql::{self, GraphqlState, Operations};
 use crate::http::{self, HttpState};
 
@@ -42,7 +42,23 @@ pub fn without_password(url: &str) -> String {
 pub fn connectors(config: &Config, policy: OutboundPolicy) -> anyhow::Result<Arc<Connectors>> {
     install_crypto();
     let smtp = config.smtp.as_ref().map(smtp_settings).transpose()?;
-    Ok(Arc::new(Connectors::new(policy, smtp.as_ref())?))
+    let connectors = Connectors::new(policy, smtp.as_ref())?;
+    let Some(mail) = &config.mail else { return Ok(Arc::new(connectors)) };
+    let office = PostOffice::new(&mail_settings(mail, smtp)?, &mail.links_to)?;
+    Ok(Arc::new(connectors.with_post(office)))
+}
+
+/// The mail server of letters: its own, or that of leads.
+fn mail_settings(mail: &MailSection, smtp: Option<SmtpSettings>) -> anyhow::Result<SmtpSettings> {
+    let from = mail.from.clone().or_else(|| smtp.as_ref().map(|smtp| smtp.from.clone())).unwrap_or_default();
+    let Some(url) = &mail.url else {
+        let smtp = smtp.context("mail.url is expected where there is no [smtp]")?;
+        return Ok(SmtpSettings { from, ..smtp });
+    };
+    let read = SmtpSettings::from_url(url.expose_secret(), &from);
+    let mut settings = read.map_err(|problem| anyhow::anyhow!("mail.{}: {}", problem.field, problem.message))?;
+    settings.password = mail.password.clone().or(settings.password);
+    Ok(settings)
 }
 
 fn smtp_settings(section: &SmtpSection) -> anyhow::Result<SmtpSettings> {

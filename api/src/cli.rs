@@ -8,6 +8,7 @@ mod doctor;
 mod example;
 mod explain;
 mod import;
+mod keys;
 mod names;
 mod people;
 mod report;
@@ -62,8 +63,8 @@ enum Command {
     Example(example::ExampleArgs),
     /// Users of the operator, of buyers and of suppliers.
     User(people::UserArgs),
-    /// API keys of sources.
-    Key(people::KeyArgs),
+    /// API keys of sources and of users.
+    Key(keys::KeyArgs),
     /// Print the GraphQL schema, as `schema.graphql` holds it.
     Schema,
     /// Print the description of the HTTP doors (OpenAPI), as `openapi.json` holds it.
@@ -118,7 +119,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(args) => config::run(&config, &args).await,
         Command::Example(args) => example::run(&config, &args).await,
         Command::User(args) => people::user(&config, &args).await,
-        Command::Key(args) => people::key(&config, &args).await,
+        Command::Key(args) => keys::key(&config, &args).await,
         Command::Schema => {
             print!("{}", crate::graphql::sdl());
             Ok(ExitCode::SUCCESS)

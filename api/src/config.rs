@@ -52,6 +52,22 @@ pub struct SmtpSection {
     pub from: String,
 }
 
+/// Letters to people who sign in, as the configuration file names them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailSection {
+    /// The mail server: `smtps://user:password@host`, `smtp://host:587` (STARTTLS) or `smtp+plain://127.0.0.1:25`. Left out,
+    /// it is that of `[smtp]`.
+    pub url: Option<SecretString>,
+    /// The sender's address; left out, that of `[smtp]`.
+    pub from: Option<String>,
+    /// The public address of the front end, where the links of letters lead.
+    pub links_to: String,
+    /// The password, from the environment alone: `LEADYARD_MAIL_PASSWORD`.
+    #[serde(skip)]
+    pub password: Option<SecretString>,
+}
+
 /// The limits of the server, as the configuration file names them. What is left out keeps its default; 0 is no limit.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,6 +130,7 @@ struct File {
     public_url: Option<String>,
     max_connections: Option<u32>,
     smtp: Option<SmtpSection>,
+    mail: Option<MailSection>,
     metrics_token: Option<SecretString>,
     #[serde(default)]
     limits: LimitsSection,
@@ -134,6 +151,8 @@ pub struct Config {
     pub max_connections: u32,
     /// The mail server.
     pub smtp: Option<SmtpSection>,
+    /// Letters to people who sign in.
+    pub mail: Option<MailSection>,
     /// What opens `/metrics` from elsewhere than this machine.
     pub metrics_token: Option<SecretString>,
     /// How much the server takes.
@@ -162,6 +181,7 @@ impl Config {
         if let (Some(smtp), Ok(password)) = (&mut smtp, std::env::var("LEADYARD_SMTP_PASSWORD")) {
             smtp.password = Some(password);
         }
+        let mail = file.mail.map(|mail| mail_section(mail, smtp.is_some(), production)).transpose()?;
         let max_connections = file.max_connections.unwrap_or(20);
         let limits = file.limits.limits()?;
         let metrics_token = std::env::var("LEADYARD_METRICS_TOKEN").ok().map(SecretString::from).or(file.metrics_token);
@@ -178,12 +198,27 @@ impl Config {
             public_url,
             max_connections,
             smtp,
+            mail,
             metrics_token,
             limits,
             graphql,
             production,
         })
     }
+}
+
+/// Letters need a mail server, and links that nobody reads on their way.
+fn mail_section(mut mail: MailSection, has_smtp: bool, production: bool) -> anyhow::Result<MailSection> {
+    if !has_smtp && (mail.url.is_none() || mail.from.is_none()) {
+        bail!(
+            "mail.url and mail.from are expected where there is no [smtp]: the mail server, and the sender's address"
+        );
+    }
+    if production && !mail.links_to.starts_with("https://") {
+        bail!("mail.links_to is not https: links hold secrets; name the https address of the front end");
+    }
+    mail.password = std::env::var("LEADYARD_MAIL_PASSWORD").ok().map(SecretString::from);
+    Ok(mail)
 }
 
 fn read_file(named: Option<&Path>) -> anyhow::Result<File> {
@@ -246,6 +281,11 @@ mod tests {
             ("[limits]\ntrusted_proxies = [\"proxy\"]", "limits.trusted_proxies"),
             ("[limits]\nper_key = 5", "leadyard.toml"),
             ("[graphql]\nallow_list_only = true", "graphql.operations"),
+            ("[mail]\nlinks_to = \"https://a.example\"", "mail.url"),
+            (
+                "public_url = \"https://a.example\"\n[mail]\nurl = \"smtps://b.example\"\nfrom = \"a@b.example\"\nlinks_to = \"http://a.example\"",
+                "mail.links_to",
+            ),
         ] {
             let error = format!("{:#}", load(text).unwrap_err());
             assert!(error.contains(named), "{error}");

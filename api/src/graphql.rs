@@ -2,6 +2,7 @@
 //!
 //! - `nouns`: one file per noun of the market, with its type, its list and what can be done with it;
 //! - `policy`: who may see which field, one table, checked for every query before it runs;
+//! - `scopes`: likewise what a user's API key may do of what its user may;
 //! - `analysis` and `scan`: two linear passes that bound what a document may cost before the engine sees it;
 //! - `batches`: what a level of a query asks for is read in one wave;
 //! - `operations`: documents known beforehand, which clients name by their hash;
@@ -26,6 +27,7 @@ mod order;
 mod policy;
 mod scalars;
 mod scan;
+mod scopes;
 mod views;
 mod words;
 
@@ -36,6 +38,7 @@ use leadyard_connectors::OutboundPolicy;
 use leadyard_market::Market;
 
 use context::Api;
+use nouns::api_key::{ApiKeyMutations, ApiKeyQueries};
 use nouns::audit::AuditQueries;
 use nouns::buyer::{BuyerGroupQueries, BuyerQueries};
 use nouns::campaign::CampaignQueries;
@@ -120,6 +123,7 @@ pub(crate) struct Query(
     BuyerGroupQueries,
     AuditQueries,
     LeadLookupQueries,
+    ApiKeyQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.
@@ -147,6 +151,7 @@ pub(crate) struct Mutation(
     DestinationMutations,
     ConfigurationMutations,
     FinanceMutations,
+    ApiKeyMutations,
 );
 
 /// The schema.

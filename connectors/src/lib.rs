@@ -28,7 +28,7 @@ use serde::de::DeserializeOwned;
 
 pub use attempted::Attempted;
 pub use crypto::install_crypto;
-pub use email::{EmailConfig, Mailer, SmtpSecurity, SmtpSettings};
+pub use email::{EmailConfig, Letter, Mailer, PostOffice, SmtpSecurity, SmtpSettings};
 pub use http::{GuardedClient, OutboundPolicy, SendFailure, SetupFailure};
 pub use load::LeadSender;
 pub use package::{DeliveryPackage, Named, PingMark};
@@ -44,12 +44,20 @@ pub struct Connectors {
     pub http: GuardedClient,
     /// The operator's mail server, if one is configured.
     pub mailer: Option<Mailer>,
+    /// By which letters go to people who sign in, if they do.
+    pub post: Option<PostOffice>,
 }
 
 impl Connectors {
     /// Sets up the clients; nothing is connected yet. Called inside the runtime.
     pub fn new(policy: OutboundPolicy, smtp: Option<&SmtpSettings>) -> Result<Self, SetupFailure> {
-        Ok(Self { http: GuardedClient::new(policy)?, mailer: smtp.map(Mailer::new).transpose()? })
+        Ok(Self { http: GuardedClient::new(policy)?, mailer: smtp.map(Mailer::new).transpose()?, post: None })
+    }
+
+    /// The same, with letters to people who sign in.
+    #[must_use]
+    pub fn with_post(self, office: PostOffice) -> Self {
+        Self { post: Some(office), ..self }
     }
 
     /// Makes one attempt to bring a sold lead to a destination. `secrets` are a webhook's active signing secrets, the

@@ -52,6 +52,11 @@ impl Write {
         id: Option<Uuid>,
         detail: &serde_json::Value,
     ) -> StoreResult<()> {
+        let mut detail = detail.clone();
+        // What a key did is the user's doing, and told apart from what the person did.
+        if let (Some(key), Some(told)) = (self.principal.key(), detail.as_object_mut()) {
+            told.insert("by_key".to_owned(), key.to_string().into());
+        }
         let entry = NewAudit {
             at: self.store.clock().now(),
             action: action.to_owned(),

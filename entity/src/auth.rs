@@ -1,5 +1,7 @@
 //! Who is calling: users with passwords and sessions, sources with API keys. Secrets are stored hashed.
 
+mod keys;
+mod letters;
 mod patience;
 mod people;
 mod sign_in;
@@ -10,18 +12,18 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use chrono::Duration;
-use leadyard_types::{ApiKeyId, BuyerId, Principal, Role, SessionId, SourceId, SupplierId, Timestamp, UserId};
+use leadyard_types::{BuyerId, Principal, Role, SessionId, SupplierId, Timestamp, UserId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
 use crate::error::{StoreError, StoreResult};
-use crate::keyring::random_bytes;
-use crate::model::{api_key, session, user_account};
+use crate::model::{session, user_account};
 use crate::store::{Read, Write};
 
+pub use keys::{Access, NewUserKey, is_active, scopes_of};
+pub use letters::{AskedBy, InvitationLetter, ResetLetter};
 pub use patience::Tried;
 pub(crate) use people::address;
 pub use people::{Belonging, NewInvitation, NewLink, principal};
@@ -117,11 +119,13 @@ fn principal_of(user: &user_account::Model) -> StoreResult<Principal> {
     let role: Role = user.role.parse().map_err(StoreError::corrupt)?;
     let user_id = UserId(user.id);
     match (user.buyer_id, user.supplier_id) {
-        (Some(buyer), None) if role.is_buyer() => Ok(Principal::Buyer { user_id, role, buyer_id: BuyerId(buyer) }),
-        (None, Some(supplier)) if role == Role::Supplier => {
-            Ok(Principal::Supplier { user_id, supplier_id: SupplierId(supplier) })
+        (Some(buyer), None) if role.is_buyer() => {
+            Ok(Principal::Buyer { user_id, role, buyer_id: BuyerId(buyer), key: None })
         }
-        (None, None) if role.is_staff() => Ok(Principal::Staff { user_id, role }),
+        (None, Some(supplier)) if role == Role::Supplier => {
+            Ok(Principal::Supplier { user_id, supplier_id: SupplierId(supplier), key: None })
+        }
+        (None, None) if role.is_staff() => Ok(Principal::Staff { user_id, role, key: None }),
         _ => Err(StoreError::corrupt("a user's role does not fit whom they belong to")),
     }
 }
@@ -155,46 +159,6 @@ impl Write {
         let id = UserId(row.id);
         self.insert_all::<user_account::Entity>(vec![row]).await?;
         Ok(id)
-    }
-
-    /// Makes a source's API key, `ly_live_<public id>_<secret>`; it is shown this once.
-    pub async fn add_source_key(&self, source: SourceId, label: &str) -> StoreResult<(ApiKeyId, SecretString)> {
-        let random = random_bytes()?;
-        let (public, secret) = (hex(&random[..6]), hex(&random[6..30]));
-        let row = api_key::Model {
-            id: self.store.ids().uuid(),
-            public_id: public.clone(),
-            secret_hash: hash_token(&secret),
-            label: label.to_owned(),
-            source_id: Some(source.0),
-            user_id: None,
-            created_at: self.store.clock().now(),
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
-        };
-        let id = ApiKeyId(row.id);
-        self.insert_all::<api_key::Entity>(vec![row]).await?;
-        Ok((id, SecretString::from(format!("ly_live_{public}_{secret}"))))
-    }
-
-    /// A source's key as [`Write::add_source_key`] makes it, only the key.
-    pub async fn create_key(&self, source: SourceId, label: &str) -> StoreResult<String> {
-        let (_, key) = self.add_source_key(source, label).await?;
-        Ok(key.expose_secret().to_owned())
-    }
-
-    /// The keys of a source that still open something, the oldest first.
-    pub async fn active_source_keys(&self, source: SourceId) -> StoreResult<Vec<api_key::Model>> {
-        let sql = "SELECT * FROM api_key WHERE source_id = ? AND revoked_at IS NULL
-                   AND (expires_at IS NULL OR expires_at > ?) ORDER BY created_at, id";
-        self.all(sql, vec![source.0.into(), self.store.clock().now().into()]).await
-    }
-
-    /// Ends a key at once. Answers whether it was active.
-    pub async fn revoke_key(&self, key: ApiKeyId) -> StoreResult<bool> {
-        let sql = "UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
-        Ok(self.run(sql, vec![self.store.clock().now().into(), key.0.into()]).await? == 1)
     }
 
     /// Ends a session at once. Answers whether it was active.
@@ -237,16 +201,21 @@ impl crate::Store {
         Ok(ended)
     }
 
-    /// Who a bearer token speaks for: a session's user or a key's source. Anything else is `None`.
-    pub async fn authenticate(&self, token: &str) -> StoreResult<Option<Principal>> {
+    /// Who a bearer token speaks for, and what of their role it may do: a session's user, a user's key, or a source's.
+    pub async fn access(&self, token: &str) -> StoreResult<Option<Access>> {
         let read = self.read(Principal::System(leadyard_types::SystemTask::Authenticate));
-        if let Some(key) = token.strip_prefix("ly_live_") {
-            return read.source_of_key(key).await;
+        if token.starts_with("ly_live_") {
+            return read.access_of_key(token).await;
         }
         if token.starts_with("ly_session_") {
-            return read.user_of_session(token).await;
+            return Ok(read.user_of_session(token).await?.map(Access::whole));
         }
         Ok(None)
+    }
+
+    /// Who a bearer token speaks for, for those who ask for no scopes: a user's key is nobody's there.
+    pub async fn authenticate(&self, token: &str) -> StoreResult<Option<Principal>> {
+        Ok(self.access(token).await?.filter(|access| access.scopes.is_none()).map(|access| access.principal))
     }
 }
 
@@ -262,17 +231,6 @@ pub fn is_session_of(row: &session::Model, token: &str) -> bool {
 }
 
 impl Read {
-    async fn source_of_key(&self, key: &str) -> StoreResult<Option<Principal>> {
-        let Some((public, secret)) = key.split_once('_') else { return Ok(None) };
-        let row = self.store.key_lookups().find(self.connection(), public).await?;
-        let now = self.store.clock().now();
-        Ok(row
-            .filter(|row| bool::from(row.secret_hash.as_slice().ct_eq(&hash_token(secret))))
-            .filter(|row| row.revoked_at.is_none() && row.expires_at.is_none_or(|end| end > now))
-            .and_then(|row| row.source_id)
-            .map(|source| Principal::Source { source_id: SourceId(source) }))
-    }
-
     async fn user_of_session(&self, token: &str) -> StoreResult<Option<Principal>> {
         let db = self.connection();
         let row = session::Entity::find().filter(session::Column::TokenHash.eq(hash_token(token))).one(db).await?;

@@ -34,6 +34,7 @@ pub mod ping_counter;
 pub mod postal_code;
 pub mod quote;
 pub mod recovery_code;
+pub mod reset_request;
 pub mod revision;
 pub mod sale;
 pub mod session;

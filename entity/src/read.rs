@@ -19,8 +19,9 @@ use crate::store::Read;
 
 pub use contents::{LeadContents, LeadFieldValue};
 pub use lists::{
-    BuyerFilter, CampaignFilter, ComplaintFilter, ContractFilter, DeliveryFilter, InvitationFilter, LeadFilter,
-    LeadOrder, NameOrder, SaleFilter, SaleOrder, SourceFilter, SupplierFilter, TimeOrder, TransferFilter, UserFilter,
+    ApiKeyFilter, BuyerFilter, CampaignFilter, ComplaintFilter, ContractFilter, DeliveryFilter, InvitationFilter,
+    LeadFilter, LeadOrder, NameOrder, SaleFilter, SaleOrder, SourceFilter, SupplierFilter, TimeOrder, TransferFilter,
+    UserFilter,
 };
 pub use page::{Cursor, Listed, Page, PageArgs, SortValue};
 

@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
 use crate::model::{
-    attempt, buyer, buyer_group, campaign, complaint, contract, conversion, decision, delivery, destination,
+    api_key, attempt, buyer, buyer_group, campaign, complaint, contract, conversion, decision, delivery, destination,
     invitation, lead, lead_event, ledger_account, ledger_transfer, quote, revision, sale, session, source, supplier,
     user_account, vertical,
 };
@@ -202,6 +202,20 @@ scoped! {
 impl Scoped for session::Entity {
     fn visible_to(principal: Principal) -> Condition {
         principal.user_id().map_or_else(none, |user| all().add(session::Column::UserId.eq(user.0)))
+    }
+}
+
+/// Keys of users: everybody their own, administrators those of whom they administer. Keys of sources are none of them.
+impl Scoped for api_key::Entity {
+    fn visible_to(principal: Principal) -> Condition {
+        let of_users = all().add(api_key::Column::UserId.is_not_null());
+        match principal {
+            Principal::Staff { role: Role::Admin, .. } | Principal::System(_) => of_users,
+            Principal::Buyer { buyer_id, role: Role::BuyerAdmin, .. } => {
+                of_users.add(api_key::Column::UserId.in_subquery(picked("user_account", "id", "buyer_id", buyer_id.0)))
+            }
+            _ => principal.user_id().map_or_else(none, |user| of_users.add(api_key::Column::UserId.eq(user.0))),
+        }
     }
 }
 

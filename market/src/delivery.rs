@@ -6,6 +6,7 @@
 
 mod callback;
 mod failed;
+mod letter;
 mod outcome;
 mod post;
 mod staff;
@@ -30,6 +31,7 @@ use crate::patience::patiently;
 
 pub use callback::{CalledBack, ToldVerdict, VerdictRefused};
 pub use failed::Failure;
+pub(crate) use letter::MAIL_LANE;
 pub(crate) use staff::requeue_waiting;
 pub use staff::{deliver_key, post_key};
 pub use status::status_key;
@@ -158,6 +160,10 @@ impl Courier {
                 self.market.expire_unknown(task, sale_id).await?;
                 Ok(LaneHealth::Unknown)
             }
+            Some(TaskPayload::MailInvitation { invitation_id }) => {
+                self.letter(task, letter::Kind::Invitation(invitation_id)).await
+            }
+            Some(TaskPayload::MailReset { reset_id }) => self.letter(task, letter::Kind::Reset(reset_id)).await,
             Some(TaskPayload::Wake { campaign_id }) => {
                 self.market.wake_waiting(campaign_id).await?;
                 self.end(task, TaskEnd::Done).await

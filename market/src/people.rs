@@ -4,6 +4,7 @@
 //! not exist. What is decided about administrators is decided with all of them locked, so that one always remains.
 
 mod invitation;
+mod keys;
 mod password;
 mod totp;
 
@@ -15,8 +16,9 @@ use serde_json::json;
 use crate::rules::people::{Domain, check_new_role, domain, leaves_an_administrator};
 use crate::setup::check;
 
-pub use invitation::{Invitation, Invited, accept_invitation};
-pub use password::{PasswordChange, reset_password};
+pub use invitation::{Invitation, Invited, MadeInvitation, accept_invitation};
+pub use keys::{KeyRotation, MadeKey, NewKey};
+pub use password::{PasswordChange, ResetAsked, request_reset, reset_password};
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,12 @@ pub enum PeopleError {
     /// A link that was used, ended, or never was one: the three are never told apart.
     #[error("the link does not hold (any more): ask for a new one")]
     LinkInvalid,
+    /// No letters are sent here.
+    #[error("no mail is sent here: ask an administrator for a link")]
+    NoMail,
+    /// Asked too often from one place.
+    #[error("too many requests from here: come back in an hour")]
+    TooOften,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -58,6 +66,8 @@ pub struct UserChange {
 pub struct People {
     store: Store,
     principal: Principal,
+    /// Whether letters are sent.
+    mails: bool,
 }
 
 /// A user who is to be changed, and everybody who was locked with them.
@@ -70,7 +80,19 @@ impl People {
     /// The people of this store.
     #[must_use]
     pub fn new(store: &Store, principal: Principal) -> Self {
-        Self { store: store.clone(), principal }
+        Self { store: store.clone(), principal, mails: false }
+    }
+
+    /// The same, where letters are sent.
+    #[must_use]
+    pub fn mailing(self, mails: bool) -> Self {
+        Self { mails, ..self }
+    }
+
+    /// The moment it is.
+    #[must_use]
+    pub fn now(&self) -> leadyard_types::Timestamp {
+        self.store.clock().now()
     }
 
     /// Changes what a user is called or may do. The last administrator stays one.
@@ -89,7 +111,7 @@ impl People {
         self.finish(write, "update", user, &json!({ "from": from, "role": role })).await
     }
 
-    /// Shuts a user out, at once: sessions and invitations end. The last administrator stays.
+    /// Shuts a user out, at once: sessions, keys and invitations end. The last administrator stays.
     pub async fn disable(&self, user: UserId) -> PeopleResult<()> {
         let write = self.store.write(self.principal).await?;
         let locked = self.lock(&write, user).await?;
@@ -99,6 +121,7 @@ impl People {
         locked.keeps_an_administrator()?;
         write.set_user_disabled(user, Some(self.store.clock().now())).await?;
         write.end_sessions(user, None).await?;
+        keys::revoke_keys_of(&write, user).await?;
         write.end_resets(user).await?;
         write.revoke_invitations_of(user).await?;
         self.finish(write, "disable", user, &json!({})).await
@@ -117,6 +140,7 @@ impl People {
     /// Locks a user whom the caller administers, and the caller, who must still be who they were: two administrators
     /// who shut each other out at once are served one after the other, and the second is one no longer.
     async fn lock(&self, write: &Write, user: UserId) -> PeopleResult<Locked> {
+        self.is_a_person()?;
         let caller = self.principal.user_id();
         let ids: Vec<UserId> = std::iter::once(user).chain(caller).collect();
         let rows = write.lock_users(&ids).await?;
@@ -138,6 +162,11 @@ impl People {
         }
         let user = found.cloned().ok_or(PeopleError::NotFound("user"))?;
         Ok(Locked { user, admins })
+    }
+
+    /// People are administered by people: the table at the edge keeps keys from all of it, and so does this.
+    fn is_a_person(&self) -> PeopleResult<()> {
+        if self.principal.key().is_some() { Err(PeopleError::NotAllowed) } else { Ok(()) }
     }
 
     async fn finish(&self, write: Write, action: &str, user: UserId, detail: &serde_json::Value) -> PeopleResult<()> {

@@ -35,6 +35,8 @@ const KEYED_DAYS: i64 = 60;
 const BODY_DAYS: i64 = 1;
 /// Pings that became no lead are kept for suppliers and staff to look at, counted from the end of what was promised.
 const QUOTE_DAYS: i64 = 30;
+/// Requests for a new password are counted by the hour.
+const RESET_REQUEST_DAYS: i64 = 1;
 /// Dead tasks are kept for people to look at.
 const DEAD_TASK_DAYS: i64 = 90;
 
@@ -232,8 +234,9 @@ impl Market {
             let answers =
                 write.prune_answers(now - Duration::days(KEYED_DAYS), now - Duration::days(BODY_DAYS)).await?;
             let dead = write.prune_dead_tasks(now - Duration::days(DEAD_TASK_DAYS)).await?;
+            let resets = write.prune_reset_requests(now - Duration::days(RESET_REQUEST_DAYS)).await?;
             let _ = write.commit().await?;
-            forgotten += answers + dead;
+            forgotten += answers + dead + resets;
             if answers == 0 {
                 return Ok(forgotten + self.prune_quotes().await?);
             }

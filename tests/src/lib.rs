@@ -11,7 +11,7 @@ use std::time::Duration;
 use leadyard::app::App;
 use leadyard::http::server::{Server, ServerLimits};
 use leadyard_connectors::fake::{FakeBidder, FakeReceiver};
-use leadyard_connectors::{Connectors, LeadSender, OutboundPolicy, install_crypto};
+use leadyard_connectors::{Connectors, LeadSender, OutboundPolicy, PostOffice, install_crypto};
 use leadyard_entity::testing::OwnDatabase;
 use leadyard_entity::{MasterKeys, Store, StoreOptions};
 use leadyard_jobs::{Jobs, JobsOptions};
@@ -132,12 +132,14 @@ pub struct TestOptions {
     pub market: MarketSettings,
     /// The keys that wrap all others; new ones where none are given.
     pub master_keys: Option<MasterKeys>,
+    /// By which letters go to people who sign in; none are sent where none is given.
+    pub post: Option<PostOffice>,
 }
 
 impl Default for TestOptions {
     fn default() -> Self {
         let jobs = JobsOptions { poll: Duration::from_millis(20), ..JobsOptions::default() };
-        Self { jobs, market: MarketSettings::default(), master_keys: None }
+        Self { jobs, market: MarketSettings::default(), master_keys: None, post: None }
     }
 }
 
@@ -178,7 +180,8 @@ impl TestApp {
         let receiver = FakeReceiver::start().await.unwrap();
         let bidder = FakeBidder::start().await.unwrap();
         let policy = OutboundPolicy::new(false).allowing(receiver.address()).allowing(bidder.address());
-        let connectors = Arc::new(Connectors::new(policy.clone(), None).unwrap());
+        let connectors = Connectors { post: options.post, ..Connectors::new(policy.clone(), None).unwrap() };
+        let connectors = Arc::new(connectors);
         let market = Market::start(store, options.market).await.unwrap();
         market.connect(Arc::clone(&connectors));
         let jobs = Jobs::start(Arc::clone(&market), Arc::clone(&connectors), options.jobs);

@@ -1,4 +1,4 @@
-//! `leadyard user` and `leadyard key`.
+//! `leadyard user`.
 
 use std::process::ExitCode;
 
@@ -7,14 +7,11 @@ use clap::Subcommand;
 use leadyard_entity::auth::{Belonging, NewUser};
 use leadyard_market::people::People;
 use leadyard_market::rules::people::check_password;
-use leadyard_market::{Market, MarketSettings};
 use leadyard_types::{BuyerId, Principal, Role, SupplierId, SystemTask, UserId};
 use secrecy::ExposeSecret as _;
 
 use crate::app::open_store;
 use crate::config::Config;
-
-use super::names::source_named;
 
 /// Arguments of `user`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +44,7 @@ enum UserAction {
         /// The address that signs in.
         email: String,
     },
-    /// Shut a user out: sessions and invitations end. The last administrator stays.
+    /// Shut a user out: sessions, keys and invitations end. The last administrator stays.
     Disable {
         /// The address that signs in.
         email: String,
@@ -92,7 +89,7 @@ pub(super) async fn user(config: &Config, args: &UserArgs) -> anyhow::Result<Exi
 }
 
 /// A user by the address that signs in, and the use cases on behalf of the machine's administrator.
-async fn found(config: &Config, email: &str) -> anyhow::Result<(People, UserId)> {
+pub(super) async fn found(config: &Config, email: &str) -> anyhow::Result<(People, UserId)> {
     let store = open_store(config).await?;
     let operate = Principal::System(SystemTask::Operate);
     let write = store.write(operate).await?;
@@ -115,37 +112,4 @@ async fn create(config: &Config, email: &str, name: &str, belonging: Belonging) 
     let _ = write.commit().await?;
     println!("{id}");
     Ok(())
-}
-
-/// Arguments of `key`.
-#[derive(Debug, clap::Args)]
-pub(super) struct KeyArgs {
-    #[command(subcommand)]
-    action: KeyAction,
-}
-
-#[derive(Debug, Subcommand)]
-enum KeyAction {
-    /// Make an API key for a source; it is shown this once.
-    Create {
-        /// The source: its id or its name.
-        source: String,
-        /// What it is for.
-        #[arg(long, default_value = "command line")]
-        label: String,
-    },
-}
-
-/// Runs `key`.
-pub(super) async fn key(config: &Config, args: &KeyArgs) -> anyhow::Result<ExitCode> {
-    let KeyAction::Create { source, label } = &args.action;
-    let market = Market::start(open_store(config).await?, MarketSettings::default()).await?;
-    let source = source_named(&market, source)?;
-    let write = market.store().write(Principal::System(SystemTask::Operate)).await?;
-    let key = write.create_key(source, label).await?;
-    write.audit("create", "api_key", Some(source.0), &serde_json::json!({ "label": label })).await?;
-    let _ = write.commit().await?;
-    market.store().close().await;
-    println!("{key}");
-    Ok(ExitCode::SUCCESS)
 }

@@ -11,9 +11,11 @@ use async_graphql::parser::types::{
     SelectionSet,
 };
 use async_graphql::{Name, Positioned, Value};
+use leadyard_types::KeyScopes;
 use serde_json::{Map, Value as Json};
 
 use super::policy::{Audience, Shape};
+use super::scopes::Needed;
 
 /// The most fields a document has after every fragment is put in place.
 const FIELDS_MAX: u64 = 3_000;
@@ -61,6 +63,8 @@ pub(crate) struct Question<'a> {
     pub(crate) shape: &'a Shape,
     /// Who asks.
     pub(crate) audience: Audience,
+    /// With which scopes, where a user's key asks.
+    pub(crate) scopes: Option<KeyScopes>,
     /// Whether the schema may be asked about itself.
     pub(crate) introspection: bool,
     /// The variables as they were sent.
@@ -205,6 +209,9 @@ impl<'a> Pass<'a> {
         if self.runs && !shape.audience.meets(self.question.audience) {
             return Err(self.forbidden(of, name));
         }
+        if self.runs && !shape.needed.is_met(self.question.scopes) {
+            return Err(out_of_scope(of, name, shape.needed));
+        }
         let items = match (shape.paged, shape.list) {
             (true, _) => self.page(of, field)?,
             // The items of a page were counted with its size.
@@ -265,6 +272,15 @@ const TOO_DEEP: Refused = Refused::new("DOCUMENT_TOO_DEEP", "at most 40 levels a
 
 fn deeper(depth: u32) -> Result<u32, Refused> {
     if depth >= DEPTH_MAX { Err(TOO_DEEP) } else { Ok(depth + 1) }
+}
+
+/// A field that the role may ask for, and this key may not.
+fn out_of_scope(of: &str, name: &str, needed: Needed) -> Refused {
+    let message = match needed {
+        Needed::Person => "no key will do for this field: sign in with sessionCreate",
+        Needed::Nothing | Needed::OneOf(_) => "this key has no scope for this field",
+    };
+    Refused { code: "OUT_OF_SCOPE", message, field: Some(format!("{of}.{name}")) }
 }
 
 /// A field with so many items of these children. Nothing is free.

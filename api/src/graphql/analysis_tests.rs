@@ -15,13 +15,15 @@ fn ask(document: &str, caller: &str, variables: &Json) -> Result<u64, Refused> {
             user_id: uuid::Uuid::nil().into(),
             role: leadyard_types::Role::BuyerUser,
             buyer_id: uuid::Uuid::nil().into(),
+            key: None,
         })),
         _ => Audience::of(Some(leadyard_types::Principal::Staff {
             user_id: uuid::Uuid::nil().into(),
             role: leadyard_types::Role::Admin,
+            key: None,
         })),
     };
-    let question = Question { shape: &shape, audience, introspection: false, variables };
+    let question = Question { shape: &shape, audience, scopes: None, introspection: false, variables };
     analyse(&parse_query(document).unwrap(), None, &question)
 }
 

@@ -130,6 +130,8 @@ pub(crate) fn people(error: PeopleError) -> Result<Vec<UserError>, Error> {
         PeopleError::NotAllowed => vec![UserError::general("NOT_ALLOWED", "this is not for your role")],
         PeopleError::LastAdmin => vec![UserError::of("userId", "LAST_ADMIN", error.to_string())],
         PeopleError::LinkInvalid => vec![UserError::of("token", "LINK_INVALID", error.to_string())],
+        PeopleError::NoMail => vec![UserError::general("MAIL_NOT_CONFIGURED", error.to_string())],
+        PeopleError::TooOften => vec![UserError::general("TOO_MANY_REQUESTS", error.to_string())],
         PeopleError::Store(error) => return Err(store(error)),
     })
 }

@@ -19,6 +19,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::any;
 use leadyard_connectors::OutboundPolicy;
+use leadyard_entity::auth::Access;
 use leadyard_market::Market;
 use leadyard_types::Principal;
 use serde::Deserialize;
@@ -164,8 +165,8 @@ fn read(bytes: &[u8]) -> Result<Posted, (&'static str, &'static str)> {
     Ok(posted)
 }
 
-/// Who asks, and by which token.
-type Asking = Option<(Principal, SessionToken)>;
+/// Who asks, with what of their role, and by which token.
+type Asking = Option<(Access, SessionToken)>;
 
 /// Who asks. A token that opens nothing is refused, not taken for nobody's; a cookie that opens nothing any more is
 /// nobody's, because the browser sends it with signing in again, too.
@@ -177,7 +178,9 @@ async fn caller(state: &GraphqlState, headers: &HeaderMap, edge: &Edge) -> Resul
             return Err(answer::Refusal::new(StatusCode::FORBIDDEN, "CROSS_SITE", message));
         }
         let found = authenticated(state, cookie).await?;
-        return Ok(found.filter(|who| who.user_id().is_some()).map(|who| (who, SessionToken(cookie.clone()))));
+        // A cookie holds a session and nothing else.
+        let session = found.filter(|access| access.principal.user_id().is_some() && access.scopes.is_none());
+        return Ok(session.map(|access| (access, SessionToken(cookie.clone()))));
     };
     let unauthenticated = || {
         answer::Refusal::new(
@@ -187,8 +190,8 @@ async fn caller(state: &GraphqlState, headers: &HeaderMap, edge: &Edge) -> Resul
         )
     };
     let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(unauthenticated)?;
-    let principal = authenticated(state, token).await?.ok_or_else(unauthenticated)?;
-    Ok(Some((principal, SessionToken(token.to_owned()))))
+    let access = authenticated(state, token).await?.ok_or_else(unauthenticated)?;
+    Ok(Some((access, SessionToken(token.to_owned()))))
 }
 
 /// Messages and codes are those by which Apollo's clients know whether to send the text instead.
@@ -203,8 +206,8 @@ const fn unknown_operation(unknown: Unknown) -> answer::Refusal {
     }
 }
 
-async fn authenticated(state: &GraphqlState, token: &str) -> Result<Option<Principal>, answer::Refusal> {
-    state.market.store().authenticate(token).await.map_err(|error| {
+async fn authenticated(state: &GraphqlState, token: &str) -> Result<Option<Access>, answer::Refusal> {
+    state.market.store().access(token).await.map_err(|error| {
         tracing::error!(%error, "a caller could not be recognised");
         unavailable()
     })
@@ -232,11 +235,12 @@ async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, a
         Ok(document) => document,
         Err(error) => return answer.unparsed(&error),
     };
-    let (principal, token) = asking.unzip();
+    let (access, token) = asking.unzip();
+    let (principal, scopes) = (access.map(|access| access.principal), access.and_then(|access| access.scopes));
     let audience = Audience::of(principal);
     let staff = matches!(principal, Some(Principal::Staff { .. }));
-    let question =
-        Question { shape: &state.shape, audience, introspection: state.development || staff, variables: &variables };
+    let introspection = state.development || staff;
+    let question = Question { shape: &state.shape, audience, scopes, introspection, variables: &variables };
     let cost = match analyse(&document, posted.operation_name.as_deref(), &question) {
         Ok(cost) => cost,
         Err(refused) => return answer.refused(answer::Refusal::from(refused)),

@@ -26,11 +26,12 @@ pub(crate) enum Kind {
     Invitation,
     Session,
     SourceKey,
+    ApiKey,
 }
 
 impl Kind {
     /// Every kind, as its type is called.
-    const ALL: [(Kind, &'static str); 19] = [
+    const ALL: [(Kind, &'static str); 20] = [
         (Kind::Vertical, "Vertical"),
         (Kind::Campaign, "Campaign"),
         (Kind::Supplier, "Supplier"),
@@ -50,6 +51,7 @@ impl Kind {
         (Kind::Invitation, "Invitation"),
         (Kind::Session, "Session"),
         (Kind::SourceKey, "SourceKey"),
+        (Kind::ApiKey, "ApiKey"),
     ];
 
     fn name(self) -> &'static str {

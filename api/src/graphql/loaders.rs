@@ -76,6 +76,7 @@ rows! {
     UserBy => user_account,
     InvitationBy => invitation,
     SessionBy => session,
+    ApiKeyBy => api_key,
 }
 
 /// `Terms(revision)` loads the terms of a revision.

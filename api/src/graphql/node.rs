@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, Interface, Result};
 use super::context::loader;
 use super::id::Kind;
 use super::loaders::SessionBy;
+use super::nouns::api_key::ApiKey;
 use super::nouns::buyer::{Buyer, BuyerGroup};
 use super::nouns::campaign::Campaign;
 use super::nouns::complaint::Complaint;
@@ -66,6 +67,8 @@ pub(crate) enum Node {
     Session(Session),
     /// A key of a source.
     SourceKey(SourceKey),
+    /// A key of a user.
+    ApiKey(ApiKey),
 }
 
 /// Loads whatever an id names; what is absent or not the caller's to see is nothing.
@@ -92,5 +95,6 @@ pub(crate) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         Kind::Invitation => one!(ctx, InvitationBy(id) => Invitation)?.map(Node::from),
         Kind::Session => loader(ctx)?.load_one(SessionBy(id)).await?.map(|row| Node::from(Session::from(row))),
         Kind::SourceKey => one!(ctx, SourceKeyBy(id) => SourceKey)?.map(Node::from),
+        Kind::ApiKey => one!(ctx, ApiKeyBy(id) => ApiKey)?.map(Node::from),
     })
 }

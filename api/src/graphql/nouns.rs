@@ -1,5 +1,6 @@
 //! One file per noun: its type, its list and what can be done with it.
 
+pub(crate) mod api_key;
 pub(crate) mod audit;
 pub(crate) mod buyer;
 pub(crate) mod campaign;

@@ -8,6 +8,8 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, FieldDefinition, Type, TypeKind, TypeSystemDefinition};
 use leadyard_types::{Principal, Role};
 
+use super::scopes::{self, Needed, ScopeRules};
+
 /// The table.
 const TABLE: &str = include_str!("policy.txt");
 
@@ -67,6 +69,14 @@ impl Audience {
         Some(members.iter().filter_map(|member| Self::named(member)).fold(Self::NOBODY, |all, one| Self(all.0 | one.0)))
     }
 
+    /// The right side of a rule.
+    fn read(names: &str) -> anyhow::Result<Self> {
+        names.split_whitespace().try_fold(Self::NOBODY, |all, name| {
+            let named = Self::named(name).with_context(|| format!("`{name}` is no role"))?;
+            Ok(Self(all.0 | named.0))
+        })
+    }
+
     /// Whether somebody is in both.
     pub(crate) const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -84,6 +94,8 @@ pub(crate) struct FieldShape {
     pub(crate) paged: bool,
     /// Who may ask for it.
     pub(crate) audience: Audience,
+    /// What a user's key needs for it.
+    pub(crate) needed: Needed,
 }
 
 /// The schema's objects and interfaces with their fields, and who may ask for each.
@@ -98,13 +110,14 @@ impl Shape {
         self.types.get(of)?.get(name)
     }
 
-    /// Lays the table over a schema.
+    /// Lays the tables of roles and of scopes over a schema.
     pub(crate) fn read(sdl: &str) -> anyhow::Result<Self> {
-        Self::with_table(sdl, TABLE)
+        Self::with_tables(sdl, TABLE, scopes::TABLE)
     }
 
-    fn with_table(sdl: &str, table: &str) -> anyhow::Result<Self> {
-        let mut rules = rules(table)?;
+    fn with_tables(sdl: &str, table: &str, scopes: &str) -> anyhow::Result<Self> {
+        let mut rules = rules(table, Audience::read)?;
+        let mut scope_rules = ScopeRules::read(scopes)?;
         let document = parse_schema(sdl).context("the schema's own text does not parse")?;
         let mut types = HashMap::new();
         for definition in document.definitions {
@@ -121,21 +134,23 @@ impl Shape {
                 let key = field.node.name.node.to_string();
                 let audience = rules.remove(&(name.clone(), key.clone())).or(of_all);
                 let audience = audience.with_context(|| format!("{name}.{key} has no rule in policy.txt"))?;
-                shapes.insert(key, shape(&field.node, audience));
+                let needed = scope_rules.needed(&name, &key)?;
+                shapes.insert(key, shape(&field.node, audience, needed));
             }
             types.insert(name, shapes);
         }
         if let Some((name, field)) = rules.keys().min() {
             bail!("policy.txt has a rule for {name}.{field}, which the schema does not have");
         }
+        scope_rules.all_were_asked()?;
         Ok(Self { types })
     }
 }
 
-fn shape(field: &FieldDefinition, audience: Audience) -> FieldShape {
+fn shape(field: &FieldDefinition, audience: Audience, needed: Needed) -> FieldShape {
     let (leads_to, list) = named(&field.ty.node);
     let paged = field.arguments.iter().any(|argument| argument.node.name.node == "first");
-    FieldShape { leads_to, list, paged, audience }
+    FieldShape { leads_to, list, paged, audience, needed }
 }
 
 fn named(of: &Type) -> (String, bool) {
@@ -145,24 +160,23 @@ fn named(of: &Type) -> (String, bool) {
     }
 }
 
-/// The rules of the table by type and field.
-fn rules(table: &str) -> anyhow::Result<HashMap<(String, String), Audience>> {
+/// The rules of a table by type and field; `read` understands their right sides.
+pub(super) fn rules<T: Copy>(
+    table: &str,
+    read: fn(&str) -> anyhow::Result<T>,
+) -> anyhow::Result<HashMap<(String, String), T>> {
     let mut rules = HashMap::new();
     let lines = table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     for line in lines {
-        let (fields, callers) = line.split_once(':').with_context(|| format!("`{line}` names no roles"))?;
-        let mut audience = Audience::NOBODY;
-        for name in callers.split_whitespace() {
-            let named = Audience::named(name).with_context(|| format!("`{name}` in `{line}` is no role"))?;
-            audience = Audience(audience.0 | named.0);
-        }
+        let (fields, names) = line.split_once(':').with_context(|| format!("`{line}` has no colon"))?;
+        let rule = read(names).with_context(|| format!("in `{line}`"))?;
         let mut of = None;
         for field in fields.split(',').map(str::trim) {
             let (name, field) = match field.split_once('.') {
                 Some((name, field)) => (*of.insert(name), field),
                 None => (of.with_context(|| format!("`{line}` names no type"))?, field),
             };
-            if rules.insert((name.to_owned(), field.to_owned()), audience).is_some() {
+            if rules.insert((name.to_owned(), field.to_owned()), rule).is_some() {
                 bail!("{name}.{field} has two rules");
             }
         }
@@ -184,12 +198,22 @@ mod tests {
     #[test]
     fn gaps_are_found() {
         let sdl = "type Query { a: Int b: [Money!]! } type Money { amount: Int }";
-        let read = |table: &str| Shape::with_table(sdl, table).map(|_| ()).map_err(|error| error.to_string());
+        let scopes = "Query.*, Money.*: any";
+        let read =
+            |table: &str| Shape::with_tables(sdl, table, scopes).map(|_| ()).map_err(|error| format!("{error:#}"));
         assert_eq!(read("Query.a, b: staff\nMoney.*: members"), Ok(()));
         assert!(read("Query.a: staff\nMoney.*: members").unwrap_err().contains("Query.b has no rule"));
         assert!(read("Query.a, b, c: staff\nMoney.*: members").unwrap_err().contains("Query.c"));
         assert!(read("Query.a, b: boss\nMoney.*: members").unwrap_err().contains("boss"));
         assert!(read("Query.a, b: staff\nQuery.b: buyer\nMoney.*: members").unwrap_err().contains("two rules"));
+        let keys = |scopes: &str| {
+            let table = "Query.a, b: staff\nMoney.*: members";
+            Shape::with_tables(sdl, table, scopes).map(|_| ()).map_err(|error| format!("{error:#}"))
+        };
+        assert_eq!(keys("Query.a: leads\nQuery.*, Money.*: any"), Ok(()));
+        assert!(keys("Query.a: any\nMoney.*: any").unwrap_err().contains("Query.b has no rule"));
+        assert!(keys("Query.*, Money.*: any\nLead.*: leads").unwrap_err().contains("Lead.*"));
+        assert!(keys("Query.*, Money.*: all").unwrap_err().contains("no scope"));
     }
 
     /// What a buyer must never see of others, and who moves money, stands here a second time on purpose.

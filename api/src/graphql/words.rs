@@ -31,6 +31,38 @@ mirror! {
         Archived,
     }
 
+    /// How a letter to somebody stands.
+    MailState = "leadyard_types::MailState", leadyard_types::MailState {
+        /// It is on its way, or waits for the next try.
+        Waiting,
+        /// The mail server took it.
+        Sent,
+        /// It was refused for good, or could not be sent in time.
+        Failed,
+    }
+
+    /// A part of the work, as keys are given it: a key may do what its user's role may, as far as its scopes go.
+    ApiKeyScope = "leadyard_types::KeyScope", leadyard_types::KeyScope {
+        /// Reads how the market is set up and how it stands: campaigns, contracts, standing, territory.
+        Market,
+        /// Changes how the market is set up: the operator's terms, a buyer's own bids.
+        Setup,
+        /// Reads leads and what became of them: sales, deliveries, decisions; without what people entered.
+        Leads,
+        /// Reads what people entered, beside the leads themselves; masked as the role has it.
+        Persons,
+        /// Sends leads.
+        Submit,
+        /// Sees to what was sold: sends deliveries again, settles lost answers, opens complaints.
+        Delivery,
+        /// Reads balances, transfers and figures; simulates.
+        Books,
+        /// Moves money: top-ups, credits, credit limits, what becomes of complaints.
+        Money,
+        /// Reads who the users are, their keys and sessions, and the audit.
+        People,
+    }
+
     /// What a user may do.
     Role = "leadyard_types::Role", leadyard_types::Role {
         /// Staff: everything.

@@ -4,6 +4,7 @@
 //! because mail systems drop a second mail with the same id, and people recognise it.
 
 mod config;
+mod letter;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 
 use config::mailbox;
 pub use config::{EmailConfig, SmtpSecurity, SmtpSettings};
+pub use letter::{Letter, PostOffice};
 
 use crate::attempted::Attempted;
 use crate::http::SetupFailure;
@@ -87,6 +89,11 @@ impl Mailer {
             Ok(message) => message,
             Err(problem) => return Attempted::misconfigured(problem),
         };
+        self.send(message, |answer| Redactor::of(package).excerpt(answer)).await
+    }
+
+    /// Sends a mail. `excerpt` says what of the server's answer is kept.
+    async fn send(&self, message: Message, excerpt: impl Fn(&[u8]) -> Option<String>) -> Attempted {
         let started = Instant::now();
         let sent = tokio::time::timeout(MAIL_TIMEOUT, self.transport.send(message)).await;
         let attempted = match sent {
@@ -95,10 +102,10 @@ impl Mailer {
                 let mut attempted = Attempted::of(DeliveryOutcome::Accepted);
                 attempted.status = Some(response.code().into());
                 attempted.answer_bytes = text.iter().map(|line| line.len()).sum();
-                attempted.answer_excerpt = Redactor::of(package).excerpt(text.join(" ").as_bytes());
+                attempted.answer_excerpt = excerpt(text.join(" ").as_bytes());
                 attempted
             }
-            Ok(Err(error)) => failed(&error, package),
+            Ok(Err(error)) => failed(&error, excerpt),
             Err(_) => Attempted::of(DeliveryOutcome::Retry).because("the mail server did not answer in time"),
         };
         attempted.lasting(started.elapsed())
@@ -107,7 +114,7 @@ impl Mailer {
 
 /// What an error of the mail server means. A connection that broke, even after the mail was handed over, is tried again:
 /// the Message-ID makes it the same mail.
-fn failed(error: &SmtpError, package: &DeliveryPackage) -> Attempted {
+fn failed(error: &SmtpError, excerpt: impl Fn(&[u8]) -> Option<String>) -> Attempted {
     let code = error.status().map(u16::from);
     let (outcome, text) = if code.is_some_and(|code| LOGIN_CODES.contains(&code)) {
         (DeliveryOutcome::Retry, "the mail server refused our login")
@@ -127,7 +134,7 @@ fn failed(error: &SmtpError, package: &DeliveryPackage) -> Attempted {
     if code.is_some() {
         let answer = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
         attempted.answer_bytes = answer.len();
-        attempted.answer_excerpt = Redactor::of(package).excerpt(answer.as_bytes());
+        attempted.answer_excerpt = excerpt(answer.as_bytes());
     }
     attempted
 }

@@ -1,6 +1,7 @@
 //! Reading the audit: who did or saw what, newest first. For administrators alone.
 
 use leadyard_types::{Principal, Role, Timestamp};
+use sea_orm::sea_query::IntoCondition as _;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -34,7 +35,10 @@ impl AuditFilter {
             let among = Condition::all()
                 .add(audit::Column::Action.eq(VIEW))
                 .add(audit::Column::Detail.contains(id.to_string().as_str()));
-            Condition::any().add(audit::Column::NounId.eq(id)).add(among)
+            let about = audit::Column::NounId.eq(id);
+            // Only what was seen names its things in the detail, which no index knows: all else is found by its own.
+            let may_be_seen = self.action.as_deref().is_none_or(|action| action == VIEW);
+            if may_be_seen { Condition::any().add(about).add(among) } else { about.into_condition() }
         };
         Condition::all()
             .add_option(self.actor.as_deref().map(|actor| audit::Column::Actor.eq(actor)))

@@ -1,11 +1,12 @@
 //! Users as they are changed, and the links that let somebody in once: invitations and password resets.
 
 use chrono::Duration;
-use leadyard_types::{BuyerId, InvitationId, Principal, Role, SessionId, SupplierId, Timestamp, UserId};
+use leadyard_types::{BuyerId, InvitationId, MailState, Principal, Role, SessionId, SupplierId, Timestamp, UserId};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::letters::mailed_token;
 use super::{hash_token, hex, principal_of};
 use crate::error::StoreResult;
 use crate::keyring::random_bytes;
@@ -14,9 +15,9 @@ use crate::sql::marks;
 use crate::store::{Read, Write};
 
 /// What the token of an invitation begins with.
-const INVITATION: &str = "ly_invite_";
+pub(super) const INVITATION: &str = "ly_invite_";
 /// What the token of a password reset begins with.
-const RESET: &str = "ly_reset_";
+pub(super) const RESET: &str = "ly_reset_";
 
 /// Whom somebody belongs to, and what they may do there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct NewInvitation {
     pub belonging: Belonging,
     /// For how long it holds.
     pub holds: Duration,
+    /// Whether it is sent by mail.
+    pub mailed: bool,
 }
 
 /// A link just made; its token is shown this once.
@@ -155,7 +158,8 @@ impl Write {
 
     /// Writes an invitation. Open ones of the same address into the same place end: the newest counts.
     pub async fn add_invitation(&self, new: NewInvitation) -> StoreResult<NewLink<InvitationId>> {
-        let (token, now, email) = (new_token(INVITATION)?, self.store.clock().now(), address(&new.email));
+        let (id, now, email) = (self.store.ids().uuid(), self.store.clock().now(), address(&new.email));
+        let token = if new.mailed { mailed_token(&self.store, INVITATION, id) } else { new_token(INVITATION)? };
         let Belonging { role, buyer_id, supplier_id } = new.belonging;
         for older in self.open_invitations("email = ?", email.clone().into()).await? {
             if older.buyer_id == buyer_id.map(Uuid::from) && older.supplier_id == supplier_id.map(Uuid::from) {
@@ -163,7 +167,7 @@ impl Write {
             }
         }
         let row = invitation::Model {
-            id: self.store.ids().uuid(),
+            id,
             token_hash: hash_token(&token),
             email,
             role: role.as_str().to_owned(),
@@ -174,6 +178,8 @@ impl Write {
             expires_at: now + new.holds,
             accepted_at: None,
             revoked_at: None,
+            mail: new.mailed.then(|| MailState::Waiting.as_str().to_owned()),
+            mailed_at: None,
         };
         let link = NewLink { id: InvitationId(row.id), token: token.into(), expires_at: row.expires_at };
         self.insert_all::<invitation::Entity>(vec![row]).await?;

@@ -2,7 +2,7 @@
 
 use leadyard_types::{
     BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal, Role,
-    SaleState, SourceId, Status, SupplierId, Timestamp, TransferKind,
+    SaleState, SourceId, Status, SupplierId, Timestamp, TransferKind, UserId,
 };
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, IntoCondition, LikeExpr, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition};
@@ -12,8 +12,8 @@ use super::page::{Cursor, Listed, SortValue};
 use crate::auth::address;
 use crate::keyring::IndexHash;
 use crate::model::{
-    buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead, ledger_transfer, sale,
-    source, supplier, user_account, vertical,
+    api_key, buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead,
+    ledger_transfer, sale, source, supplier, user_account, vertical,
 };
 use crate::scope::Scoped;
 
@@ -216,6 +216,15 @@ pub struct InvitationFilter {
     pub buyers: Vec<BuyerId>,
     /// To this address.
     pub email: Option<String>,
+}
+
+/// Which keys of users. Empty lists mean any.
+#[derive(Debug, Clone, Default)]
+pub struct ApiKeyFilter {
+    /// Of these users.
+    pub users: Vec<UserId>,
+    /// Those that open something at this moment.
+    pub active_at: Option<Timestamp>,
 }
 
 /// Which transfers. Those of an account are asked for as a list inside it. Empty lists mean any.
@@ -440,6 +449,7 @@ timed_list! {
     invitation by created_at (CreatedAt): InvitationFilter = |wanted, filter| wanted
         .one_of(invitation::Column::BuyerId, buyer::Column::Id, &filter.buyers)
         .text(invitation::Column::Email, filter.email.as_deref().map(address).as_ref());
+    api_key by created_at (CreatedAt): ApiKeyFilter = keys;
     ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, filter| wanted
         .word(ledger_transfer::Column::Kind, &filter.kinds, TransferKind::as_str)
         .one_of(ledger_transfer::Column::BuyerId, buyer::Column::Id, &filter.buyers)
@@ -447,6 +457,13 @@ timed_list! {
         .one_of(ledger_transfer::Column::CampaignId, campaign::Column::Id, &filter.campaigns)
         .one_of(ledger_transfer::Column::ContractId, contract::Column::Id, &filter.contracts)
         .within(ledger_transfer::Column::PostedAt, filter.posted_since, filter.posted_until);
+}
+
+fn keys(wanted: Wanted, filter: &ApiKeyFilter) -> Wanted {
+    let wanted = wanted.one_of(api_key::Column::UserId, user_account::Column::Id, &filter.users);
+    let Some(now) = filter.active_at else { return wanted };
+    let goes_on = Condition::any().add(api_key::Column::ExpiresAt.is_null()).add(api_key::Column::ExpiresAt.gt(now));
+    wanted.and(api_key::Column::RevokedAt.is_null()).and(goes_on)
 }
 
 fn leads(wanted: Wanted, filter: &LeadFilter) -> Wanted {

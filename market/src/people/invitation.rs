@@ -1,14 +1,17 @@
 //! Invitations: a link that makes somebody a user, once.
 
 use chrono::Duration;
-use leadyard_entity::auth::{Belonging, NewInvitation, NewLink, NewUser, hash_password};
+use leadyard_entity::auth::{Belonging, NewInvitation, NewUser, hash_password};
 use leadyard_entity::model::invitation;
+use leadyard_entity::tasks::NewTask;
 use leadyard_entity::{Store, StoreError};
-use leadyard_types::{FieldProblem, InvitationId, Principal, SystemTask, UserId};
+use leadyard_types::{FieldProblem, InvitationId, Principal, SystemTask, TaskPayload, Timestamp, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{People, PeopleError, PeopleResult, refuse};
+use crate::delivery::MAIL_LANE;
 use crate::rules::people::{Domain, check_belonging, check_password, domain};
 use crate::setup::check;
 
@@ -22,6 +25,17 @@ pub struct Invitation {
     pub email: String,
     /// As whose user, and as what. A buyer's administrator may leave the buyer out.
     pub belonging: Belonging,
+    /// Whether whoever invites hands the link on, though letters are sent.
+    pub by_hand: bool,
+}
+
+/// An invitation just made.
+#[derive(Debug)]
+pub struct MadeInvitation {
+    /// Its row.
+    pub id: InvitationId,
+    /// What opens it, shown this once; absent where it is sent by mail.
+    pub token: Option<SecretString>,
 }
 
 /// Who accepts an invitation.
@@ -35,10 +49,16 @@ pub struct Invited {
     pub password: SecretString,
 }
 
+/// The task that sends a letter.
+pub(super) fn letter_task(payload: TaskPayload, id: Uuid, now: Timestamp) -> NewTask {
+    NewTask { payload, lane: MAIL_LANE.to_owned(), run_at: now, dedupe_key: Some(format!("mail:{id}")) }
+}
+
 impl People {
-    /// Invites somebody; the token is shown this once. An address that has a user already is told to those who see that
+    /// Invites somebody: by a letter, or, where none are sent or it is asked for, by a token shown this once. An address that has a user already is told to those who see that
     /// user, and to nobody else.
-    pub async fn invite(&self, mut new: Invitation) -> PeopleResult<NewLink<InvitationId>> {
+    pub async fn invite(&self, mut new: Invitation) -> PeopleResult<MadeInvitation> {
+        self.is_a_person()?;
         let own = match domain(self.principal) {
             Domain::All => None,
             Domain::Buyer(buyer) => Some(buyer),
@@ -54,7 +74,8 @@ impl People {
         let Belonging { role, buyer_id, supplier_id } = new.belonging;
         let email = new.email.trim().to_owned();
         refuse([check::email(Some(&email)), check_belonging(role, buyer_id, supplier_id)].concat())?;
-        let write = self.store.write(self.principal).await?;
+        let mailed = self.mails && !new.by_hand;
+        let mut write = self.store.write(self.principal).await?;
         match write.belongs_somewhere(new.belonging).await? {
             (false, _) => return Err(PeopleError::NotFound("buyer")),
             (_, false) => return Err(PeopleError::NotFound("supplier")),
@@ -65,15 +86,21 @@ impl People {
             let message = "somebody signs in with this address already";
             return Err(PeopleError::Problems(vec![FieldProblem::new("email", "TAKEN", message)]));
         }
-        let new = NewInvitation { email, belonging: new.belonging, holds: INVITATION_HOLDS };
+        let new = NewInvitation { email, belonging: new.belonging, holds: INVITATION_HOLDS, mailed };
         let link = write.add_invitation(new).await?;
-        write.audit("invite", "invitation", Some(link.id.0), &json!({ "role": role })).await?;
+        if mailed {
+            let payload = TaskPayload::MailInvitation { invitation_id: link.id };
+            write.add_tasks(&[letter_task(payload, link.id.0, self.store.clock().now())]).await?;
+        }
+        let detail = json!({ "role": role, "mailed": mailed });
+        write.audit("invite", "invitation", Some(link.id.0), &detail).await?;
         let _ = write.commit().await?;
-        Ok(link)
+        Ok(MadeInvitation { id: link.id, token: (!mailed).then_some(link.token) })
     }
 
     /// Ends an invitation that nobody has accepted yet.
     pub async fn revoke_invitation(&self, id: InvitationId) -> PeopleResult<()> {
+        self.is_a_person()?;
         if domain(self.principal) == Domain::None {
             return Err(PeopleError::NotAllowed);
         }

@@ -1,19 +1,28 @@
 //! Passwords: changed by whoever knows the old one, replaced by whoever holds a reset.
 
 use chrono::Duration;
-use leadyard_entity::auth::{NewLink, Tried, hash_password, verify_password};
+use leadyard_entity::auth::{AskedBy, NewLink, Tried, hash_password, verify_password};
 use leadyard_entity::model::user_account;
 use leadyard_entity::{Store, StoreError};
-use leadyard_types::{FieldProblem, Principal, SessionId, SystemTask, UserId};
+use leadyard_types::{FieldProblem, Principal, SessionId, SystemTask, TaskPayload, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::invitation::letter_task;
 use super::{People, PeopleError, PeopleResult, refuse};
+use crate::market::Market;
 use crate::rules::people::{PASSWORD_BYTES_MAX, check_password};
+use crate::setup::check;
 
 /// Whoever asked for it is waiting for it.
 const RESET_HOLDS: Duration = Duration::hours(1);
+/// Over which time requests for a link are counted.
+const RESETS_WINDOW: Duration = Duration::hours(1);
+/// How many letters one address gets in that time: some get lost in spam.
+const RESETS_PER_ADDRESS: i64 = 3;
+/// How many requests one place has in that time: an office forgets some passwords, whoever tries addresses needs thousands.
+const RESETS_PER_PLACE: i64 = 10;
 
 /// A password to be changed by its user.
 #[derive(Debug)]
@@ -69,6 +78,53 @@ impl People {
     }
 }
 
+/// Who asks for a new password, without being signed in.
+#[derive(Debug, Clone, Copy)]
+pub struct ResetAsked<'a> {
+    /// For which address.
+    pub email: &'a str,
+    /// From which network; `None` is this machine itself.
+    pub place: Option<&'a str>,
+}
+
+/// Sends the user of an address a link to choose a new password, if there is one. The answer is the same whether anybody
+/// signs in with the address; the audit alone says so.
+pub async fn request_reset(market: &Market, asked: ResetAsked<'_>) -> PeopleResult<()> {
+    if !market.mails() {
+        return Err(PeopleError::NoMail);
+    }
+    let (store, email) = (market.store(), asked.email.trim());
+    refuse(check::email(Some(email)))?;
+    let mut write = store.write(Principal::System(SystemTask::Authenticate)).await?;
+    // Counted before anything is looked up, for addresses of nobody too.
+    let from_place = write.count_reset_request(AskedBy::Place(asked.place), RESETS_WINDOW).await?;
+    if from_place > RESETS_PER_PLACE {
+        let _ = write.commit().await?;
+        return Err(PeopleError::TooOften);
+    }
+    let for_address = write.count_reset_request(AskedBy::Address(email), RESETS_WINDOW).await?;
+    let user = write.user_of_address(email).await?;
+    let refused = match &user {
+        None => Some("UNKNOWN"),
+        Some(user) if user.disabled_at.is_some() => Some("DISABLED"),
+        // Whoever asks in somebody else's name cannot fill their mailbox; the links that were sent go on.
+        Some(_) if for_address > RESETS_PER_ADDRESS => Some("TOO_OFTEN"),
+        Some(_) => None,
+    };
+    let id = user.map(|user| user.id);
+    match (id, refused) {
+        (Some(id), None) => {
+            let reset_id = write.add_mailed_reset(UserId(id), RESET_HOLDS).await?;
+            let payload = TaskPayload::MailReset { reset_id };
+            write.add_tasks(&[letter_task(payload, reset_id.0, store.clock().now())]).await?;
+            write.audit("request_reset", "user", Some(id), &json!({})).await?;
+        }
+        (id, why) => write.audit("request_reset_refused", "user", id, &json!({ "why": why })).await?,
+    }
+    let _ = write.commit().await?;
+    Ok(())
+}
+
 /// Gives whoever holds a reset the password they choose. All their sessions end.
 pub async fn reset_password(store: &Store, token: &SecretString, password: &SecretString) -> PeopleResult<()> {
     let authenticate = Principal::System(SystemTask::Authenticate);
@@ -86,6 +142,8 @@ pub async fn reset_password(store: &Store, token: &SecretString, password: &Secr
     }
     write.set_password_hash(user, hash).await?;
     write.end_sessions(user, None).await?;
+    // Other links of theirs, which letters left open.
+    write.end_resets(user).await?;
     write.audit("reset_password", "user", Some(user.0), &json!({})).await?;
     let _ = write.commit().await?;
     Ok(())

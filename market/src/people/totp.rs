@@ -87,6 +87,7 @@ impl People {
 
     /// The caller, locked.
     pub(super) async fn own(&self) -> PeopleResult<(Write, leadyard_entity::model::user_account::Model)> {
+        self.is_a_person()?;
         let user = self.principal.user_id().ok_or(PeopleError::NotAllowed)?;
         let write = self.store.write(self.principal).await?;
         let rows = write.lock_users(&[user]).await?;

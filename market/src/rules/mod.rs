@@ -16,6 +16,7 @@ pub mod duplicate;
 pub mod facts;
 pub mod filter;
 pub mod index;
+pub mod letter;
 pub mod marks;
 pub mod method;
 pub mod normalise;

@@ -1,11 +1,19 @@
 //! Who may administer whom, and what is expected of those who sign in.
 
-use leadyard_types::{BuyerId, FieldProblem, Principal, Role, SupplierId, SystemTask, UserId};
+use chrono::Duration;
+use leadyard_types::{BuyerId, FieldProblem, KeyScopes, Principal, Role, SupplierId, SystemTask, Timestamp, UserId};
 
 /// Shorter passwords are guessed.
 const PASSWORD_CHARS_MIN: usize = 12;
 /// Longer than any real one; hashing takes time in proportion.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
+
+/// How many keys of a user may be active: one for each program, and a successor for some.
+pub const KEYS_MAX: usize = 20;
+/// Longer is for ever, which is said by leaving the end out.
+const KEY_YEARS_MAX: i64 = 10;
+/// The longest a key goes on beside its successor: whoever needs longer has two programs.
+const OVERLAP_DAYS_MAX: i64 = 30;
 
 /// Whose users somebody administers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +76,44 @@ pub fn check_password(field: &str, password: &str) -> Vec<FieldProblem> {
     Vec::new()
 }
 
+/// A key that may do nothing is none.
+#[must_use]
+pub fn check_scopes(scopes: KeyScopes) -> Vec<FieldProblem> {
+    let problem = || FieldProblem::new("scopes", "REQUIRED", "at least one scope is expected");
+    scopes.is_empty().then(problem).into_iter().collect()
+}
+
+/// Whether a key may end then.
+#[must_use]
+pub fn check_key_end(end: Timestamp, now: Timestamp) -> Option<FieldProblem> {
+    let message = format!("a later moment within {KEY_YEARS_MAX} years is expected");
+    let fits = end > now && end <= now + Duration::days(365 * KEY_YEARS_MAX);
+    (!fits).then(|| FieldProblem::new("expires_at", "OUT_OF_RANGE", message))
+}
+
+/// Whether an old key may go on until then.
+#[must_use]
+pub fn check_old_key_end(until: Timestamp, now: Timestamp) -> Option<FieldProblem> {
+    let message = format!("a later moment within {OVERLAP_DAYS_MAX} days is expected; apiKeyRevoke ends a key at once");
+    let fits = until > now && until <= now + Duration::days(OVERLAP_DAYS_MAX);
+    (!fits).then(|| FieldProblem::new("old_until", "OUT_OF_RANGE", message))
+}
+
+/// How long a key was made for.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyEnds {
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When it ends, if it does.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// When the successor of a key ends that was made now: it lives as long as the old one was made for.
+#[must_use]
+pub fn rotated_end(old: KeyEnds, now: Timestamp) -> Option<Timestamp> {
+    old.ends_at.map(|end| now + (end - old.made_at))
+}
+
 /// Whether an administrator is left where this one no longer is.
 #[must_use]
 pub fn leaves_an_administrator(administrators: &[UserId], without: UserId) -> bool {
@@ -123,5 +169,21 @@ mod tests {
         let (one, other) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
         assert!(leaves_an_administrator(&[one, other], one));
         assert!(!leaves_an_administrator(&[one], one));
+    }
+
+    /// Keys end later than now and within bounds; a successor lives as long as the old key was made for.
+    #[test]
+    fn keys_end_within_bounds() {
+        let now: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
+        let after = |hours| now + Duration::hours(hours);
+        assert_eq!([1, 24 * 3_650].map(|hours| check_key_end(after(hours), now).is_none()), [true, true]);
+        assert_eq!([0, -1, 24 * 3_651].map(|hours| check_key_end(after(hours), now).is_some()), [true; 3]);
+        assert_eq!([1, 24 * 30].map(|hours| check_old_key_end(after(hours), now).is_none()), [true; 2]);
+        assert_eq!([0, 24 * 30 + 1].map(|hours| check_old_key_end(after(hours), now).is_some()), [true; 2]);
+        let old = KeyEnds { made_at: after(-48), ends_at: Some(after(24)) };
+        assert_eq!(rotated_end(old, now), Some(after(72)));
+        assert_eq!(rotated_end(KeyEnds { ends_at: None, ..old }, now), None);
+        assert_eq!(codes(&check_scopes(KeyScopes::NONE)), [("scopes", "REQUIRED")]);
+        assert!(check_scopes(KeyScopes::all()).is_empty());
     }
 }

@@ -70,6 +70,8 @@ ids! {
     UserId,
     /// An invitation to become a user.
     InvitationId,
+    /// The right to choose a new password once.
+    PasswordResetId,
     /// A signed-in session.
     SessionId,
     /// An API key.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{BuyerId, SourceId, SupplierId, UserId};
+use crate::id::{ApiKeyId, BuyerId, SourceId, SupplierId, UserId};
 use crate::words;
 
 words! {
@@ -71,6 +71,9 @@ pub enum Principal {
         user_id: UserId,
         /// As what.
         role: Role,
+        /// By which of their keys, where a key asks and not the person.
+        #[serde(default)]
+        key: Option<ApiKeyId>,
     },
     /// A buyer's user: sees the buyer's own.
     Buyer {
@@ -80,6 +83,9 @@ pub enum Principal {
         role: Role,
         /// Of which buyer.
         buyer_id: BuyerId,
+        /// By which of their keys, where a key asks and not the person.
+        #[serde(default)]
+        key: Option<ApiKeyId>,
     },
     /// A supplier's user: sees the supplier's own.
     Supplier {
@@ -87,6 +93,9 @@ pub enum Principal {
         user_id: UserId,
         /// Of which supplier.
         supplier_id: SupplierId,
+        /// By which of their keys, where a key asks and not the person.
+        #[serde(default)]
+        key: Option<ApiKeyId>,
     },
     /// A source's API key: sends leads and reads back their answers.
     Source {
@@ -117,6 +126,24 @@ impl Principal {
             }
             Self::Source { .. } | Self::System(_) => None,
         }
+    }
+
+    /// The user's key, where a key asks and not the person.
+    #[must_use]
+    pub const fn key(&self) -> Option<ApiKeyId> {
+        match self {
+            Self::Staff { key, .. } | Self::Buyer { key, .. } | Self::Supplier { key, .. } => *key,
+            Self::Source { .. } | Self::System(_) => None,
+        }
+    }
+
+    /// The same user by one of their keys.
+    #[must_use]
+    pub const fn by_key(mut self, by: ApiKeyId) -> Self {
+        if let Self::Staff { key, .. } | Self::Buyer { key, .. } | Self::Supplier { key, .. } = &mut self {
+            *key = Some(by);
+        }
+        self
     }
 
     /// Whether personal data is shown unmasked.

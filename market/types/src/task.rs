@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CampaignId, DeliveryId, LeadId, SaleId};
+use crate::id::{CampaignId, DeliveryId, InvitationId, LeadId, PasswordResetId, SaleId};
 
 /// What a task asks for. The tag carries the version, so that old rows drain after an upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +48,18 @@ pub enum TaskPayload {
         /// The sale.
         sale_id: SaleId,
     },
+    /// Send an invitation by mail.
+    #[serde(rename = "mail_invitation.v1")]
+    MailInvitation {
+        /// The invitation.
+        invitation_id: InvitationId,
+    },
+    /// Send the link by which a user chooses a new password by mail.
+    #[serde(rename = "mail_reset.v1")]
+    MailReset {
+        /// The right to choose one.
+        reset_id: PasswordResetId,
+    },
 }
 
 impl TaskPayload {
@@ -61,6 +73,8 @@ impl TaskPayload {
             Self::Wake { .. } => "wake.v1",
             Self::AskStatus { .. } => "ask_status.v1",
             Self::ExpireUnknown { .. } => "expire_unknown.v1",
+            Self::MailInvitation { .. } => "mail_invitation.v1",
+            Self::MailReset { .. } => "mail_reset.v1",
         }
     }
 }

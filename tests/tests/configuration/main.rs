@@ -282,11 +282,16 @@ async fn it_is_on_record_who_applied() {
         let buyer = app.buyer("Buyer", 0, Vec::new()).await;
         let contract = app.contract(market.campaign_id, buyer, "A", terms(1_000)).await;
         let text = "[[contract]]\nname = \"A\"\nprice_minor = 1100";
-        let staff = |role: Role| Principal::Staff { user_id: UserId(Uuid::from_u128(7)), role };
+        let staff = |role: Role| Principal::Staff { user_id: UserId(Uuid::from_u128(7)), role, key: None };
         for principal in [
             staff(Role::Analyst),
             staff(Role::Finance),
-            Principal::Buyer { user_id: UserId(Uuid::from_u128(7)), role: Role::BuyerAdmin, buyer_id: buyer },
+            Principal::Buyer {
+                user_id: UserId(Uuid::from_u128(7)),
+                role: Role::BuyerAdmin,
+                buyer_id: buyer,
+                key: None,
+            },
             Principal::Source { source_id: market.source_id },
             Principal::System(SystemTask::Deliver),
         ] {
@@ -467,7 +472,8 @@ async fn what_buyers_set_is_not_taken_back() {
     apply(&app.setup(), bounds).await.unwrap();
     let before = text_of(&app.setup()).await;
     assert!(!before.contains("buyer_settings = "), "{before}");
-    let own = Principal::Buyer { user_id: UserId(Uuid::from_u128(7)), role: Role::BuyerAdmin, buyer_id: buyer };
+    let own =
+        Principal::Buyer { user_id: UserId(Uuid::from_u128(7)), role: Role::BuyerAdmin, buyer_id: buyer, key: None };
     let theirs = Setup::new(app.store(), own, app.policy.clone());
     theirs.set_own(contract, None, OwnChange::Paused(true)).await.unwrap();
     assert!(plan(&app.setup(), &before).await.unwrap().changes.is_empty());

@@ -9,6 +9,8 @@ mod configuration;
 mod experiments;
 mod filters;
 mod finance;
+mod keys;
+mod mail;
 mod operations;
 mod people;
 mod scalars;

@@ -13,6 +13,11 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
+    /// Somebody who asks with a token.
+    pub(crate) fn with(client: LeadSender, token: &str) -> Self {
+        Self { client, token: token.to_owned() }
+    }
+
     /// Their session's token.
     pub(crate) fn token(&self) -> &str {
         &self.token

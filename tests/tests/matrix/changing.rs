@@ -117,6 +117,13 @@ impl Changing<'_> {
         body
     }
 
+    /// A mutation on the caller's own things, as it is answered.
+    pub(crate) async fn try_own(&self, field: &Field, whole: bool) -> String {
+        let (arguments, _) = self.filled(field, whole, Some(0));
+        let document = self.document(field, &arguments);
+        self.caller.ask(&document.text, &document.variables).await
+    }
+
     /// What is not for the caller is refused, with whatever arguments.
     async fn refused(&self, field: &Field) -> bool {
         let code = if self.caller.name == "anonymous" { "UNAUTHENTICATED" } else { "FORBIDDEN" };
@@ -187,7 +194,7 @@ fn spread(ids: &[String]) -> impl Iterator<Item = &String> {
 }
 
 /// Everything that is stored, but for signs of life.
-async fn contents(app: &TestApp) -> BTreeMap<String, String> {
+pub(crate) async fn contents(app: &TestApp) -> BTreeMap<String, String> {
     let read = app.store().read(OPERATE);
     let mut contents = read.contents().await.unwrap();
     contents.retain(|table, _| !SIGNS_OF_LIFE.contains(&table.as_str()));

@@ -7,6 +7,7 @@ mod changing;
 mod document;
 mod fill;
 mod judge;
+mod keys;
 mod nouns;
 mod reading;
 mod samples;
@@ -17,6 +18,7 @@ mod world;
 use leadyard_tests::{TestApp, TestDatabase, on_both};
 
 use changing::Changing;
+use keys::Keys;
 use nouns::Nouns;
 use reading::{Reading, cursors};
 use schema::{CALLERS, Schema};
@@ -45,6 +47,18 @@ async fn nobody_sees_or_changes_what_is_not_theirs() {
             async move { reading.all().await }
         }))
         .await;
+        let mut robots = Vec::new();
+        for caller in &callers {
+            robots.push(Keys { app: &app, schema, caller, tally: &tally }.made().await);
+        }
+        futures_util::future::join_all(callers.iter().zip(&robots).map(|(caller, robots)| {
+            let keys = Keys { app: &app, schema, caller, tally: &tally };
+            async move { keys.read(robots).await }
+        }))
+        .await;
+        for caller in &callers {
+            Keys { app: &app, schema, caller, tally: &tally }.change_nothing().await;
+        }
         for (known, other) in [("buyer_admin", "other buyer_admin"), ("supplier", "other supplier")] {
             let (swapped, planted) = (world.swapped(known, other), Tally::default());
             Reading { schema, caller: &swapped, cursors, tally: &planted }.all().await;

@@ -25,7 +25,7 @@ const BUYS_IN: &str = "(SELECT campaign_id FROM contract WHERE buyer_id = {me})"
 const BOUGHT: &str = "(SELECT id FROM sale WHERE buyer_id = {me} AND state = 'SOLD')";
 
 /// Every noun. One that is missing stops the test.
-const NOUNS: [Noun; 19] = [
+const NOUNS: [Noun; 20] = [
     (
         "Vertical",
         "vertical",
@@ -70,11 +70,12 @@ const NOUNS: [Noun; 19] = [
     ("User", "user_account", "buyer_id = {me} AND {all_users}", "id = {user}", ""),
     ("Invitation", "invitation", "buyer_id = {me} AND {invites}", "", ""),
     ("Session", "session", "user_id = {user}", "user_id = {user}", ""),
-    ("SourceKey", "api_key", "", "", ""),
+    ("SourceKey", "(SELECT * FROM api_key WHERE source_id IS NOT NULL) source_key", "", "", ""),
+    ("ApiKey", "(SELECT * FROM api_key WHERE user_id IS NOT NULL) user_key", "{keys}", "{keys}", ""),
 ];
 
-/// Nouns that nobody but their user sees, whatever the role.
-const PRIVATE: [&str; 1] = ["Session"];
+/// Nouns that not all staff see.
+const PRIVATE: [&str; 2] = ["Session", "ApiKey"];
 
 /// Marks and values that belong to a buyer, a supplier, the staff or the operator.
 const MARKS_OF_BUYERS: [&str; 8] =
@@ -147,6 +148,11 @@ impl<'a> Nouns<'a> {
         let me = self.spelt(whose.buyer.or(whose.supplier).or(whose.source));
         let all_users = if caller.ends_with("buyer_admin") { "1 = 1" } else { "id = {user}" };
         let invites = if caller.ends_with("buyer_admin") { "1 = 1" } else { "1 = 0" };
+        let keys = match caller {
+            "admin" => "1 = 1",
+            name if name.ends_with("buyer_admin") => "user_id IN (SELECT id FROM user_account WHERE buyer_id = {me})",
+            _ => "user_id = {user}",
+        };
         let (mut own, mut foreign) = (BTreeMap::<_, Vec<String>>::new(), BTreeMap::new());
         let mut ids = HashMap::new();
         for (noun, table, buyer, supplier, source) in NOUNS {
@@ -163,7 +169,8 @@ impl<'a> Nouns<'a> {
                 .replace("{buys_in}", BUYS_IN)
                 .replace("{bought}", BOUGHT)
                 .replace("{all_users}", all_users)
-                .replace("{invites}", invites);
+                .replace("{invites}", invites)
+                .replace("{keys}", keys);
             let rule = rule.replace("{me}", &me).replace("{user}", &self.spelt(whose.user));
             let seen: BTreeSet<String> = self.ids(table, &rule).await.into_iter().collect();
             let (mine, others): (Vec<String>, Vec<String>) =

@@ -53,6 +53,7 @@ impl Reading<'_> {
         let name = self.caller.name;
         let body = self.caller.ask(&document.text, &document.variables).await;
         self.tally.asked(name);
+        self.tally.question(name, &document.text, &document.variables);
         document.asks.iter().for_each(|what| self.tally.cell(name, what, object));
         for leak in self.caller.judge.leaks(&body) {
             self.tally.leak(name, format!("{leak} in the answer to {} {}", document.text, document.variables));

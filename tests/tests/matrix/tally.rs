@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use serde_json::Value;
+
 /// What was found out about one caller.
 #[derive(Debug, Default)]
 struct Counted {
@@ -10,6 +12,7 @@ struct Counted {
     asked: usize,
     leaks: Vec<String>,
     effects: Vec<String>,
+    questions: BTreeMap<String, (String, Value)>,
 }
 
 /// The whole matrix.
@@ -26,6 +29,19 @@ impl Tally {
     /// A request was answered.
     pub(crate) fn asked(&self, caller: &str) {
         self.at(caller, |counted| counted.asked += 1);
+    }
+
+    /// A question that can be asked again.
+    pub(crate) fn question(&self, caller: &str, text: &str, variables: &Value) {
+        self.at(caller, |counted| {
+            counted.questions.insert(format!("{text} {variables}"), (text.to_owned(), variables.clone()));
+        });
+    }
+
+    /// Everything that a caller asked for.
+    pub(crate) fn questions(&self, caller: &str) -> Vec<(String, Value)> {
+        let callers = self.callers.lock().unwrap();
+        callers.get(caller).map(|counted| counted.questions.values().cloned().collect()).unwrap_or_default()
     }
 
     /// A field, an argument or a mutation was tried on a kind of object.
@@ -57,11 +73,11 @@ impl Tally {
     /// The table and its sum.
     pub(crate) fn report(&self, database: &str) -> String {
         let callers = self.callers.lock().unwrap();
-        let mut lines = vec![format!("{:<12} {:>8} {:>8} {:>6} {:>8}", "caller", "cells", "asked", "leaks", "effects")];
+        let mut lines = vec![format!("{:<18} {:>8} {:>8} {:>6} {:>8}", "caller", "cells", "asked", "leaks", "effects")];
         let (mut cells, mut leaks, mut effects) = (0, 0, 0);
         for (caller, counted) in callers.iter() {
             let figures = (counted.cells.len(), counted.leaks.len(), counted.effects.len());
-            lines.push(format!("{caller:<12} {:>8} {:>8} {:>6} {:>8}", figures.0, counted.asked, figures.1, figures.2));
+            lines.push(format!("{caller:<18} {:>8} {:>8} {:>6} {:>8}", figures.0, counted.asked, figures.1, figures.2));
             (cells, leaks, effects) = (cells + figures.0, leaks + figures.1, effects + figures.2);
         }
         lines.push(format!("matrix on {database}: {cells} cells, {leaks} leaks, {effects} effects"));

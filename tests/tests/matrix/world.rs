@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use leadyard_connectors::LeadSender;
-use leadyard_entity::auth::NewUser;
+use leadyard_entity::auth::{NewUser, NewUserKey};
 use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewSource};
 use leadyard_tests::market::{Selling, TestMarket, terms};
 use leadyard_tests::{OPERATE, TestApp};
 use leadyard_types::field::UnknownFields;
 use leadyard_types::{
-    BuyerId, BuyerTerms, CampaignId, CostModel, Currency, FieldValue, Filter, Money, PriceRule, Role, SaleMode,
-    SourceTerms, Status, SupplierId,
+    BuyerId, BuyerTerms, CampaignId, CostModel, Currency, FieldValue, Filter, KeyScope, Money, PriceRule, Role,
+    SaleMode, SourceTerms, Status, SupplierId, UserId,
 };
 use serde_json::{Value, json};
 
@@ -39,7 +39,8 @@ impl Caller {
     /// Asks, and answers with the body as it was sent.
     pub(crate) async fn ask(&self, text: &str, variables: &Value) -> String {
         let body = json!({ "query": text, "variables": variables }).to_string().into_bytes();
-        let answer = self.client.post("/graphql", "application/json", vec![], body).await.unwrap();
+        let answer = self.client.post("/graphql", "application/json", vec![], body).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}: {text} {variables}", self.name));
         String::from_utf8(answer.body.clone()).unwrap()
     }
 }
@@ -206,11 +207,20 @@ async fn people(app: &TestApp, a: &Party, b: &Party) -> Vec<(&'static str, Whose
         write.create_user(new).await.unwrap();
         let _ = write.commit().await.unwrap();
         let session = app.store().sign_in(&email, PASSWORD).await.unwrap().unwrap();
+        key(app, session.principal.user_id().unwrap(), &email).await;
         let user = session.principal.user_id().map(|user| user.0);
         let whose = Whose { buyer: buyer.map(|id| id.0), supplier: supplier.map(|id| id.0), source: None, user };
         people.push((name, whose, app.client("").with_api_key(session.token.into())));
     }
     people
+}
+
+/// A user's key, which nobody sees but who administers them.
+async fn key(app: &TestApp, user: UserId, label: &str) {
+    let write = app.store().write(OPERATE).await.unwrap();
+    let scopes = KeyScope::Leads.into();
+    write.add_user_key(&NewUserKey { user, label: label.to_owned(), scopes, expires_at: None }).await.unwrap();
+    let _ = write.commit().await.unwrap();
 }
 
 /// Both buyers' administrators invite somebody.
@@ -249,6 +259,20 @@ async fn complaints(people: &[(&'static str, Whose, LeadSender)]) {
                 let (_, decided) = client("finance").graphql(decide, json!({ "input": input }), None).await.unwrap();
                 assert_eq!(decided["data"]["complaintDecide"]["userErrors"], json!([]), "{decided}");
             }
+        }
+    }
+}
+
+impl Caller {
+    /// The same caller with another token.
+    pub(crate) fn by(&self, token: &str) -> Caller {
+        Caller {
+            name: self.name,
+            whose: self.whose,
+            client: self.client.with_api_key(token.to_owned().into()),
+            judge: self.judge.clone(),
+            own: self.own.clone(),
+            foreign: self.foreign.clone(),
         }
     }
 }

@@ -36,7 +36,7 @@ impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         let status = match refused.code {
             "UNAUTHENTICATED" => StatusCode::UNAUTHORIZED,
-            "FORBIDDEN" => StatusCode::FORBIDDEN,
+            "FORBIDDEN" | "OUT_OF_SCOPE" => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
         };
         Self { status, code: refused.code, message: refused.message, field: refused.field }

@@ -14,7 +14,7 @@ use super::super::errors::{self, UserError};
 use super::super::id::Kind;
 use super::super::loaders::InvitationBy;
 use super::super::scalars::EmailAddress;
-use super::super::words::Role;
+use super::super::words::{MailState, Role};
 use super::buyer::Buyer;
 use super::supplier::Supplier;
 use super::user::{User, people};
@@ -90,6 +90,16 @@ impl Invitation {
         })
     }
 
+    /// How its mail stands; absent where whoever invited hands the link on.
+    async fn mail(&self) -> Result<Option<MailState>> {
+        self.0.mail.as_deref().map(MailState::read).transpose()
+    }
+
+    /// When the mail server took it; absent before.
+    async fn mailed_at(&self) -> Option<Timestamp> {
+        self.0.mailed_at
+    }
+
     /// When it was made.
     async fn created_at(&self) -> Timestamp {
         self.0.created_at
@@ -137,6 +147,9 @@ pub(crate) struct UserInviteInput {
     buyer_id: Option<ID>,
     /// The supplier, for a supplier's role.
     supplier_id: Option<ID>,
+    /// Whether you hand the link on yourself, where this server would send it by mail.
+    #[graphql(default)]
+    by_hand: bool,
 }
 
 /// What came of inviting somebody.
@@ -144,8 +157,11 @@ pub(crate) struct UserInviteInput {
 pub(crate) struct UserInvitePayload {
     /// The invitation; absent if none was made.
     invitation: Option<Invitation>,
-    /// Hand it on to whom you invite: `invitationAccept` takes it, once. It is shown this once.
+    /// Hand it on to whom you invite: `invitationAccept` takes it, once. It is shown this once; absent where it is sent
+    /// by mail.
     token: Option<String>,
+    /// Whether it is sent by mail; `Invitation.mail` tells how that stands.
+    mailed: bool,
     /// What to put right.
     user_errors: Vec<UserError>,
 }
@@ -192,13 +208,13 @@ pub(crate) struct InvitationMutations;
 
 #[Object]
 impl InvitationMutations {
-    /// Invites somebody to become a user. An older invitation of the same address into the same place ends.
+    /// Invites somebody to become a user, by mail where this server sends mail. An older invitation of the same address into the same place ends.
     async fn user_invite(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who, and as what.")] input: UserInviteInput,
     ) -> Result<UserInvitePayload> {
-        let refused = |user_errors| Ok(UserInvitePayload { invitation: None, token: None, user_errors });
+        let refused = |user_errors| Ok(UserInvitePayload { invitation: None, token: None, mailed: false, user_errors });
         // An id that names nothing is one nobody has.
         let id = |kind: Kind, id: Option<ID>| id.map(|id| kind.read(&id).unwrap_or_default());
         let belonging = Belonging {
@@ -206,11 +222,12 @@ impl InvitationMutations {
             buyer_id: id(Kind::Buyer, input.buyer_id).map(Into::into),
             supplier_id: id(Kind::Supplier, input.supplier_id).map(Into::into),
         };
-        match people(ctx)?.invite(people::Invitation { email: input.email.into(), belonging }).await {
-            Ok(link) => {
-                let invitation = loader(ctx)?.load_one(InvitationBy(link.id.0)).await?.map(Invitation);
-                let token = Some(link.token.expose_secret().to_owned());
-                Ok(UserInvitePayload { invitation, token, user_errors: Vec::new() })
+        let new = people::Invitation { email: input.email.into(), belonging, by_hand: input.by_hand };
+        match people(ctx)?.invite(new).await {
+            Ok(made) => {
+                let invitation = loader(ctx)?.load_one(InvitationBy(made.id.0)).await?.map(Invitation);
+                let token = made.token.map(|token| token.expose_secret().to_owned());
+                Ok(UserInvitePayload { invitation, mailed: token.is_none(), token, user_errors: Vec::new() })
             }
             Err(error) => refused(errors::people(error)?),
         }

@@ -151,7 +151,8 @@ impl UserPayload {
 
 /// The use cases on behalf of the caller.
 pub(super) fn people(ctx: &Context<'_>) -> Result<People> {
-    Ok(People::new(market(ctx)?.store(), principal(ctx)?))
+    let market = market(ctx)?;
+    Ok(People::new(market.store(), principal(ctx)?).mailing(market.mails()))
 }
 
 /// An id that names no user is one nobody has.

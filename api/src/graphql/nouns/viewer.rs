@@ -5,6 +5,7 @@ use leadyard_types::Principal;
 
 use super::super::context::{self, principal};
 use super::super::errors::store;
+use super::api_key::ApiKey;
 use super::buyer::Buyer;
 use super::one;
 use super::session::Session;
@@ -47,6 +48,14 @@ impl Viewer {
         match principal(ctx)? {
             Principal::Source { source_id } => one!(ctx, SourceBy(source_id.0) => Source),
             _ => Ok(None),
+        }
+    }
+
+    /// The key that asks, where one of the user's keys does.
+    async fn api_key(&self, ctx: &Context<'_>) -> Result<Option<ApiKey>> {
+        match principal(ctx)?.key() {
+            Some(key) => one!(ctx, ApiKeyBy(key.0) => ApiKey),
+            None => Ok(None),
         }
     }
 
