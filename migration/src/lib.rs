@@ -18,6 +18,7 @@ mod m20261121_000015_versions;
 mod m20261121_000016_people;
 mod m20261121_000017_sign_in;
 mod m20261121_000018_readings;
+mod m20261121_000020_nouns;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000016_people::Migration),
             Box::new(m20261121_000017_sign_in::Migration),
             Box::new(m20261121_000018_readings::Migration),
+            Box::new(m20261121_000020_nouns::Migration),
         ]
     }
 }

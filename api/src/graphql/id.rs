@@ -22,6 +22,10 @@ pub(crate) enum Kind {
     Complaint,
     Wallet,
     Transfer,
+    Hold,
+    Consent,
+    Conversion,
+    SuppressionEntry,
     User,
     Invitation,
     Session,
@@ -30,7 +34,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, as its type is called.
-    const ALL: [(Kind, &'static str); 19] = [
+    const ALL: [(Kind, &'static str); 23] = [
         (Kind::Vertical, "Vertical"),
         (Kind::Campaign, "Campaign"),
         (Kind::Supplier, "Supplier"),
@@ -46,6 +50,10 @@ impl Kind {
         (Kind::Complaint, "Complaint"),
         (Kind::Wallet, "Wallet"),
         (Kind::Transfer, "Transfer"),
+        (Kind::Hold, "Hold"),
+        (Kind::Consent, "Consent"),
+        (Kind::Conversion, "Conversion"),
+        (Kind::SuppressionEntry, "SuppressionEntry"),
         (Kind::User, "User"),
         (Kind::Invitation, "Invitation"),
         (Kind::Session, "Session"),
