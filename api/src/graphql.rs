@@ -44,6 +44,7 @@ use nouns::contract::ContractQueries;
 use nouns::contract_bounds::ContractMutations;
 use nouns::conversion::ConversionQueries;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
+use nouns::destination_test::DestinationTestMutations;
 use nouns::finance::FinanceMutations;
 use nouns::hold::HoldQueries;
 use nouns::invitation::{InvitationMutations, InvitationQueries};
@@ -158,6 +159,7 @@ pub(crate) struct Mutation(
     FinanceMutations,
     PayableMutations,
     SuppressionMutations,
+    DestinationTestMutations,
 );
 
 /// The schema.

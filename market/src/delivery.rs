@@ -10,6 +10,7 @@ mod outcome;
 mod post;
 mod staff;
 mod status;
+mod try_out;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use failed::Failure;
 pub(crate) use staff::requeue_waiting;
 pub use staff::{deliver_key, post_key};
 pub use status::status_key;
+pub use try_out::{TryOut, TryOutAnswer, TryOutError};
 pub(crate) use status::{last_query_at, status_task, status_task_at};
 
 /// The most deliveries whose beginnings or ends share a transaction.

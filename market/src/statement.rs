@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use leadyard_entity::statements::{AccountSum, EntryFilter};
 use leadyard_entity::{Read, StoreResult};
-use leadyard_types::{Timestamp, TransferKind};
+use leadyard_types::TransferKind;
 use uuid::Uuid;
 
 use crate::rules::intervals::{Span, intervals};
@@ -199,7 +199,7 @@ fn owed(spans: &[Span], sums: &[AccountSum]) -> Payables {
 #[cfg(test)]
 mod tests {
     use leadyard_entity::statements::EntryKind;
-    use leadyard_types::AccountId;
+    use leadyard_types::{AccountId, Timestamp};
 
     use super::*;
 

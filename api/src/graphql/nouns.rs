@@ -15,6 +15,7 @@ pub(crate) mod decision;
 pub(crate) mod delivery;
 pub(crate) mod destination;
 pub(crate) mod destination_settings;
+pub(crate) mod destination_test;
 pub(crate) mod finance;
 pub(crate) mod hold;
 pub(crate) mod invitation;

@@ -3,7 +3,7 @@
 use leadyard_types::{
     AccountId, BuyerId, CampaignId, ConversionKind, FieldKind, HoldState, Principal, SaleId, Timestamp,
 };
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, LikeExpr, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
@@ -119,7 +119,8 @@ impl Wanted {
         let Some(text) = text else { return self };
         // As the column spells it, quotes and all: no text is a part of another.
         let spelt = serde_json::Value::from(text).to_string();
-        self.and(column.contains(spelt.as_str()))
+        let plain = spelt.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        self.and(column.like(LikeExpr::new(format!("%{plain}%")).escape('\\')))
     }
 }
 
