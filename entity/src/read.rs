@@ -26,8 +26,8 @@ pub use lists::{
     BuyerFilter, CampaignFilter, ComplaintFilter, ContractFilter, DeliveryFilter, InvitationFilter, LeadFilter,
     LeadOrder, NameOrder, SaleFilter, SaleOrder, SourceFilter, SupplierFilter, TimeOrder, TransferFilter, UserFilter,
 };
-pub use records::{ConsentFilter, ConversionFilter, HoldFilter, SuppressionFilter};
 pub use page::{Cursor, Listed, Page, PageArgs, SortValue};
+pub use records::{ConsentFilter, ConversionFilter, HoldFilter, SuppressionFilter};
 
 /// What a campaign's terms tell everybody who takes part in it.
 #[derive(Debug, Clone)]

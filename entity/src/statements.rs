@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use leadyard_types::{AccountId, HoldEnd, Timestamp, TransferKind, words};
+use leadyard_types::{AccountId, Timestamp, TransferKind, words};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -269,11 +269,7 @@ impl SumRow {
         Ok(AccountSum {
             account: AccountId(self.account_id),
             place: usize::try_from(self.place).ok(),
-            kind: if is_transfer {
-                EntryKind::Transfer
-            } else {
-                self.word.parse().map_err(StoreError::corrupt)?
-            },
+            kind: if is_transfer { EntryKind::Transfer } else { self.word.parse().map_err(StoreError::corrupt)? },
             transfer: is_transfer.then(|| self.word.parse()).transpose().map_err(StoreError::corrupt)?,
             lines: u64::try_from(self.lines).unwrap_or_default(),
             change_minor: self.change_minor,
@@ -392,14 +388,4 @@ fn between(newest_first: bool, args: &PageArgs) -> (String, Vec<Value>) {
         values.extend([Value::from(at), Value::from(part), Value::from(cursor.id)]);
     }
     (conditions.join(" AND "), values)
-}
-
-/// How a hold ended, as a line says it.
-impl From<HoldEnd> for EntryKind {
-    fn from(end: HoldEnd) -> Self {
-        match end {
-            HoldEnd::Posted => Self::HoldPosted,
-            HoldEnd::Voided => Self::HoldVoided,
-        }
-    }
 }

@@ -34,8 +34,8 @@ pub use failed::Failure;
 pub(crate) use staff::requeue_waiting;
 pub use staff::{deliver_key, post_key};
 pub use status::status_key;
-pub use try_out::{TryOut, TryOutAnswer, TryOutError};
 pub(crate) use status::{last_query_at, status_task, status_task_at};
+pub use try_out::{TryOut, TryOutAnswer, TryOutError};
 
 /// The most deliveries whose beginnings or ends share a transaction.
 const BATCH: usize = 256;

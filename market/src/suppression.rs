@@ -65,11 +65,7 @@ impl Market {
     /// # Errors
     /// A caller who may not, contacts that cannot be read (each is named by its place), an unknown campaign, a store that
     /// fails.
-    pub async fn suppress(
-        &self,
-        principal: Principal,
-        asked: Suppressing<'_>,
-    ) -> Result<Added, SuppressionError> {
+    pub async fn suppress(&self, principal: Principal, asked: Suppressing<'_>) -> Result<Added, SuppressionError> {
         allowed(principal)?;
         let mut problems = reason_problems(asked.reason);
         if !(1..=ENTRIES_MAX).contains(&asked.contacts.len()) {
@@ -160,11 +156,7 @@ impl Market {
     }
 
     /// Where numbers without a country code belong.
-    async fn country(
-        &self,
-        asked: Suppressing<'_>,
-        problems: &mut Vec<FieldProblem>,
-    ) -> StoreResult<String> {
+    async fn country(&self, asked: Suppressing<'_>, problems: &mut Vec<FieldProblem>) -> StoreResult<String> {
         if let Some(country) = asked.country {
             let country = country.trim().to_uppercase();
             if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase()) {

@@ -30,7 +30,7 @@ use uuid::Uuid;
 use super::errors::{fixed, internal, statistics, store};
 use super::views::Views;
 
-pub(crate) use accounts::{EntriesOf, PayablesOf, StatementOf};
+pub(crate) use accounts::{AdSpendOf, EntriesOf, PayablesOf, StatementOf};
 
 /// The loaders of one request.
 #[derive(Debug)]

@@ -110,7 +110,8 @@ impl Wanted {
             return self;
         }
         let owned = self.fresh().one_of(ledger_account::Column::OwnerId, buyer::Column::Id, buyers).all;
-        let wallets = Query::select().column(Alias::new("id")).from(ledger_account::Entity).cond_where(owned).to_owned();
+        let wallets =
+            Query::select().column(Alias::new("id")).from(ledger_account::Entity).cond_where(owned).to_owned();
         self.and(hold::Column::AccountId.in_subquery(wallets))
     }
 
@@ -138,7 +139,8 @@ fn in_states(wanted: Wanted, states: &[HoldState]) -> Wanted {
         }
         ends
     };
-    let words: Vec<&str> = states.iter().filter(|state| **state != HoldState::Open).map(|state| state.as_str()).collect();
+    let words: Vec<&str> =
+        states.iter().filter(|state| **state != HoldState::Open).map(|state| state.as_str()).collect();
     let mut any = Condition::any();
     if states.contains(&HoldState::Open) {
         any = any.add(hold::Column::Id.not_in_subquery(ended(Vec::new())));

@@ -9,9 +9,9 @@ use leadyard_connectors::{Attempted, Connectors, DeliveryPackage, Named, PingAns
 use leadyard_entity::StoreError;
 use leadyard_entity::model::destination;
 use leadyard_types::{
-    BuyerId, CampaignId, Consent, ContractId, Currency, DeliveryId, DestinationId, DestinationKind, FieldDefinition,
-    DeliveryOutcome, FieldKind, Fields, LeadId, Money, PingId, PingVerdict, Principal, Required, Role, SaleId, SaleMode,
-    Status, SystemTask, Timestamp, Verdict,
+    BuyerId, CampaignId, Consent, ContractId, Currency, DeliveryId, DeliveryOutcome, DestinationId, DestinationKind,
+    FieldDefinition, FieldKind, Fields, LeadId, Money, PingId, PingVerdict, Principal, Required, Role, SaleId,
+    SaleMode, Status, SystemTask, Timestamp, Verdict,
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -175,9 +175,8 @@ impl Market {
     async fn pretence(&self, destination: &destination::Model) -> Result<Pretence, StoreError> {
         let snapshot = self.current().await?;
         let id = DestinationId(destination.id);
-        let names = |contract: &&&Arc<Contract>| {
-            contract.terms.destinations.contains(&id) || contract.terms.ping == Some(id)
-        };
+        let names =
+            |contract: &&&Arc<Contract>| contract.terms.destinations.contains(&id) || contract.terms.ping == Some(id);
         let contracts = snapshot.contracts.values().flat_map(|contracts| contracts.iter());
         let contract = contracts.filter(|contract| names(&contract)).min_by_key(|one| (one.created_at, one.id));
         let buyer = BuyerId(destination.buyer_id);

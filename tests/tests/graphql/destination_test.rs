@@ -34,14 +34,17 @@ async fn a_destination_is_tried_out() {
         let market = app.market(Selling::default()).await;
         let buyer = app.buyer("Sunny", 1_000, vec![]).await;
         let (told, asked) = (app.webhook(buyer, "/told").await, app.webhook(buyer, "/asked").await);
-        app.contract(market.campaign_id, buyer, "told", ContractTerms { destinations: vec![told], ..terms(4_200) }).await;
+        app.contract(market.campaign_id, buyer, "told", ContractTerms { destinations: vec![told], ..terms(4_200) })
+            .await;
         let sync = ContractTerms { verdict: Verdict::Sync, destinations: vec![asked], ..terms(4_300) };
         app.contract(market.campaign_id, buyer, "asked", sync).await;
         let manager = app.staff(Role::Manager).await;
         app.rest().await;
         let stored = async || {
             let mut tables = app.store().read(OPERATE).contents().await.unwrap();
-            tables.retain(|table, _| !["session", "worker", "audit", "destination", "market_state"].contains(&table.as_str()));
+            tables.retain(|table, _| {
+                !["session", "worker", "audit", "destination", "market_state"].contains(&table.as_str())
+            });
             tables
         };
         let before = stored().await;
@@ -79,7 +82,12 @@ async fn a_destination_is_tried_out() {
 
         assert_eq!(stored().await, before, "nothing came of it");
         let admin = app.staff(Role::Admin).await;
-        let audit = admin.ask("{ auditEntries(first: 50, filter: { action: \"try_out\" }) { nodes { user { role } subjectId } } }", json!({})).await;
+        let audit = admin
+            .ask(
+                "{ auditEntries(first: 50, filter: { action: \"try_out\" }) { nodes { user { role } subjectId } } }",
+                json!({}),
+            )
+            .await;
         let lines = audit["auditEntries"]["nodes"].as_array().unwrap();
         assert_eq!((lines.len(), &lines[0]["user"]["role"]), (6, &json!("MANAGER")));
         app.work();

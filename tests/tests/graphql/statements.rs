@@ -114,7 +114,8 @@ async fn moving(app: &TestApp) -> Vec<BuyerId> {
     let (buyers, _) = busy_week(app).await;
     for (number, buyer) in buyers.iter().enumerate() {
         app.clock.advance(chrono::Duration::minutes(431));
-        let (money, key) = (Money::new(5_000 + i64::try_from(number).unwrap(), Currency::EUR), format!("more {number}"));
+        let (money, key) =
+            (Money::new(5_000 + i64::try_from(number).unwrap(), Currency::EUR), format!("more {number}"));
         finance::top_up(app.store(), OPERATE, *buyer, money, &key, "more").await.unwrap();
     }
     let sources = app.app.market.refresh().await.unwrap();
@@ -201,6 +202,18 @@ async fn a_statement_is_the_ledger() {
             let mut newest = all_lines(&finance, "supplier", &node["id"], &everything, "NEWEST").await;
             newest.reverse();
             assert_eq!(newest, lines, "the same lines the other way round");
+            let question = format!(
+                "query($id: ID!, $range: StatementRange!, $before: String) {{ supplier(id: $id) {{ statement(range: $range) {{
+                 entries(last: 5, before: $before) {{ {LINES} }} }} }} }}"
+            );
+            let (mut before, mut end) = (Value::Null, lines.len());
+            for _ in 0..2 {
+                let answer = finance.ask(&question, json!({ "id": node["id"], "range": everything, "before": before })).await;
+                let page = &answer["supplier"]["statement"][0]["entries"];
+                assert_eq!(page["nodes"].as_array().unwrap(), &lines[end - 5..end], "from the end on");
+                assert_eq!((&page["pageInfo"]["hasPreviousPage"], &page["pageInfo"]["hasNextPage"]), (&json!(true), &json!(end < lines.len())));
+                (before, end) = (page["pageInfo"]["startCursor"].clone(), end - 5);
+            }
         }
         app.finish().await;
     })

@@ -1,8 +1,9 @@
-//! Loaders of statements: those of many accounts are read together.
+//! Loaders of statements and costs: those of many accounts and sources are read together.
 
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
+use leadyard_entity::model::ad_spend;
 use leadyard_entity::read::{Page, PageArgs};
 use leadyard_entity::statements::{EntryFilter, StatementEntry};
 use leadyard_market::statement::{Payables, Period, Statement, payables, statements};
@@ -81,6 +82,29 @@ impl Loader<PayablesOf> for Loaders {
             let accounts: Vec<Uuid> = group.iter().map(|key| key.account).collect();
             let mut found = payables(&self.read, &accounts, pieces).await.map_err(statistics)?;
             loaded.extend(group.into_iter().filter_map(|key| Some((key, Arc::new(found.remove(&key.account)?)))));
+        }
+        Ok(loaded)
+    }
+}
+
+/// What ads cost for a source, from a day to a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct AdSpendOf {
+    pub(crate) source: Uuid,
+    pub(crate) since: chrono::NaiveDate,
+    pub(crate) until: chrono::NaiveDate,
+}
+
+impl Loader<AdSpendOf> for Loaders {
+    type Value = Arc<Vec<ad_spend::Model>>;
+    type Error = Error;
+    async fn load(&self, keys: &[AdSpendOf]) -> Loaded<AdSpendOf, Self::Value> {
+        let mut loaded = HashMap::new();
+        for group in grouped(keys, |key| (key.since, key.until)) {
+            let Some(AdSpendOf { since, until, .. }) = group.first().copied() else { continue };
+            let sources: Vec<Uuid> = group.iter().map(|key| key.source).collect();
+            let mut found = self.read.ad_spend_of(&sources, since, until).await.map_err(store)?;
+            loaded.extend(group.into_iter().filter_map(|key| Some((key, Arc::new(found.remove(&key.source)?)))));
         }
         Ok(loaded)
     }

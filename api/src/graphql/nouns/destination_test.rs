@@ -142,9 +142,7 @@ impl DestinationTestMutations {
         let not_found = || UserError::not_found("destinationId", "destination");
         let Some(id) = Kind::Destination.read(&input.destination_id) else { return refused(not_found()) };
         match market(ctx)?.try_destination(principal(ctx)?, DestinationId(id)).await {
-            Ok(tried) => {
-                Ok(DestinationTestPayload { test: Some(DestinationTest::of(tried)), user_errors: Vec::new() })
-            }
+            Ok(tried) => Ok(DestinationTestPayload { test: Some(DestinationTest::of(tried)), user_errors: Vec::new() }),
             Err(TryOutError::NotFound) => refused(not_found()),
             Err(TryOutError::NotAllowed) => refused(UserError::general("NOT_ALLOWED", "this is not for your role")),
             Err(TryOutError::TooSoon) => refused(UserError::of(

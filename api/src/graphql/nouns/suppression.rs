@@ -303,9 +303,7 @@ impl SuppressionMutations {
             Ok((entries, new)) => {
                 SuppressionEntriesCreatePayload { entries, created_count: int(new), user_errors: Vec::new() }
             }
-            Err(user_errors) => {
-                SuppressionEntriesCreatePayload { entries: Vec::new(), created_count: 0, user_errors }
-            }
+            Err(user_errors) => SuppressionEntriesCreatePayload { entries: Vec::new(), created_count: 0, user_errors },
         })
     }
 
