@@ -44,15 +44,20 @@ use nouns::buyer::{BuyerGroupQueries, BuyerQueries};
 use nouns::campaign::CampaignQueries;
 use nouns::complaint::{ComplaintMutations, ComplaintQueries};
 use nouns::configuration::ConfigurationQueries;
+use nouns::consent::ConsentQueries;
 use nouns::contract::ContractQueries;
 use nouns::contract_bounds::ContractMutations;
+use nouns::conversion::ConversionQueries;
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
+use nouns::destination_test::DestinationTestMutations;
 use nouns::finance::FinanceMutations;
+use nouns::hold::HoldQueries;
 use nouns::invitation::{InvitationMutations, InvitationQueries};
 use nouns::lead::LeadQueries;
 use nouns::lead_lookup::LeadLookupQueries;
 use nouns::lead_submit::LeadMutations;
 use nouns::password::PasswordMutations;
+use nouns::payables::PayableMutations;
 use nouns::profit_and_loss::ProfitQueries;
 use nouns::sale::{SaleMutations, SaleQueries};
 use nouns::session::SessionMutations;
@@ -69,8 +74,10 @@ use nouns::simulation::SimulationMutations;
 use nouns::source::SourceQueries;
 use nouns::standing::StandingQueries;
 use nouns::supplier::SupplierQueries;
+use nouns::suppression::{SuppressionMutations, SuppressionQueries};
 use nouns::territory::TerritoryQueries;
 use nouns::totp::TotpMutations;
+use nouns::transfer::TransferQueries;
 use nouns::user::{UserMutations, UserQueries};
 use nouns::vertical::VerticalQueries;
 use nouns::viewer::Viewer;
@@ -124,6 +131,11 @@ pub(crate) struct Query(
     AuditQueries,
     LeadLookupQueries,
     ApiKeyQueries,
+    TransferQueries,
+    HoldQueries,
+    ConsentQueries,
+    ConversionQueries,
+    SuppressionQueries,
 );
 
 /// What can be done. Every mutation takes one input and answers with its result and `userErrors`.
@@ -152,6 +164,9 @@ pub(crate) struct Mutation(
     ConfigurationMutations,
     FinanceMutations,
     ApiKeyMutations,
+    PayableMutations,
+    SuppressionMutations,
+    DestinationTestMutations,
 );
 
 /// The schema.

@@ -225,6 +225,14 @@ impl Write {
         Ok(rows.into_iter().next())
     }
 
+    /// Notes that a destination is tried out now; answers false where it was less than so long ago. Whoever is first wins,
+    /// in whichever process.
+    pub async fn mark_tested(&self, id: DestinationId, apart: chrono::Duration) -> StoreResult<bool> {
+        let now = self.store.clock().now();
+        let sql = "UPDATE destination SET tested_at = ? WHERE id = ? AND (tested_at IS NULL OR tested_at <= ?)";
+        Ok(self.run(sql, vec![now.into(), id.0.into(), (now - apart).into()]).await? == 1)
+    }
+
     /// Takes a parked destination up again; answers false if it is not parked.
     pub async fn resume_destination(&self, id: DestinationId) -> StoreResult<bool> {
         let sql = "UPDATE destination SET status = ?, notice = NULL, failing_since = NULL, version = version + 1

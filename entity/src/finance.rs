@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use leadyard_types::SourceId;
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{ColumnTrait, EntityTrait as _, FromQueryResult, QueryFilter, QueryOrder, Value};
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
+use crate::model::{ad_spend, source};
+use crate::read::ByParent;
 use crate::sql::marks;
-use crate::store::Write;
+use crate::store::{Read, Write};
 
 /// A source's ad spend of one day.
 pub type AdSpendKey = (SourceId, NaiveDate);
@@ -19,6 +21,30 @@ struct Recorded {
     source_id: Uuid,
     day: String,
     amount_minor: i64,
+}
+
+impl Read {
+    /// What ads cost for sources that the caller sees, day by day from a day to a day, oldest first.
+    pub async fn ad_spend_of(
+        &self,
+        sources: &[Uuid],
+        since: NaiveDate,
+        until: NaiveDate,
+    ) -> StoreResult<ByParent<ad_spend::Model>> {
+        let seen = self.by_ids::<source::Entity>(sources).await?;
+        let rows = ad_spend::Entity::find()
+            .filter(ad_spend::Column::SourceId.is_in(seen.into_keys()))
+            .filter(ad_spend::Column::Day.gte(since.to_string()))
+            .filter(ad_spend::Column::Day.lte(until.to_string()))
+            .order_by_asc(ad_spend::Column::Day)
+            .all(self.connection())
+            .await?;
+        let mut lists: ByParent<ad_spend::Model> = sources.iter().map(|id| (*id, Vec::new())).collect();
+        for row in rows {
+            lists.entry(row.source_id).or_default().push(row);
+        }
+        Ok(lists)
+    }
 }
 
 impl Write {

@@ -29,6 +29,7 @@ pub mod setup;
 mod signals;
 mod sql;
 mod standing;
+pub mod statements;
 pub mod store;
 pub mod suppression;
 pub mod tasks;

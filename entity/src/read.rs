@@ -4,6 +4,7 @@
 mod contents;
 mod lists;
 mod page;
+mod records;
 
 use std::collections::HashMap;
 
@@ -13,7 +14,10 @@ use sea_orm::{ColumnTrait, EntityTrait, Iterable, ModelTrait, PrimaryKeyToColumn
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
-use crate::model::{attempt, campaign, decision, delivery, lead_event, ledger_account, revision, sale};
+use crate::model::{
+    attempt, campaign, consent, conversion, decision, delivery, hold, lead_event, ledger_account, ledger_transfer,
+    revision, sale,
+};
 use crate::scope::Scoped;
 use crate::store::Read;
 
@@ -24,6 +28,7 @@ pub use lists::{
     UserFilter,
 };
 pub use page::{Cursor, Listed, Page, PageArgs, SortValue};
+pub use records::{ConsentFilter, ConversionFilter, HoldFilter, SuppressionFilter};
 
 /// What a campaign's terms tell everybody who takes part in it.
 #[derive(Debug, Clone)]
@@ -90,6 +95,38 @@ impl Read {
     /// The sales of leads, by leg.
     pub async fn sales_of_leads(&self, leads: &[Uuid]) -> StoreResult<ByParent<sale::Model>> {
         self.children::<sale::Entity>(sale::Column::LeadId, leads, sale::Column::Leg).await
+    }
+
+    /// The consents of leads; a lead has one at most.
+    pub async fn consents_of_leads(&self, leads: &[Uuid]) -> StoreResult<ByParent<consent::Model>> {
+        self.children::<consent::Entity>(consent::Column::LeadId, leads, consent::Column::CreatedAt).await
+    }
+
+    /// The holds of sales; a sale has one at most.
+    pub async fn holds_of_sales(&self, sales: &[Uuid]) -> StoreResult<ByParent<hold::Model>> {
+        self.children::<hold::Entity>(hold::Column::SaleId, sales, hold::Column::CreatedAt).await
+    }
+
+    /// The transfers about sales, oldest first.
+    pub async fn transfers_of_sales(&self, sales: &[Uuid]) -> StoreResult<ByParent<ledger_transfer::Model>> {
+        use ledger_transfer::{Column, Entity};
+        // Transfers are found by their leads, which are indexed.
+        let mut leads = sea_orm::sea_query::Query::select();
+        leads.column(sale::Column::LeadId).from(sale::Entity).and_where(sale::Column::Id.is_in(sales.iter().copied()));
+        let select = self.select::<Entity>().filter(Column::LeadId.in_subquery(leads));
+        let select = select.filter(Column::SaleId.is_in(sales.iter().copied()));
+        let rows = select.order_by_asc(Column::PostedAt).order_by_asc(Column::Id).all(self.connection()).await?;
+        let mut lists: ByParent<ledger_transfer::Model> = HashMap::new();
+        for row in rows {
+            lists.entry(row.sale_id.unwrap_or_default()).or_default().push(row);
+        }
+        Ok(lists)
+    }
+
+    /// What buyers reported about sales, oldest first.
+    pub async fn conversions_of_sales(&self, sales: &[Uuid]) -> StoreResult<ByParent<conversion::Model>> {
+        use conversion::{Column, Entity};
+        self.children::<Entity>(Column::SaleId, sales, Column::HappenedAt).await
     }
 
     /// The deliveries of sales, oldest first.

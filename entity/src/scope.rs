@@ -10,9 +10,9 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
 use crate::model::{
-    api_key, attempt, buyer, buyer_group, campaign, complaint, contract, conversion, decision, delivery, destination,
-    invitation, lead, lead_event, ledger_account, ledger_transfer, quote, revision, sale, session, source, supplier,
-    user_account, vertical,
+    api_key, attempt, buyer, buyer_group, campaign, complaint, consent, contract, conversion, decision, delivery, destination,
+    hold, hold_resolution, invitation, lead, lead_event, ledger_account, ledger_transfer, quote, revision, sale,
+    session, source, supplier, suppression_entry, user_account, vertical,
 };
 use crate::store::Read;
 
@@ -87,6 +87,15 @@ fn own_accounts(kind: AccountKind, owner: Uuid) -> SelectStatement {
     accounts
 }
 
+/// The holds on a buyer's wallets.
+fn own_holds(buyer: Uuid) -> SelectStatement {
+    let wallets = own_accounts(AccountKind::BuyerWallet, buyer);
+    let mut holds = Query::select();
+    let column = Expr::col(Alias::new("account_id"));
+    holds.column(Alias::new("id")).from(Alias::new("hold")).and_where(column.in_subquery(wallets));
+    holds
+}
+
 /// `staff and system: all; everybody else: by rule`.
 macro_rules! scoped {
     ($($table:ident: $rule:expr;)+) => {$(
@@ -142,6 +151,18 @@ scoped! {
         _ => none(),
     };
     lead_event: |_| none();
+    // Evidence goes with its lead.
+    consent: |who| match who {
+        Principal::Buyer { buyer_id, .. } => all().add(consent::Column::LeadId.in_subquery(bought(buyer_id.0))),
+        Principal::Supplier { supplier_id, .. } => {
+            all().add(consent::Column::LeadId.in_subquery(picked("lead", "id", "supplier_id", supplier_id.0)))
+        }
+        Principal::Source { source_id } => {
+            all().add(consent::Column::LeadId.in_subquery(picked("lead", "id", "source_id", source_id.0)))
+        }
+        _ => none(),
+    };
+    suppression_entry: |_| none();
     decision: |_| none();
     sale: |who| match who {
         Principal::Buyer { buyer_id, .. } => {
@@ -183,6 +204,18 @@ scoped! {
     ledger_transfer: |who| match who {
         Principal::Buyer { buyer_id, .. } => touching(AccountKind::BuyerWallet, buyer_id.0),
         Principal::Supplier { supplier_id, .. } => touching(AccountKind::SupplierPayable, supplier_id.0),
+        _ => none(),
+    };
+    hold: |who| match who {
+        Principal::Buyer { buyer_id, .. } => {
+            all().add(hold::Column::AccountId.in_subquery(own_accounts(AccountKind::BuyerWallet, buyer_id.0)))
+        }
+        _ => none(),
+    };
+    hold_resolution: |who| match who {
+        Principal::Buyer { buyer_id, .. } => {
+            all().add(hold_resolution::Column::HoldId.in_subquery(own_holds(buyer_id.0)))
+        }
         _ => none(),
     };
     user_account: |who| match who {

@@ -11,6 +11,7 @@ mod outcome;
 mod post;
 mod staff;
 mod status;
+mod try_out;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(crate) use staff::requeue_waiting;
 pub use staff::{deliver_key, post_key};
 pub use status::status_key;
 pub(crate) use status::{last_query_at, status_task, status_task_at};
+pub use try_out::{TryOut, TryOutAnswer, TryOutError};
 
 /// The most deliveries whose beginnings or ends share a transaction.
 const BATCH: usize = 256;

@@ -19,6 +19,7 @@ mod m20261121_000016_people;
 mod m20261121_000017_sign_in;
 mod m20261121_000018_readings;
 mod m20261121_000019_keys;
+mod m20261121_000020_nouns;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000017_sign_in::Migration),
             Box::new(m20261121_000018_readings::Migration),
             Box::new(m20261121_000019_keys::Migration),
+            Box::new(m20261121_000020_nouns::Migration),
         ]
     }
 }

@@ -35,6 +35,11 @@ pub(crate) struct Paging {
 impl Paging {
     /// The page asked for: `first` or `last`, one of them, 1 to 100; cursors only as they were handed out.
     pub(crate) fn read<E: Listed>(self, order: E::Order) -> Result<PageArgs> {
+        self.places(|cursor| E::fits(cursor, order))
+    }
+
+    /// The same, for a list that knows its own cursors.
+    pub(crate) fn places(self, fits: impl Fn(&Cursor) -> bool) -> Result<PageArgs> {
         let (limit, backward) = match (self.first, self.last) {
             (Some(first), None) => (first, false),
             (None, Some(last)) => (last, true),
@@ -47,7 +52,7 @@ impl Paging {
         let place = |text: Option<String>| {
             let invalid = || fixed("CURSOR_INVALID", "a cursor of this list and order is expected");
             let cursor = text.map(|text| text.parse::<Cursor>().map_err(|()| invalid())).transpose()?;
-            if cursor.as_ref().is_none_or(|cursor| E::fits(cursor, order)) { Ok(cursor) } else { Err(invalid()) }
+            if cursor.as_ref().is_none_or(&fits) { Ok(cursor) } else { Err(invalid()) }
         };
         Ok(PageArgs { limit, backward, after: place(self.after)?, before: place(self.before)? })
     }

@@ -7,6 +7,8 @@ use leadyard_market::complaints::ComplaintError;
 use leadyard_market::finance::FinanceError;
 use leadyard_market::people::PeopleError;
 use leadyard_market::setup::SetupError;
+use leadyard_market::statistics::StatisticsError;
+use leadyard_market::suppression::SuppressionError;
 use leadyard_types::FieldProblem;
 
 /// Something in the input that the caller can put right. Nothing was changed.
@@ -73,6 +75,20 @@ pub(crate) fn store(error: StoreError) -> Error {
     internal(error)
 }
 
+/// What figures over time say.
+pub(crate) fn statistics(error: StatisticsError) -> Error {
+    match error {
+        StatisticsError::TooManyPoints => {
+            fixed("TOO_MANY_POINTS", "at most 1000 points: a longer interval or a shorter range is expected")
+        }
+        StatisticsError::TooManyTogether => fixed(
+            "TOO_MANY_POINTS",
+            "at most 20000 points together: a longer interval, a shorter range or fewer items are expected",
+        ),
+        StatisticsError::Store(error) => store(error),
+    }
+}
+
 /// What finance says.
 pub(crate) fn finance(error: FinanceError) -> Result<Vec<UserError>, Error> {
     Ok(match error {
@@ -109,6 +125,18 @@ pub(crate) fn setup(error: SetupError) -> Result<Vec<UserError>, Error> {
             vec![UserError::general("INVALID_TRANSITION", error.to_string())]
         }
         SetupError::Store(error) => return Err(store(error)),
+    })
+}
+
+/// What the suppression list says.
+pub(crate) fn suppression(error: SuppressionError) -> Result<Vec<UserError>, Error> {
+    Ok(match error {
+        SuppressionError::NotAllowed => {
+            vec![UserError::general("NOT_ALLOWED", "only administrators and managers change the suppression list")]
+        }
+        SuppressionError::Problems(problems) => problems.into_iter().map(UserError::from).collect(),
+        SuppressionError::NotFound(noun) => vec![UserError::not_found(&format!("{noun}Id"), noun)],
+        SuppressionError::Store(error) => return Err(store(error)),
     })
 }
 

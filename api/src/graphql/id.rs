@@ -22,6 +22,10 @@ pub(crate) enum Kind {
     Complaint,
     Wallet,
     Transfer,
+    Hold,
+    Consent,
+    Conversion,
+    SuppressionEntry,
     User,
     Invitation,
     Session,
@@ -31,7 +35,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, as its type is called.
-    const ALL: [(Kind, &'static str); 20] = [
+    const ALL: [(Kind, &'static str); 24] = [
         (Kind::Vertical, "Vertical"),
         (Kind::Campaign, "Campaign"),
         (Kind::Supplier, "Supplier"),
@@ -47,6 +51,10 @@ impl Kind {
         (Kind::Complaint, "Complaint"),
         (Kind::Wallet, "Wallet"),
         (Kind::Transfer, "Transfer"),
+        (Kind::Hold, "Hold"),
+        (Kind::Consent, "Consent"),
+        (Kind::Conversion, "Conversion"),
+        (Kind::SuppressionEntry, "SuppressionEntry"),
         (Kind::User, "User"),
         (Kind::Invitation, "Invitation"),
         (Kind::Session, "Session"),

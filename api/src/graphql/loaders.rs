@@ -1,6 +1,8 @@
 //! Loaders: what one level of a query needs is read together, by the caller's scoped reader. A query costs as many
 //! statements as it has levels, however many rows there are.
 
+mod accounts;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -10,23 +12,25 @@ use async_graphql::dataloader::Loader;
 use leadyard_entity::Read;
 use leadyard_entity::complaints::ComplaintTexts;
 use leadyard_entity::model::{
-    api_key, attempt, buyer, buyer_group, campaign, complaint, contract, decision, delivery, destination, invitation,
-    lead, lead_event, ledger_account, ledger_transfer, revision, sale, session, source, supplier, user_account,
-    vertical,
+    api_key, attempt, buyer, buyer_group, campaign, complaint, consent, contract, conversion, decision, delivery,
+    destination, hold, hold_resolution, invitation, lead, lead_event, ledger_account, ledger_transfer, revision, sale,
+    session, source, supplier, suppression_entry, user_account, vertical,
 };
 use leadyard_entity::read::{ByParent, LeadContents, NameOrder, OpenTerms, Page, PageArgs, SaleOrder, TimeOrder};
 use leadyard_entity::reports::{CampaignLine, LINES_MAX, ProfitBy, ProfitLine, SeriesOf, SplitAsked};
 use leadyard_market::Market;
 use leadyard_market::experiment::{SplitReport, split_reports};
 use leadyard_market::explain::DecisionExplained;
-use leadyard_market::statistics::{Pieces, Series, StatisticsError, series};
+use leadyard_market::statistics::{Pieces, Series, series};
 use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{BuyerTerms, CampaignTerms, ContractTerms, RevisionId, SourceTerms};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::errors::{fixed, internal, store};
+use super::errors::{fixed, internal, statistics, store};
 use super::views::Views;
+
+pub(crate) use accounts::{AdSpendOf, EntriesOf, PayablesOf, StatementOf};
 
 /// The loaders of one request.
 #[derive(Debug)]
@@ -73,6 +77,11 @@ rows! {
     ComplaintBy => complaint,
     WalletBy => ledger_account,
     TransferBy => ledger_transfer,
+    HoldBy => hold,
+    HoldEndBy => hold_resolution,
+    ConsentBy => consent,
+    ConversionBy => conversion,
+    SuppressionEntryBy => suppression_entry,
     UserBy => user_account,
     InvitationBy => invitation,
     SessionBy => session,
@@ -154,6 +163,10 @@ lists! {
     EventsOfLead => lead_event::Model = events_of_leads,
     DecisionsOfLead => decision::Model = decisions_of_leads,
     SalesOfLead => sale::Model = sales_of_leads,
+    ConsentsOfLead => consent::Model = consents_of_leads,
+    HoldsOfSale => hold::Model = holds_of_sales,
+    TransfersOfSale => ledger_transfer::Model = transfers_of_sales,
+    ConversionsOfSale => conversion::Model = conversions_of_sales,
     DeliveriesOfSale => delivery::Model = deliveries_of_sales,
     ComplaintsOfSale => complaint::Model = complaints_of_sales,
     AttemptsOfDelivery => attempt::Model = attempts_of_deliveries,
@@ -254,16 +267,7 @@ impl Loader<SeriesBy> for Loaders {
         for group in grouped(keys, |key| (key.of, key.pieces)) {
             let Some(SeriesBy { of, pieces, .. }) = group.first().cloned() else { continue };
             let wanted = group.iter().map(|key| (key.id, key.currencies.clone())).collect();
-            let mut found = series(&self.read, of, &wanted, pieces).await.map_err(|error| match error {
-                StatisticsError::TooManyPoints => {
-                    fixed("TOO_MANY_POINTS", "at most 1000 points: a longer interval or a shorter range is expected")
-                }
-                StatisticsError::TooManyTogether => fixed(
-                    "TOO_MANY_POINTS",
-                    "at most 20000 points together: a longer interval, a shorter range or fewer items are expected",
-                ),
-                StatisticsError::Store(error) => store(error),
-            })?;
+            let mut found = series(&self.read, of, &wanted, pieces).await.map_err(statistics)?;
             loaded.extend(group.into_iter().filter_map(|key| {
                 let plots = Arc::new(found.remove(&key.id)?);
                 Some((key, plots))
@@ -322,6 +326,7 @@ pub(crate) enum Inside {
     SalesOfContract(Uuid),
     ComplaintsOfBuyer(Uuid),
     TransfersOfWallet(Uuid),
+    HoldsOfWallet(Uuid),
 }
 
 impl Inside {
@@ -334,7 +339,8 @@ impl Inside {
             | Self::SalesOfBuyer(id)
             | Self::SalesOfContract(id)
             | Self::ComplaintsOfBuyer(id)
-            | Self::TransfersOfWallet(id) => id,
+            | Self::TransfersOfWallet(id)
+            | Self::HoldsOfWallet(id) => id,
         }
     }
 
@@ -395,6 +401,7 @@ pages! {
     SourcesPage => source by NameOrder { SourcesOfCampaign => CampaignId, SourcesOfSupplier => SupplierId }
     SalesPage => sale by SaleOrder { SalesOfBuyer => BuyerId, SalesOfContract => ContractId }
     ComplaintsPage => complaint by TimeOrder { ComplaintsOfBuyer => BuyerId }
+    HoldsPage => hold by TimeOrder { HoldsOfWallet => AccountId }
 }
 
 /// A page of the transfers that touch a wallet.
@@ -452,6 +459,7 @@ impl Loader<Inside> for Loaders {
                     read.counts_of::<complaint::Entity>(complaint::Column::BuyerId, &parents).await
                 }
                 Inside::TransfersOfWallet(_) => read.counts_of_transfers(&parents).await,
+                Inside::HoldsOfWallet(_) => read.counts_of::<hold::Entity>(hold::Column::AccountId, &parents).await,
             };
             let counts = counts.map_err(store)?;
             loaded.extend(group.into_iter().filter_map(|list| Some((list, *counts.get(&list.parent())?))));

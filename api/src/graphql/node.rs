@@ -9,10 +9,13 @@ use super::nouns::api_key::ApiKey;
 use super::nouns::buyer::{Buyer, BuyerGroup};
 use super::nouns::campaign::Campaign;
 use super::nouns::complaint::Complaint;
+use super::nouns::consent::Consent;
 use super::nouns::contract::Contract;
+use super::nouns::conversion::Conversion;
 use super::nouns::decision::Decision;
 use super::nouns::delivery::Delivery;
 use super::nouns::destination::Destination;
+use super::nouns::hold::Hold;
 use super::nouns::invitation::Invitation;
 use super::nouns::lead::Lead;
 use super::nouns::one;
@@ -21,9 +24,11 @@ use super::nouns::session::Session;
 use super::nouns::setup::source_key::SourceKey;
 use super::nouns::source::Source;
 use super::nouns::supplier::Supplier;
+use super::nouns::suppression::SuppressionEntry;
+use super::nouns::transfer::Transfer;
 use super::nouns::user::User;
 use super::nouns::vertical::Vertical;
-use super::nouns::wallet::{Transfer, Wallet};
+use super::nouns::wallet::Wallet;
 
 /// Anything that has a global id.
 #[derive(Debug, Clone, Interface)]
@@ -59,6 +64,14 @@ pub(crate) enum Node {
     Wallet(Wallet),
     /// A transfer.
     Transfer(Transfer),
+    /// A hold.
+    Hold(Hold),
+    /// A consent.
+    Consent(Consent),
+    /// A conversion.
+    Conversion(Conversion),
+    /// An entry of the suppression list.
+    SuppressionEntry(SuppressionEntry),
     /// A user.
     User(User),
     /// An invitation.
@@ -91,6 +104,10 @@ pub(crate) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         // A supplier's account is no wallet.
         Kind::Wallet => one!(ctx, WalletBy(id) => Wallet)?.filter(Wallet::is_wallet).map(Node::from),
         Kind::Transfer => one!(ctx, TransferBy(id) => Transfer)?.map(Node::from),
+        Kind::Hold => one!(ctx, HoldBy(id) => Hold)?.map(Node::from),
+        Kind::Consent => one!(ctx, ConsentBy(id) => Consent)?.map(Node::from),
+        Kind::Conversion => one!(ctx, ConversionBy(id) => Conversion)?.map(Node::from),
+        Kind::SuppressionEntry => one!(ctx, SuppressionEntryBy(id) => SuppressionEntry)?.map(Node::from),
         Kind::User => one!(ctx, UserBy(id) => User)?.map(Node::from),
         Kind::Invitation => one!(ctx, InvitationBy(id) => Invitation)?.map(Node::from),
         Kind::Session => loader(ctx)?.load_one(SessionBy(id)).await?.map(|row| Node::from(Session::from(row))),

@@ -417,6 +417,46 @@ mirror! {
         Reversal,
     }
 
+    /// What an account of the ledger stands for.
+    AccountKind = "leadyard_types::AccountKind", leadyard_types::AccountKind {
+        /// A buyer's money with the operator.
+        BuyerWallet,
+        /// What a supplier is owed.
+        SupplierPayable,
+        /// What sales earned.
+        Revenue,
+        /// What credits to buyers cost.
+        Credits,
+        /// What suppliers' earnings cost.
+        PayoutCost,
+        /// What ad platforms cost.
+        AdSpendCost,
+        /// Money outside the market: bank and payment provider.
+        Cash,
+    }
+
+    /// Where a hold stands.
+    HoldState = "leadyard_types::HoldState", leadyard_types::HoldState {
+        /// The money is held.
+        Open,
+        /// The money was taken.
+        Posted,
+        /// The money was let go.
+        Voided,
+    }
+
+    /// What a buyer reports about a lead it bought.
+    ConversionKind = "leadyard_types::ConversionKind", leadyard_types::ConversionKind {
+        /// The person was reached.
+        Contacted,
+        /// An offer was made.
+        Quoted,
+        /// The person bought.
+        Won,
+        /// The person did not buy.
+        Lost,
+    }
+
     /// What a field holds, and so how it is checked and normalised.
     FieldKind = "leadyard_types::FieldKind", leadyard_types::FieldKind {
         /// Free text.

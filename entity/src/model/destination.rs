@@ -23,6 +23,7 @@ pub struct Model {
     pub notice: Option<String>,
     pub version: i64,
     pub created_at: DateTimeUtc,
+    pub tested_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -7,13 +7,15 @@ use sea_orm::entity::prelude::*;
 #[sea_orm(table_name = "suppression_entry")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
     pub hash: Vec<u8>,
-    #[sea_orm(primary_key, auto_increment = false)]
     pub campaign_id: Uuid,
     #[sea_orm(column_type = "Text")]
     pub field: String,
     #[sea_orm(column_type = "Text")]
     pub reason: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub created_by: Option<String>,
     pub created_at: DateTimeUtc,
 }
 

@@ -36,7 +36,12 @@ impl LeadContents {
     /// Whether anything in it says who the person is.
     #[must_use]
     pub fn shows_a_person(&self) -> bool {
+        let said = |consent: &Consent| {
+            let points = [&consent.text, &consent.page_url, &consent.ip];
+            points.iter().any(|value| value.is_some()) || !consent.certificate_urls.is_empty()
+        };
         self.fields.values().any(|field| field.personal && field.value.is_some())
+            || self.consent.as_ref().is_some_and(said)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The lists people look through: their filters, orders and cursors.
 
 use leadyard_types::{
-    BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal, Role,
+    AccountId, BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal, Role,
     SaleState, SourceId, Status, SupplierId, Timestamp, TransferKind, UserId,
 };
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, IntoCondition, LikeExpr, Query, SelectStatement};
@@ -12,7 +12,7 @@ use super::page::{Cursor, Listed, SortValue};
 use crate::auth::address;
 use crate::keyring::IndexHash;
 use crate::model::{
-    api_key, buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead,
+    api_key, buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead, ledger_account,
     ledger_transfer, sale, source, supplier, user_account, vertical,
 };
 use crate::scope::Scoped;
@@ -227,9 +227,11 @@ pub struct ApiKeyFilter {
     pub active_at: Option<Timestamp>,
 }
 
-/// Which transfers. Those of an account are asked for as a list inside it. Empty lists mean any.
+/// Which transfers. Empty lists mean any.
 #[derive(Debug, Clone, Default)]
 pub struct TransferFilter {
+    /// That touch one of these accounts, on either side.
+    pub accounts: Vec<AccountId>,
     /// Why money moved.
     pub kinds: Vec<TransferKind>,
     /// About these buyers.
@@ -247,22 +249,27 @@ pub struct TransferFilter {
 }
 
 /// Conditions put together: what was not asked for adds nothing.
-struct Wanted {
+pub(super) struct Wanted {
     who: Principal,
-    all: Condition,
+    pub(super) all: Condition,
 }
 
 impl Wanted {
-    fn new(who: Principal) -> Self {
+    pub(super) fn new(who: Principal) -> Self {
         Self { who, all: Condition::all() }
     }
 
-    fn and(self, condition: impl IntoCondition) -> Self {
+    /// Nothing wanted yet, of the same caller.
+    pub(super) fn fresh(&self) -> Self {
+        Self::new(self.who)
+    }
+
+    pub(super) fn and(self, condition: impl IntoCondition) -> Self {
         Self { all: self.all.add(condition.into_condition()), ..self }
     }
 
     /// One of these, as far as the caller sees them: otherwise a filter would tell of a row what the row does not.
-    fn one_of<C, K, T>(self, column: C, key: K, ids: &[T]) -> Self
+    pub(super) fn one_of<C, K, T>(self, column: C, key: K, ids: &[T]) -> Self
     where
         C: ColumnTrait,
         K: ColumnTrait,
@@ -293,18 +300,18 @@ impl Wanted {
         Some(select)
     }
 
-    fn word<C: ColumnTrait, T: Copy>(self, column: C, words: &[T], text: fn(T) -> &'static str) -> Self {
+    pub(super) fn word<C: ColumnTrait, T: Copy>(self, column: C, words: &[T], text: fn(T) -> &'static str) -> Self {
         if words.is_empty() { self } else { self.and(column.is_in(words.iter().copied().map(text))) }
     }
 
-    fn text<C: ColumnTrait>(self, column: C, text: Option<&String>) -> Self {
+    pub(super) fn text<C: ColumnTrait>(self, column: C, text: Option<&String>) -> Self {
         match text {
             Some(text) => self.and(column.eq(text.as_str())),
             None => self,
         }
     }
 
-    fn within<C: ColumnTrait>(self, column: C, since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
+    pub(super) fn within<C: ColumnTrait>(self, column: C, since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
         let all = self.all.add_option(since.map(|since| column.gte(since)));
         Self { all: all.add_option(until.map(|until| column.lt(until))), ..self }
     }
@@ -339,7 +346,17 @@ fn delivered(wanted: Wanted, filter: &DeliveryFilter) -> Wanted {
     wanted.and(delivery::Column::SaleId.in_subquery(sales))
 }
 
-fn by_time(at: Timestamp, id: Uuid) -> Cursor {
+/// Transfers that touch one of some accounts.
+fn touching(wanted: Wanted, accounts: &[AccountId]) -> Wanted {
+    if accounts.is_empty() {
+        return wanted;
+    }
+    let side = |column| Wanted::new(wanted.who).one_of(column, ledger_account::Column::Id, accounts).all;
+    let sides = [ledger_transfer::Column::DebitAccountId, ledger_transfer::Column::CreditAccountId].map(side);
+    wanted.and(sides.into_iter().fold(Condition::any(), Condition::add))
+}
+
+pub(super) fn by_time(at: Timestamp, id: Uuid) -> Cursor {
     Cursor { value: SortValue::Time(at), id }
 }
 
@@ -433,6 +450,8 @@ macro_rules! timed_list {
     )+};
 }
 
+pub(super) use timed_list;
+
 timed_list! {
     lead by received_at (ReceivedAt): LeadFilter = leads;
     delivery by created_at (CreatedAt): DeliveryFilter = |wanted, filter| delivered(wanted, filter)
@@ -450,7 +469,7 @@ timed_list! {
         .one_of(invitation::Column::BuyerId, buyer::Column::Id, &filter.buyers)
         .text(invitation::Column::Email, filter.email.as_deref().map(address).as_ref());
     api_key by created_at (CreatedAt): ApiKeyFilter = keys;
-    ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, filter| wanted
+    ledger_transfer by posted_at (PostedAt): TransferFilter = |wanted, filter| touching(wanted, &filter.accounts)
         .word(ledger_transfer::Column::Kind, &filter.kinds, TransferKind::as_str)
         .one_of(ledger_transfer::Column::BuyerId, buyer::Column::Id, &filter.buyers)
         .one_of(ledger_transfer::Column::SupplierId, supplier::Column::Id, &filter.suppliers)

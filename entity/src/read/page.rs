@@ -101,7 +101,7 @@ pub struct Page<M> {
 }
 
 impl<M> Page<M> {
-    fn of(mut rows: Vec<M>, args: &PageArgs) -> Self {
+    pub(crate) fn of(mut rows: Vec<M>, args: &PageArgs) -> Self {
         let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);

@@ -6,15 +6,14 @@ use std::io::{Read, Seek};
 use leadyard_entity::suppression::Suppressed;
 use leadyard_types::{CampaignId, FieldKind, FieldProblem, Principal};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::postal::may_set_up;
 use super::refused::{Refused, RefusedRow};
 use super::table::{Table, TableOptions};
 use super::{ImportError, Progress, finish, refuse};
-use crate::intake::contact_hash;
 use crate::market::Market;
 use crate::rules::value;
+use crate::suppression::{contact_kind, suppressed};
 
 /// Entries written by one transaction.
 const ENTRIES_PER_TRANSACTION: usize = 2_000;
@@ -156,9 +155,8 @@ impl List<'_> {
 
     /// The keyed hash of a value, normalised as check 2 does it.
     fn entry(&self, text: &str) -> Result<Suppressed, FieldProblem> {
-        let is_phone = !text.contains('@') && text.contains(|c: char| c.is_ascii_digit());
-        let (kind, name) = if is_phone { (FieldKind::Phone, "phone") } else { (FieldKind::Email, "email") };
-        let sent = Value::from(text);
+        let kind = contact_kind(text);
+        let name = if kind == FieldKind::Phone { "phone" } else { "email" };
         let problem = |fault: value::Fault| match kind {
             FieldKind::Phone if self.country.is_empty() => {
                 let message = "an e-mail address, or a number with its country code, is expected; --country says where \
@@ -167,9 +165,7 @@ impl List<'_> {
             }
             _ => FieldProblem::new(name, fault.code, fault.message),
         };
-        let text = value::as_text(kind, &sent).map_err(problem)?.unwrap_or_default();
-        let normal = value::typed(kind, &self.country, &sent, &text).map_err(problem)?;
-        Ok(Suppressed { hash: contact_hash(self.plan.market.store.keyring(), kind, &normal.to_text()), kind })
+        suppressed(self.plan.market.store.keyring(), text, &self.country).map_err(problem)
     }
 
     async fn write(&mut self) -> Result<(), ImportError> {

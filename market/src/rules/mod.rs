@@ -29,6 +29,7 @@ pub mod promise;
 pub mod quote;
 pub mod region;
 pub mod routing;
+pub mod sample;
 pub mod schedule;
 pub mod split;
 pub mod standing;

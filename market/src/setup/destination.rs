@@ -80,6 +80,7 @@ impl Setup {
             notice: None,
             version: 1,
             created_at: self.store.clock().now(),
+            tested_at: None,
         };
         Ok(write.add_destinations(vec![row]).await?)
     }

@@ -58,3 +58,25 @@ words! {
         Voided = "VOIDED",
     }
 }
+
+words! {
+    /// Where a hold stands.
+    pub enum HoldState("hold state") {
+        /// The money is held.
+        Open = "OPEN",
+        /// The money was taken.
+        Posted = "POSTED",
+        /// The money was let go.
+        Voided = "VOIDED",
+    }
+}
+
+impl From<Option<HoldEnd>> for HoldState {
+    fn from(end: Option<HoldEnd>) -> Self {
+        match end {
+            None => Self::Open,
+            Some(HoldEnd::Posted) => Self::Posted,
+            Some(HoldEnd::Voided) => Self::Voided,
+        }
+    }
+}

@@ -33,7 +33,7 @@ pub use field::{FieldDefinition, FieldKind, FieldProblem, FieldValue, Fields, Re
 pub use filter::Filter;
 pub use id::*;
 pub use lead::{Consent, Door, LeadAnswer, LeadDraft, LeadState};
-pub use ledger::{AccountKind, TransferKind};
+pub use ledger::{AccountKind, HoldEnd, HoldState, TransferKind};
 pub use mail::MailState;
 pub use money::{Currency, Money, Percent};
 pub use principal::{Principal, Role, SystemTask};

@@ -67,6 +67,18 @@ async fn ad_spend_is_a_total() {
             let told = finance.ask(spent, json!({})).await;
             assert_eq!(told["profitAndLoss"][0]["adSpend"]["amountMinor"], total.to_string());
         }
+        let days = |since: &str, until: &str| {
+            format!("{{ sources(first: 1) {{ nodes {{ adSpend(range: {{ since: \"{since}\", until: \"{until}\" }}) {{ day amount {{ amount currency }} }} }} }} }}")
+        };
+        let spent = json!([{ "day": "2026-06-30", "amount": { "amount": "7.00", "currency": "EUR" } }]);
+        for (since, until, expected) in
+            [("2026-06-30", "2026-06-30", &spent), ("2026-01-01", "2026-12-31", &spent), ("2026-07-01", "2026-07-31", &json!([]))]
+        {
+            let told = finance.ask(&days(since, until), json!({})).await;
+            assert_eq!(told["sources"]["nodes"][0]["adSpend"], *expected, "{since} {until}");
+        }
+        let long = finance.raw(&days("2026-01-01", "2027-01-02"), json!({})).await;
+        assert_eq!(long["errors"][0]["extensions"]["code"], "RANGE_INVALID");
         let input = json!({ "sourceId": "Source:00000000-0000-0000-0000-000000000001", "day": "2026-06-30", "amountMinor": "1" });
         let answer = set(&finance, SPEND, "adSpendSet", input).await;
         assert_eq!(answer["userErrors"], json!([{ "code": "NOT_FOUND", "field": ["input", "sourceId"] }]));

@@ -6,6 +6,8 @@ mod audit;
 mod bidding;
 mod complaints;
 mod configuration;
+mod consents;
+mod destination_test;
 mod experiments;
 mod filters;
 mod finance;
@@ -18,7 +20,9 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod simulation;
+mod statements;
 mod statistics;
+mod suppression;
 
 use leadyard_tests::market::{Selling, lead, terms};
 use leadyard_tests::{TestApp, TestDatabase};

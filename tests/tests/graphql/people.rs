@@ -58,6 +58,8 @@ pub(crate) trait People {
     async fn staff(&self, role: Role) -> Asking;
     /// A buyer's user, signed in.
     async fn buyer_user(&self, buyer: BuyerId) -> Asking;
+    /// A buyer's administrator, signed in.
+    async fn buyer_admin(&self, buyer: BuyerId) -> Asking;
     /// A user of the supplier of a source, signed in.
     async fn supplier_user(&self, source: SourceId) -> Asking;
 }
@@ -70,6 +72,10 @@ impl People for TestApp {
 
     async fn buyer_user(&self, buyer: BuyerId) -> Asking {
         sign_in(self, &format!("user@{buyer}.example"), Role::BuyerUser, Some(buyer), None).await
+    }
+
+    async fn buyer_admin(&self, buyer: BuyerId) -> Asking {
+        sign_in(self, &format!("admin@{buyer}.example"), Role::BuyerAdmin, Some(buyer), None).await
     }
 
     async fn supplier_user(&self, source: SourceId) -> Asking {

@@ -23,15 +23,15 @@ fn range(interval: &str, zone: &str) -> Value {
     json!({ "range": { "days": { "since": "2026-06-25", "until": "2026-07-20" }, "interval": interval, "timeZone": zone } })
 }
 
-fn minor(figures: &Value, name: &str) -> i64 {
+pub(crate) fn minor(figures: &Value, name: &str) -> i64 {
     figures[name]["amountMinor"].as_str().unwrap().parse().unwrap()
 }
 
 /// The same numbers every time.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }
@@ -39,7 +39,7 @@ impl Dice {
 
 /// Two campaigns, three buyers with odd prices, leads at odd hours of a week, some complained about and credited in part,
 /// and money given back as a gesture. Answers the buyers and how many leads came in.
-async fn busy_week(app: &TestApp) -> (Vec<BuyerId>, u64) {
+pub(crate) async fn busy_week(app: &TestApp) -> (Vec<BuyerId>, u64) {
     let selling = || Selling { sale_mode: SaleMode::Shared { max: 2 }, ..Selling::default() };
     let market = app.market(selling()).await;
     let beside = app.campaign_beside(&market, "Beside", selling()).await;

@@ -16,7 +16,7 @@ pub(crate) const ABSENT: &str = "00000000-0000-4000-8000-000000000001";
 const WORDS: [(&str, &str); 2] = [("group", "BuyerGroup"), ("owner", "User")];
 
 /// Texts with a form, by the end of the argument's name.
-const TEXTS: [(&str, &str); 15] = [
+const TEXTS: [(&str, &str); 17] = [
     ("currency", "EUR"),
     ("country", "DE"),
     ("countries", "DE"),
@@ -32,6 +32,8 @@ const TEXTS: [(&str, &str); 15] = [
     ("value", "7"),
     ("config", "{}"),
     ("filterKeys", "score"),
+    ("contact", "erika.muster@mail.example.com"),
+    ("contacts", "erich.muster@mail.example.com"),
 ];
 
 /// A place for an id in arguments, and which noun it names; `None`: any.

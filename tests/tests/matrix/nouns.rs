@@ -25,7 +25,7 @@ const BUYS_IN: &str = "(SELECT campaign_id FROM contract WHERE buyer_id = {me})"
 const BOUGHT: &str = "(SELECT id FROM sale WHERE buyer_id = {me} AND state = 'SOLD')";
 
 /// Every noun. One that is missing stops the test.
-const NOUNS: [Noun; 20] = [
+const NOUNS: [Noun; 24] = [
     (
         "Vertical",
         "vertical",
@@ -67,6 +67,16 @@ const NOUNS: [Noun; 20] = [
          OR credit_account_id IN (SELECT id FROM ledger_account WHERE owner_id = {me})",
         "",
     ),
+    ("Hold", "hold", "account_id IN (SELECT id FROM ledger_account WHERE owner_id = {me})", "", ""),
+    (
+        "Consent",
+        "consent",
+        "lead_id IN (SELECT lead_id FROM sale WHERE buyer_id = {me} AND state = 'SOLD')",
+        "lead_id IN (SELECT id FROM lead WHERE supplier_id = {me})",
+        "lead_id IN (SELECT id FROM lead WHERE source_id = {me})",
+    ),
+    ("Conversion", "conversion", "buyer_id = {me}", "", ""),
+    ("SuppressionEntry", "suppression_entry", "", "", ""),
     ("User", "user_account", "buyer_id = {me} AND {all_users}", "id = {user}", ""),
     ("Invitation", "invitation", "buyer_id = {me} AND {invites}", "", ""),
     ("Session", "session", "user_id = {user}", "user_id = {user}", ""),

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use leadyard_connectors::LeadSender;
+use leadyard_entity::Engine;
 use leadyard_entity::auth::{NewUser, NewUserKey};
 use leadyard_market::finance;
 use leadyard_market::setup::{NewBuyer, NewSource};
+use leadyard_market::suppression::Suppressing;
 use leadyard_tests::market::{Selling, TestMarket, terms};
 use leadyard_tests::{OPERATE, TestApp};
 use leadyard_types::field::UnknownFields;
@@ -88,6 +90,9 @@ impl World {
         invitations(&people).await;
         app.idle().await;
         app.rest().await;
+        for letter in ['a', 'b'] {
+            records(app, letter).await;
+        }
 
         let nouns = Nouns::read(app).await;
         let mut callers = Vec::new();
@@ -234,6 +239,43 @@ async fn invitations(people: &[(&'static str, Whose, LeadSender)]) {
         let (_, invited) = client.graphql(invite, json!({ "input": input }), None).await.unwrap();
         assert_eq!(invited["data"]["userInvite"]["userErrors"], json!([]), "{invited}");
     }
+}
+
+/// What is kept of both buyers' business beside: an ended hold and a conversion of a sale of each, and people who are
+/// suppressed, somewhere and everywhere.
+async fn records(app: &TestApp, letter: char) {
+    let contacts = [format!("mkperson{letter}.suppressed@mail.example.com")];
+    let snapshot = app.app.market.refresh().await.unwrap();
+    let campaign = Some(snapshot.campaigns.keys().copied().min().unwrap()).filter(|_| letter == 'a');
+    let asked = Suppressing { contacts: &contacts, campaign, country: None, reason: "mkstaff asked for it" };
+    app.app.market.suppress(OPERATE, asked).await.unwrap();
+    let id = |byte: u8| {
+        let digits = format!("{byte:02x}{:02x}", letter as u32).repeat(8);
+        if app.store().engine() == Engine::Postgres { format!("'{digits}'") } else { format!("X'{digits}'") }
+    };
+    let (hold, conversion) = (id(1), id(2));
+    let sale = format!(
+        "SELECT s.id FROM sale s JOIN buyer b ON b.id = s.buyer_id WHERE b.name = 'mkbuyer{letter}' ORDER BY s.sold_at LIMIT 1"
+    );
+    let write = app.store().write(OPERATE).await.unwrap();
+    for sql in [
+        format!(
+            "INSERT INTO hold (id, sale_id, account_id, amount_minor, created_at)
+             SELECT {hold}, s.id, a.id, s.price_minor, s.sold_at FROM sale s
+             JOIN ledger_account a ON a.owner_id = s.buyer_id WHERE s.id = ({sale})"
+        ),
+        format!(
+            "INSERT INTO hold_resolution (hold_id, kind, resolved_at)
+             SELECT id, 'POSTED', created_at FROM hold WHERE id = {hold}"
+        ),
+        format!(
+            "INSERT INTO conversion (id, sale_id, lead_id, buyer_id, kind, value_minor, happened_at, reported_at)
+             SELECT {conversion}, id, lead_id, buyer_id, 'WON', 900, sold_at, sold_at FROM sale WHERE id = ({sale})"
+        ),
+    ] {
+        assert_eq!(write.plant(&sql).await.unwrap(), 1, "{sql}");
+    }
+    let _ = write.commit().await.unwrap();
 }
 
 /// Both buyers complain about the lead that both bought, and the second is decided.

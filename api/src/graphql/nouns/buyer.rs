@@ -19,6 +19,7 @@ use super::complaint::ComplaintConnection;
 use super::contract::ContractConnection;
 use super::destination::Destination;
 use super::sale::SaleConnection;
+use super::statement::{self, Statement, StatementRange};
 use super::statistics::{Statistics, StatisticsRange, all};
 use super::wallet::Wallet;
 use super::{int, many, name_part, of_row, one, queries, there, words};
@@ -192,6 +193,18 @@ impl Buyer {
         let accounts = loader(ctx)?.load_one(AccountsOf(self.0.id)).await?.unwrap_or_default();
         let wallets = accounts.into_iter().filter(|account| account.kind == AccountKind::BuyerWallet.as_str());
         all(ctx, (SeriesOf::Buyer, self.0.id), wallets.map(|wallet| wallet.currency).collect(), &range).await
+    }
+
+    /// Everything that moved its money, line by line, one statement for each currency of its wallets.
+    async fn statement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which days.")] range: StatementRange,
+    ) -> Result<Vec<Statement>> {
+        let period = range.period(self.terms(ctx).await?.time_zone)?;
+        let accounts = loader(ctx)?.load_one(AccountsOf(self.0.id)).await?.unwrap_or_default();
+        let wallets = accounts.into_iter().filter(|account| account.kind == AccountKind::BuyerWallet.as_str());
+        statement::of_accounts(ctx, wallets.map(|wallet| (wallet.id, wallet.currency)), period).await
     }
 
     /// When it was set up.

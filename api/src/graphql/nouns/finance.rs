@@ -1,15 +1,53 @@
-//! What finance sets by hand besides moving money: credit limits and what ads cost.
+//! What finance sets by hand besides moving money, credit limits and what ads cost, and how the latter is read.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_market::finance::{AdSpendLine, FinanceError, record_ad_spend, set_credit_limit};
-use leadyard_types::{BuyerId, Currency, FieldProblem, Money as Amount, SourceId};
+use leadyard_types::{BuyerId, Currency, FieldProblem, Money as Amount, SourceId, Timestamp};
 
 use super::super::context::{loader, market, principal};
-use super::super::errors::{self, UserError};
+use super::super::errors::{self, UserError, fixed, internal};
 use super::super::id::Kind;
-use super::super::loaders::AccountsOf;
-use super::super::scalars::{Date, MinorUnits};
+use super::super::loaders::{AccountsOf, AdSpendOf};
+use super::super::scalars::{Date, MinorUnits, Money};
+use super::money;
+use super::profit_and_loss::DayRange;
 use super::wallet::Wallet;
+
+/// What an ad platform was paid for a source on a day, in all.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct AdSpendDay {
+    /// The day, in the campaign's time zone.
+    day: Date,
+    /// The day's total.
+    amount: Money,
+    /// When it was recorded last.
+    recorded_at: Timestamp,
+}
+
+/// The longest range of days that is listed at once: a leap year.
+const DAYS_MAX: i64 = 366;
+
+/// What ads cost for a source, day by day; days without any are left out.
+pub(super) async fn ad_spend(
+    ctx: &Context<'_>,
+    source: uuid::Uuid,
+    currency: &str,
+    range: &DayRange,
+) -> Result<Vec<AdSpendDay>> {
+    let (since, until) = range.ordered()?;
+    if (until - since).num_days() >= DAYS_MAX {
+        return Err(fixed("RANGE_INVALID", "at most 366 days are expected"));
+    }
+    let rows = loader(ctx)?.load_one(AdSpendOf { source, since, until }).await?.unwrap_or_default();
+    let told = |row: &leadyard_entity::model::ad_spend::Model| {
+        Ok(AdSpendDay {
+            day: Date(row.day.parse().map_err(internal)?),
+            amount: money(row.amount_minor, currency)?,
+            recorded_at: row.recorded_at,
+        })
+    };
+    rows.iter().map(told).collect()
+}
 
 /// How far below zero a wallet may go.
 #[derive(Debug, InputObject)]

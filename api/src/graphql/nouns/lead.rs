@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::{lead, lead_event};
 use leadyard_entity::read::{self, LeadContents, LeadFieldValue, LeadFilter as Filter};
-use leadyard_types::{Consent as Evidence, FieldDefinition, FieldKind, Timestamp};
+use leadyard_types::{FieldDefinition, FieldKind, Timestamp};
 
 use super::super::connection::connection;
 use super::super::context::loader;
@@ -15,6 +15,7 @@ use super::super::loaders::{CampaignBy, ContentsOfLead, VerticalBy, VerticalTerm
 use super::super::scalars::{EmailAddress, MinorUnits, NamedValue, PhoneNumber, PostalCode};
 use super::super::words::{Check, Door, LeadEventKind, LeadState, Plan};
 use super::campaign::Campaign;
+use super::consent::Consent;
 use super::decision::Decision;
 use super::sale::Sale;
 use super::source::Source;
@@ -62,42 +63,6 @@ impl LeadField {
             personal: found.personal,
             masked: found.value.is_none(),
             value,
-        }
-    }
-}
-
-/// The evidence that a lead may be passed on.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct Consent {
-    /// The text the person agreed to. Withheld from those who do not see personal data.
-    text: Option<String>,
-    /// The version of that text.
-    text_version: Option<String>,
-    /// When the person agreed.
-    given_at: Option<Timestamp>,
-    /// The page where. Withheld from those who do not see personal data.
-    page_url: Option<String>,
-    /// What for: `contact_by_phone`.
-    purposes: Vec<String>,
-    /// Recipients named in the text.
-    recipients: Vec<String>,
-    /// Certificates of the moment. Withheld from those who do not see personal data.
-    certificate_urls: Vec<String>,
-    /// A declared basis where there is no recorded moment.
-    basis: Option<String>,
-}
-
-impl From<Evidence> for Consent {
-    fn from(consent: Evidence) -> Self {
-        Self {
-            text: consent.text,
-            text_version: consent.text_version,
-            given_at: consent.given_at,
-            page_url: consent.page_url,
-            purposes: consent.purposes,
-            recipients: consent.recipients,
-            certificate_urls: consent.certificate_urls,
-            basis: consent.basis,
         }
     }
 }
@@ -241,7 +206,7 @@ impl Lead {
 
     /// The evidence that it may be passed on, if the supplier sent any.
     async fn consent(&self, ctx: &Context<'_>) -> Result<Option<Consent>> {
-        Ok(self.contents(ctx).await?.consent.clone().map(Consent::from))
+        Ok(many!(ctx, ConsentsOfLead(self.0.id) => Consent)?.pop())
     }
 
     /// Whether the person was erased: what said who they were is gone for everybody.

@@ -17,11 +17,14 @@ use super::buyer::Buyer;
 use super::campaign::Campaign;
 use super::complaint::Complaint;
 use super::contract::Contract;
+use super::conversion::Conversion;
 use super::decision::Decision;
 use super::delivery::Delivery;
+use super::hold::Hold;
 use super::lead::Lead;
 use super::source::Source;
 use super::supplier::Supplier;
+use super::transfer::Transfer;
 use super::{ids, int, many, money, of_row, one, queries, there, words};
 
 of_row! {
@@ -177,6 +180,21 @@ impl Sale {
     /// How it reaches the buyer.
     async fn deliveries(&self, ctx: &Context<'_>) -> Result<Vec<Delivery>> {
         many!(ctx, DeliveriesOfSale(self.0.id) => Delivery)
+    }
+
+    /// The money that was reserved while the buyer's answer was awaited; absent where none was.
+    async fn hold(&self, ctx: &Context<'_>) -> Result<Option<Hold>> {
+        Ok(many!(ctx, HoldsOfSale(self.0.id) => Hold)?.pop())
+    }
+
+    /// Every movement of money that it caused, oldest first. Buyers see those of their own wallets.
+    async fn transfers(&self, ctx: &Context<'_>) -> Result<Vec<Transfer>> {
+        many!(ctx, TransfersOfSale(self.0.id) => Transfer)
+    }
+
+    /// What the buyer reported about it, oldest first.
+    async fn conversions(&self, ctx: &Context<'_>) -> Result<Vec<Conversion>> {
+        many!(ctx, ConversionsOfSale(self.0.id) => Conversion)
     }
 
     /// What the buyer complained about, oldest first.

@@ -15,6 +15,8 @@ use super::super::loaders::{CampaignBy, SourceTermsOf};
 use super::super::scalars::Money;
 use super::super::words::Status;
 use super::campaign::Campaign;
+use super::finance::{AdSpendDay, ad_spend};
+use super::profit_and_loss::DayRange;
 use super::setup::source_key::SourceKey;
 use super::statistics::{self, Statistics, StatisticsRange};
 use super::supplier::Supplier;
@@ -197,6 +199,15 @@ impl Source {
     ) -> Result<Statistics> {
         let currency = self.currency(ctx).await?;
         statistics::one(ctx, (SeriesOf::Source, self.0.id), currency, &range).await
+    }
+
+    /// What ads cost for it, day by day, at most 366 days at once; days without any are left out.
+    async fn ad_spend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which days, in the campaign's time zone.")] range: DayRange,
+    ) -> Result<Vec<AdSpendDay>> {
+        ad_spend(ctx, self.0.id, &self.currency(ctx).await?, &range).await
     }
 
     /// When it was set up.

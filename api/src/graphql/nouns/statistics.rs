@@ -44,7 +44,7 @@ pub(crate) struct StatisticsRange {
 }
 
 impl StatisticsRange {
-    fn pieces(&self) -> Result<Pieces> {
+    pub(super) fn pieces(&self) -> Result<Pieces> {
         let (since, until) = self.days.ordered()?;
         Ok(Pieces { since, until, interval: Length::from(self.interval), zone: self.time_zone.0 })
     }

@@ -1,7 +1,7 @@
 //! Suppliers.
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
-use leadyard_entity::model::supplier;
+use leadyard_entity::model::{ledger_account, supplier};
 use leadyard_entity::read::{self, NameOrder as Order, SupplierFilter as Filter};
 use leadyard_types::{AccountKind, Timestamp};
 
@@ -12,7 +12,10 @@ use super::super::loaders::{AccountsOf, Inside};
 use super::super::order::NameOrder;
 use super::super::scalars::{EmailAddress, Money};
 use super::super::words::Status;
+use super::payables::{self, Payables};
 use super::source::SourceConnection;
+use super::statement::{self, Statement, StatementRange};
+use super::statistics::StatisticsRange;
 use super::{int, money, name_part, of_row, queries, words};
 
 of_row! {
@@ -32,6 +35,15 @@ pub(crate) struct SupplierFilter {
 impl SupplierFilter {
     pub(crate) fn read(self) -> Result<Filter> {
         Ok(Filter { statuses: words(self.status), name: name_part(self.name)? })
+    }
+}
+
+impl Supplier {
+    /// What it is owed, by currency.
+    async fn accounts(&self, ctx: &Context<'_>) -> Result<Vec<ledger_account::Model>> {
+        let mut accounts = loader(ctx)?.load_one(AccountsOf(self.0.id)).await?.unwrap_or_default();
+        accounts.retain(|account| account.kind == AccountKind::SupplierPayable.as_str());
+        Ok(accounts)
     }
 }
 
@@ -59,9 +71,27 @@ impl Supplier {
 
     /// What it is owed, one amount per currency.
     async fn owed(&self, ctx: &Context<'_>) -> Result<Vec<Money>> {
-        let accounts = loader(ctx)?.load_one(AccountsOf(self.0.id)).await?.unwrap_or_default();
-        let payable = accounts.iter().filter(|account| account.kind == AccountKind::SupplierPayable.as_str());
-        payable.map(|account| money(account.balance_minor, &account.currency)).collect()
+        let accounts = self.accounts(ctx).await?;
+        accounts.iter().map(|account| money(account.balance_minor, &account.currency)).collect()
+    }
+
+    /// What it is owed, piece of time by piece of time, one series for each currency.
+    async fn payables(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which time, and cut into which pieces.")] range: StatisticsRange,
+    ) -> Result<Vec<Payables>> {
+        payables::of_accounts(ctx, self.accounts(ctx).await?, &range).await
+    }
+
+    /// What it earned, gave back and was paid, line by line, one statement for each currency.
+    async fn statement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which days.")] range: StatementRange,
+    ) -> Result<Vec<Statement>> {
+        let accounts = self.accounts(ctx).await?.into_iter().map(|account| (account.id, account.currency));
+        statement::of_accounts(ctx, accounts, range.period(chrono_tz::Tz::UTC)?).await
     }
 
     /// Its channels.

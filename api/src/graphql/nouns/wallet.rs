@@ -1,31 +1,26 @@
-//! Wallets and the transfers that touch them.
+//! Wallets, and money that finance puts into them.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use leadyard_entity::model::{ledger_account, ledger_transfer};
+use leadyard_entity::model::ledger_account;
 use leadyard_entity::read::TimeOrder as Order;
 use leadyard_market::finance;
-use leadyard_types::{AccountKind, BuyerId, Currency, Money as Amount, Timestamp};
+use leadyard_types::{AccountKind, BuyerId, Currency, Money as Amount};
 
-use super::super::connection::{Paging, connection};
+use super::super::connection::Paging;
 use super::super::context::{loader, market, principal};
 use super::super::errors::{self, UserError};
 use super::super::id::Kind;
 use super::super::loaders::{AccountsOf, Inside};
 use super::super::order::TimeOrder;
 use super::super::scalars::{MinorUnits, Money};
-use super::super::words::TransferKind;
 use super::buyer::Buyer;
-use super::sale::Sale;
+use super::hold::HoldConnection;
+use super::transfer::TransferConnection;
 use super::{money, of_row, one, there};
 
 of_row! {
     /// A buyer's money with the operator, in one currency.
     Wallet of ledger_account
-}
-
-of_row! {
-    /// A movement of money between two accounts of the ledger. It is never changed or deleted.
-    Transfer of ledger_transfer
 }
 
 #[Object(use_type_description)]
@@ -78,45 +73,21 @@ impl Wallet {
         let list = Inside::TransfersOfWallet(self.0.id);
         TransferConnection::inside(ctx, list, Order::from(order_by), Paging { first, after, last, before }).await
     }
-}
 
-#[Object(use_type_description)]
-impl Transfer {
-    /// The global id.
-    pub(crate) async fn id(&self) -> ID {
-        Kind::Transfer.id(self.0.id)
-    }
-
-    /// Why money moved.
-    async fn kind(&self) -> Result<TransferKind> {
-        TransferKind::read(&self.0.kind)
-    }
-
-    /// How much; always more than zero.
-    async fn amount(&self) -> Result<Money> {
-        money(self.0.amount_minor, &self.0.currency)
-    }
-
-    /// The sale it belongs to, if it belongs to one.
-    async fn sale(&self, ctx: &Context<'_>) -> Result<Option<Sale>> {
-        match self.0.sale_id {
-            Some(sale) => one!(ctx, SaleBy(sale) => Sale),
-            None => Ok(None),
-        }
-    }
-
-    /// What finance wrote to it.
-    async fn memo(&self) -> Option<&str> {
-        self.0.memo.as_deref()
-    }
-
-    /// When it was posted.
-    async fn posted_at(&self) -> Timestamp {
-        self.0.posted_at
+    /// What is reserved of its money, and was.
+    async fn holds(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "In which order.", default)] order_by: TimeOrder,
+    ) -> Result<HoldConnection> {
+        let list = Inside::HoldsOfWallet(self.0.id);
+        HoldConnection::inside(ctx, list, Order::from(order_by), Paging { first, after, last, before }).await
     }
 }
-
-connection!(TransferConnection, TransferEdge, Transfer of ledger_transfer, "A page of transfers.", "A transfer in a list.", inside by TransfersPage);
 
 impl Wallet {
     /// Whether the account is a buyer's money, and not the operator's or a supplier's.
