@@ -6,6 +6,7 @@ mod audit;
 mod bidding;
 mod complaints;
 mod configuration;
+mod documents;
 mod experiments;
 mod filters;
 mod finance;
