@@ -11,6 +11,7 @@ mod import;
 mod names;
 mod people;
 mod report;
+mod schema;
 mod serve;
 mod simulate;
 mod standing;
@@ -64,8 +65,8 @@ enum Command {
     User(people::UserArgs),
     /// API keys of sources.
     Key(people::KeyArgs),
-    /// Print the GraphQL schema, as `schema.graphql` holds it.
-    Schema,
+    /// Print the GraphQL schema, as `schema.graphql` holds it; or write its reference.
+    Schema(schema::SchemaArgs),
     /// Print the description of the HTTP doors (OpenAPI), as `openapi.json` holds it.
     Openapi,
 }
@@ -114,10 +115,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Example(args) => example::run(&config, &args).await,
         Command::User(args) => people::user(&config, &args).await,
         Command::Key(args) => people::key(&config, &args).await,
-        Command::Schema => {
-            print!("{}", crate::graphql::sdl());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Schema(args) => schema::run(&args),
         Command::Openapi => {
             print!("{}", crate::http::openapi::text()?);
             Ok(ExitCode::SUCCESS)
