@@ -12,6 +12,7 @@ mod keys;
 mod names;
 mod people;
 mod report;
+mod schema;
 mod serve;
 mod simulate;
 mod standing;
@@ -65,8 +66,8 @@ enum Command {
     User(people::UserArgs),
     /// API keys of sources and of users.
     Key(keys::KeyArgs),
-    /// Print the GraphQL schema, as `schema.graphql` holds it.
-    Schema,
+    /// Print the GraphQL schema, as `schema.graphql` holds it; or write its reference.
+    Schema(schema::SchemaArgs),
     /// Print the description of the HTTP doors (OpenAPI), as `openapi.json` holds it.
     Openapi,
 }
@@ -120,10 +121,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Example(args) => example::run(&config, &args).await,
         Command::User(args) => people::user(&config, &args).await,
         Command::Key(args) => keys::key(&config, &args).await,
-        Command::Schema => {
-            print!("{}", crate::graphql::sdl());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Schema(args) => schema::run(&args),
         Command::Openapi => {
             print!("{}", crate::http::openapi::text()?);
             Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@
 //! - `scopes`: likewise what a user's API key may do of what its user may;
 //! - `analysis` and `scan`: two linear passes that bound what a document may cost before the engine sees it;
 //! - `batches`: what a level of a query asks for is read in one wave;
+//! - `reference`: the schema as pages to read, in `docs/reference`;
 //! - `operations`: documents known beforehand, which clients name by their hash;
 //! - `http`: the one way in.
 //!
@@ -19,12 +20,14 @@ mod context;
 mod errors;
 mod http;
 mod id;
+mod lane;
 mod loaders;
 mod node;
 mod nouns;
 mod operations;
 mod order;
 mod policy;
+mod reference;
 mod scalars;
 mod scan;
 mod scopes;
@@ -85,6 +88,7 @@ use nouns::wallet::WalletMutations;
 
 pub use http::{GraphqlState, router};
 pub use operations::Operations;
+pub(crate) use reference::pages as reference;
 
 /// Root fields that belong to no noun.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ pub mod openapi;
 mod pings;
 mod problem;
 pub mod rates;
-mod receive;
+pub(crate) mod receive;
 pub mod server;
 mod verdicts;
 mod wire;

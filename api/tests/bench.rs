@@ -135,3 +135,46 @@ fn a_wrong_goal_is_named() {
         assert!(!output.status.success() && error.contains(wanted), "{error}");
     }
 }
+
+/// Every sort of hostile document is answered without a death, and an honest client is answered beside them: else the
+/// bench fails. How fast is not looked at.
+#[test]
+fn hostile_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = bench(folder.path(), None, &["documents"]);
+    assert_eq!((&seen["books_ok"], &seen["auction"]), (&json!(true), &Value::Null));
+    let sorts = seen["documents"]["sorts"].as_array().unwrap();
+    assert!(sorts.len() > 30);
+    for sort in sorts {
+        let answers: Vec<&str> = sort["answers"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert!(!answers.is_empty() && answers.iter().all(|answer| !answer.starts_with('5')), "{sort}");
+        assert!(sort["took_ms"]["max"].as_f64().unwrap() > 0.0, "{sort}");
+    }
+    let beside = seen["documents"]["beside"].as_array().unwrap();
+    assert_eq!(beside.len(), 2);
+    for attackers in beside {
+        assert_spread(&attackers["ratio"]);
+        assert_spread(&attackers["attacks_per_second"]);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the bench cleans up after itself");
+}
+
+/// A nested read needs PostgreSQL; whichever peer is not there is skipped and said so, and those that are there answer
+/// the same: else the bench fails.
+#[test]
+fn a_nested_read() {
+    let Ok(url) = std::env::var("LEADYARD_TEST_POSTGRES") else {
+        println!("SKIPPED on PostgreSQL: LEADYARD_TEST_POSTGRES is not set");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let seen = bench(folder.path(), Some(&url), &["p12"]);
+    assert_spread(&seen["nested"]["ours"]["per_second"]);
+    let peers = seen["nested"]["peers"].as_array().unwrap();
+    assert_eq!(peers.len(), 3);
+    for peer in peers {
+        assert!(peer["skipped"].as_str().unwrap().contains("--peers"), "{peer}");
+    }
+    let output = run(folder.path(), None, &["p12"]);
+    assert!(!output.status.success(), "SQLite has no peers");
+}

@@ -1,4 +1,4 @@
-//! The README is true: its commands run as they stand, and print what it says they print.
+//! The README and the guides are true: their commands run as they stand, and print what is said they print.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![allow(clippy::print_stdout, reason = "a skipped test says so")]
@@ -14,6 +14,7 @@ use common::{Place, text};
 use tokio::time::Instant;
 
 const README: &str = include_str!("../../README.md");
+const GRAPHQL: &str = include_str!("../../docs/graphql.md");
 /// Where the README's server listens.
 const ADDRESS: &str = "127.0.0.1:8080";
 /// Stands for anything in what is printed.
@@ -35,9 +36,9 @@ struct Block {
     body: String,
 }
 
-/// The blocks below a heading.
-fn blocks(heading: &str) -> Vec<Block> {
-    let section = README.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
+/// The blocks below a heading of a page.
+fn blocks(page: &'static str, heading: &str) -> Vec<Block> {
+    let section = page.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
     let mut blocks = Vec::new();
     let mut lines = section.lines();
     while let Some(line) = lines.next() {
@@ -136,8 +137,38 @@ fn stay_up(place: &Place, address: &str, script: &str, expected: &str) -> Server
 /// The tour of five minutes: its commands one after the other, with what they print.
 #[test]
 fn the_tour_is_true() {
+    take(README, "Five minutes", 5);
+}
+
+/// What the guide for front-end teams begins with.
+#[test]
+fn the_guide_to_graphql_is_true() {
+    take(GRAPHQL, "Start", 4);
+}
+
+/// Whatever is shown as a command of a guide is run by one of these tests.
+#[test]
+fn every_command_of_the_guides_is_run() {
+    let guides = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
+    let run = |name: &str, heading: &str| (name, heading) == ("graphql.md", "Start");
+    for entry in std::fs::read_dir(guides).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.ends_with(".md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for section in text.split("\n## ") {
+            let heading = section.lines().next().unwrap_or_default();
+            assert!(!section.contains("\n```sh") || run(&name, heading), "docs/{name}, {heading}: run its commands");
+        }
+    }
+}
+
+/// Runs what stands below a heading, one command after the other, at least so many that print something.
+fn take(page: &'static str, heading: &str, at_least: usize) {
     if Command::new("curl").arg("--version").output().is_err() {
-        println!("SKIPPED: the README's tour needs curl");
+        println!("SKIPPED: {heading}: needs curl");
         return;
     }
     let place = Place::sqlite();
@@ -145,7 +176,7 @@ fn the_tour_is_true() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
     let at = |text: &str| text.replace(ADDRESS, &address);
-    let blocks = blocks("Five minutes");
+    let blocks = blocks(page, heading);
     let (mut servers, mut script, mut expectations) = (Vec::new(), String::new(), Vec::new());
     for (index, block) in blocks.iter().enumerate() {
         let printed = blocks.get(index + 1).filter(|next| next.kind == "text").map(|next| at(&next.body));
@@ -159,7 +190,7 @@ fn the_tour_is_true() {
             other => panic!("a block of kind {other:?} in the tour"),
         }
     }
-    assert!(servers.len() == 1 && expectations.len() >= 5, "the tour has its steps");
+    assert!(servers.len() == 1 && expectations.len() >= at_least, "the tour has its steps");
     let output = shell(&place, &address, &script).output().unwrap();
     for (index, command, expected) in expectations {
         let printed = std::fs::read_to_string(place.folder.path().join(format!("printed-{index}.txt")));

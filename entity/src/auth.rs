@@ -90,8 +90,9 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How many passwords are hashed at once: each takes a core and 19 MiB, and whoever asks needs no key.
-static HASHED_AT_ONCE: Semaphore = Semaphore::const_new(4);
+/// How many passwords are hashed at once: each takes a core and 19 MiB, and whoever asks needs no key. One core makes
+/// dozens a second; small machines have two.
+static HASHED_AT_ONCE: Semaphore = Semaphore::const_new(1);
 
 /// The hash under which a password is kept. Slow on purpose: it runs beside the async workers. Call it with no
 /// transaction open.

@@ -4,13 +4,17 @@
 
 mod auction;
 mod child;
+mod documents;
 mod figures;
 mod goal;
 mod intake;
 mod machine;
+mod nested;
 mod place;
 mod print;
+mod readers;
 mod start;
+mod wire;
 mod world;
 
 use std::path::PathBuf;
@@ -28,9 +32,11 @@ use crate::config::Config;
 use auction::hostile::{self, Hostile};
 use auction::{AuctionSize, Auctions};
 use child::ChildRole;
+use documents::{DocumentSize, Documents};
 use goal::{Goal, goals};
 use intake::{Intake, Size};
 use machine::Machine;
+use nested::{Nested, NestedSize};
 use place::{Ground, Place};
 use start::Start;
 
@@ -66,8 +72,14 @@ pub(super) struct BenchArgs {
     /// Auctions with each sort of hostile bidder.
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=1_000_000))]
     hostile_auctions: u64,
+    /// How often each sort of hostile document is sent, and how often the honest client asks beside them.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(10..=100_000))]
+    documents: u64,
+    /// Where the peers of P12 lie, with their packages (`npm ci`); whatever is not there is skipped, and said so.
+    #[arg(long, value_name = "FOLDER", default_value = "benches/p12")]
+    peers: PathBuf,
     /// As little of everything as shows that it runs; the figures mean nothing.
-    #[arg(long, conflicts_with_all = ["leads", "rounds", "contracts", "clients", "auctions", "auctions_per_second", "hostile_auctions"])]
+    #[arg(long, conflicts_with_all = ["leads", "rounds", "contracts", "clients", "auctions", "auctions_per_second", "hostile_auctions", "documents"])]
     smoke: bool,
     /// Where the measurement's files lie while it runs; the temporary folder if not said.
     #[arg(long, value_name = "FOLDER")]
@@ -94,6 +106,10 @@ struct Seen {
     auction: Option<Auctions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hostile: Option<Hostile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documents: Option<Documents>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nested: Option<Nested>,
     books_ok: bool,
     ledger_sum: i64,
 }
@@ -123,6 +139,8 @@ pub(super) async fn run(config: &Config, args: &BenchArgs) -> anyhow::Result<Exi
         beside: None,
         auction: None,
         hostile: None,
+        documents: None,
+        nested: None,
         books_ok: true,
         ledger_sum: 0,
     };
@@ -147,6 +165,26 @@ pub(super) async fn run(config: &Config, args: &BenchArgs) -> anyhow::Result<Exi
                 .await?;
         progress.finish_and_clear();
         seen.hostile = Some(hostile);
+        seen.add(&books);
+    }
+    if wanted(Goal::Documents) {
+        let progress = bar(args, documents::steps(args.documents()), "sorts");
+        let (documents, books) = on_ground(config, args, async |config: &Config| {
+            Box::pin(documents::measure(config, args.documents(), &progress)).await
+        })
+        .await?;
+        progress.finish_and_clear();
+        seen.documents = Some(documents);
+        seen.add(&books);
+    }
+    if wanted(Goal::P12) {
+        let progress = bar(args, nested::SIDES * args.nested().rounds, "turns");
+        let (nested, books) = on_ground(config, args, async |config: &Config| {
+            Box::pin(nested::measure(config, &args.peers, args.nested(), &progress)).await
+        })
+        .await?;
+        progress.finish_and_clear();
+        seen.nested = Some(nested);
         seen.add(&books);
     }
     if args.json {
@@ -239,6 +277,20 @@ impl BenchArgs {
         let few = AuctionSize { rounds: 1, auctions: 10, ..self.auctions() };
         let many = AuctionSize { auctions: self.hostile_auctions, per_second: HOSTILE_PER_SECOND, ..few };
         if self.smoke { few } else { many }
+    }
+
+    fn nested(&self) -> NestedSize {
+        if self.smoke {
+            return NestedSize { leads: 200, rounds: 1, clients: 2, seconds: 0.2 };
+        }
+        NestedSize { leads: 2_000, rounds: self.rounds, clients: self.clients.min(32), seconds: 3.0 }
+    }
+
+    fn documents(&self) -> DocumentSize {
+        if self.smoke {
+            return DocumentSize { leads: 60, each: 2, rounds: 1, asked: 10 };
+        }
+        DocumentSize { leads: 2_000, each: self.documents, rounds: self.rounds, asked: self.documents * 3 }
     }
 }
 

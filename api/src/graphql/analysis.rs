@@ -2,9 +2,12 @@
 //! so the pass is linear however often fragments spread each other.
 //!
 //! It finds out what a document may cost, refuses what costs too much, refuses pages without a size, and refuses fields
-//! that are not for the caller ([`super::policy`]).
+//! that are not for the caller ([`super::policy`]). The engine validates all operations of a document with fragments and
+//! variables put in place, so what that amounts to is bounded here too ([`effort`]).
 
-use std::collections::HashMap;
+mod effort;
+
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::types::{
     Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
@@ -16,8 +19,9 @@ use serde_json::{Map, Value as Json};
 
 use super::policy::{Audience, Shape};
 use super::scopes::Needed;
+use effort::{Effort, Spent, Variables};
 
-/// The most fields a document has after every fragment is put in place.
+/// The most fields a document has after every fragment is put in place, all its operations together.
 const FIELDS_MAX: u64 = 3_000;
 /// The deepest nesting, fragments included.
 const DEPTH_MAX: u32 = 40;
@@ -25,10 +29,15 @@ const DEPTH_MAX: u32 = 40;
 const DIRECTIVES_MAX: u64 = 100;
 /// The most operations and fragments of a document.
 const DEFINITIONS_MAX: usize = 100;
+/// The most things a document does, one after the other: each is a transaction.
+const MUTATIONS_MAX: u64 = 100;
 /// The most a document may cost: about the values of a hundred leads with everything that hangs on them.
 pub(crate) const COST_MAX: u64 = 50_000;
 /// How many items a list without a page size is taken to have.
 const LIST_GUESS: u64 = 5;
+/// How much of the schema may be looked at by asking it about itself: twice what tools ask for that want all of it. Types
+/// have fields that have types, and so on in circles.
+const LOOKED_MAX: u64 = 1_000_000;
 /// The most items of a page.
 const PAGE_MAX: i64 = 100;
 
@@ -53,8 +62,11 @@ impl Refused {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Weight {
     cost: u64,
+    /// Of the schema itself.
+    looked: u64,
     fields: u64,
     depth: u32,
+    effort: Effort,
 }
 
 /// What a document is allowed and with what it runs.
@@ -81,6 +93,8 @@ pub(crate) fn analyse(
     if count > DEFINITIONS_MAX || document.fragments.len() > DEFINITIONS_MAX {
         return Err(Refused::new("DOCUMENT_TOO_LARGE", "at most 100 operations and 100 fragments are expected"));
     }
+    let mut spent = Spent::default();
+    let mut seen = HashSet::new();
     let mut cost = 0;
     for (name, operation) in document.operations.iter() {
         let runs = match (&document.operations, operation_name) {
@@ -88,11 +102,19 @@ pub(crate) fn analyse(
             (DocumentOperations::Multiple(_), Some(wanted)) => name.is_some_and(|name| name == wanted),
             (DocumentOperations::Multiple(_), None) => false,
         };
-        let mut pass = Pass::new(document, &operation.node, question, runs);
+        let mut pass = Pass::new(document, &operation.node, question, runs, spent);
         let weight = pass.operation()?;
+        spent = pass.spent.with(weight.fields, weight.effort);
+        seen.extend(pass.fragments.into_keys());
+        if runs && weight.looked > LOOKED_MAX {
+            return Err(Refused::new("COST_TOO_HIGH", "ask less of the schema at once: its types lead to each other"));
+        }
         if runs {
             cost = weight.cost;
         }
+    }
+    if seen.len() < document.fragments.len() {
+        return Err(Refused::new("GRAPHQL_VALIDATION_FAILED", "every fragment is expected to be spread"));
     }
     if cost > COST_MAX {
         return Err(Refused::new("COST_TOO_HIGH", "ask for fewer items or fewer fields: this costs more than 50000"));
@@ -109,6 +131,9 @@ struct Pass<'a> {
     /// What is known of fragments; `None` while one is being looked at.
     fragments: HashMap<&'a Name, Option<Weight>>,
     directives: u64,
+    variables: Variables<'a>,
+    /// What was spent so far: on the operations before this one, and on comparing fields.
+    spent: Spent,
 }
 
 impl<'a> Pass<'a> {
@@ -117,8 +142,10 @@ impl<'a> Pass<'a> {
         operation: &'a OperationDefinition,
         question: &'a Question<'a>,
         runs: bool,
+        spent: Spent,
     ) -> Self {
-        Self { document, operation, question, runs, fragments: HashMap::new(), directives: 0 }
+        let variables = Variables::of(operation, question.variables);
+        Self { document, operation, question, runs, fragments: HashMap::new(), directives: 0, variables, spent }
     }
 
     fn operation(&mut self) -> Result<Weight, Refused> {
@@ -127,16 +154,27 @@ impl<'a> Pass<'a> {
             OperationType::Mutation => "Mutation",
             OperationType::Subscription => "Subscription",
         };
-        self.count(&self.operation.directives)?;
-        self.set(root, &self.operation.selection_set.node, 0)
+        let mut effort = self.count(&self.operation.directives)?;
+        effort.add(self.spent.definitions(&self.operation.variable_definitions, &mut self.variables)?);
+        let mut weight = self.set(root, &self.operation.selection_set.node, 0)?;
+        if self.operation.ty == OperationType::Mutation && weight.effort.beside() > MUTATIONS_MAX {
+            return Err(Refused::new("DOCUMENT_TOO_LARGE", "at most 100 mutations are expected"));
+        }
+        weight.effort.add(effort);
+        Ok(weight)
     }
 
-    fn count(&mut self, directives: &[Positioned<Directive>]) -> Result<(), Refused> {
+    /// What directives amount to.
+    fn count(&mut self, directives: &[Positioned<Directive>]) -> Result<Effort, Refused> {
         self.directives += directives.len() as u64;
         if self.directives > DIRECTIVES_MAX {
             return Err(Refused::new("DOCUMENT_TOO_LARGE", "at most 100 directives are expected"));
         }
-        Ok(())
+        let mut effort = Effort::default();
+        for directive in directives {
+            effort.add(self.variables.of_directive(&directive.node));
+        }
+        Ok(effort)
     }
 
     fn set(&mut self, of: &str, set: &'a SelectionSet, depth: u32) -> Result<Weight, Refused> {
@@ -145,22 +183,23 @@ impl<'a> Pass<'a> {
             let weight = match &selection.node {
                 Selection::Field(field) => self.field(of, &field.node, depth)?,
                 Selection::InlineFragment(inline) => {
-                    self.count(&inline.node.directives)?;
+                    let effort = self.count(&inline.node.directives)?;
                     let on = inline.node.type_condition.as_ref().map_or(of, |on| on.node.on.node.as_str());
-                    self.set(on, &inline.node.selection_set.node, deeper(depth)?)?
+                    self.set(on, &inline.node.selection_set.node, deeper(depth)?)?.beside(effort)
                 }
                 Selection::FragmentSpread(spread) => {
-                    self.count(&spread.node.directives)?;
-                    self.fragment(&spread.node.fragment_name.node, depth)?
+                    let effort = self.count(&spread.node.directives)?;
+                    self.fragment(&spread.node.fragment_name.node, depth)?.beside(effort)
                 }
             };
             sum.cost = sum.cost.saturating_add(weight.cost);
+            sum.looked = sum.looked.saturating_add(weight.looked);
             sum.fields = sum.fields.saturating_add(weight.fields);
             sum.depth = sum.depth.max(weight.depth);
+            sum.effort.add(weight.effort);
+            self.spent.with(sum.fields, sum.effort).check()?;
         }
-        if sum.fields > FIELDS_MAX {
-            return Err(Refused::new("DOCUMENT_TOO_LARGE", "at most 3000 fields are expected, fragments put in place"));
-        }
+        self.spent.compare(sum.effort)?;
         Ok(sum)
     }
 
@@ -172,9 +211,9 @@ impl<'a> Pass<'a> {
                 // An unknown fragment is for the engine to name.
                 let Some(fragment) = self.document.fragments.get(name) else { return Ok(Weight::default()) };
                 self.fragments.insert(name, None);
-                self.count(&fragment.node.directives)?;
+                let effort = self.count(&fragment.node.directives)?;
                 let on = fragment.node.type_condition.node.on.node.as_str();
-                let weight = self.set(on, &fragment.node.selection_set.node, deeper(depth)?)?;
+                let weight = self.set(on, &fragment.node.selection_set.node, deeper(depth)?)?.beside(effort);
                 let weight = Weight { depth: weight.depth + 1, ..weight };
                 self.fragments.insert(name, Some(weight));
                 weight
@@ -187,7 +226,11 @@ impl<'a> Pass<'a> {
     }
 
     fn field(&mut self, of: &str, field: &'a Field, depth: u32) -> Result<Weight, Refused> {
-        self.count(&field.directives)?;
+        let mut effort = self.count(&field.directives)?;
+        effort.add(self.variables.of_field(field));
+        // Before a page's size is looked for among the arguments.
+        self.spent.with(0, effort).check()?;
+        effort = effort.of_field(field.arguments.len() as u64);
         let name = field.name.node.as_str();
         let inside = deeper(depth)?;
         if name.starts_with("__") {
@@ -197,15 +240,22 @@ impl<'a> Pass<'a> {
                     "the schema is not asked about here; schema.graphql has it",
                 ));
             }
-            // The engine's own types: cheap, but counted.
-            let children = self.set("__Schema", &field.selection_set.node, inside)?;
-            return Ok(weighed(children, 1));
+            let children = self.set(ITSELF, &field.selection_set.node, inside)?;
+            return Ok(weighed(children, 1, effort));
+        }
+        if of.starts_with("__") {
+            let children = self.set(ITSELF, &field.selection_set.node, inside)?;
+            let looked = children.looked.saturating_mul(of_itself(name)).saturating_add(1);
+            return Ok(Weight { looked, ..weighed(children, 1, effort) });
         }
         let Some(shape) = self.question.shape.field(of, name) else {
             // Not in the schema: the engine will say so. Its children are counted all the same.
             let children = self.set("", &field.selection_set.node, inside)?;
-            return Ok(weighed(children, 1));
+            return Ok(weighed(children, 1, effort));
         };
+        if of == "Mutation" && shape.audience.meets(Audience::of(None)) {
+            effort = effort.knocking();
+        }
         if self.runs && !shape.audience.meets(self.question.audience) {
             return Err(self.forbidden(of, name));
         }
@@ -219,7 +269,7 @@ impl<'a> Pass<'a> {
             _ => 1,
         };
         let children = self.set(&shape.leads_to, &field.selection_set.node, inside)?;
-        Ok(weighed(children, items))
+        Ok(weighed(children, items, effort))
     }
 
     fn forbidden(&self, of: &str, name: &str) -> Refused {
@@ -248,23 +298,38 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// An argument's number: `None` if it was not given, `Some(None)` if it is no number.
+    /// An argument's number: `None` if it was not given, `Some(None)` if it is no number. What a variable holds is not
+    /// copied: it may be large, and named by every field.
     fn number(&self, field: &Field, argument: &str) -> Option<Option<i64>> {
-        let given = field.get_argument(argument)?.node.clone();
-        match given.into_const_with(|name| self.variable(&name).ok_or(())) {
-            Ok(Value::Null) | Err(()) => None,
-            Ok(Value::Number(number)) => Some(number.as_i64()),
-            Ok(_) => Some(None),
+        let mut variable = None;
+        let given = field.get_argument(argument)?.node.clone().into_const_with(|name| {
+            variable = Some(name);
+            Ok::<_, ()>(Value::Null)
+        });
+        match (given.ok()?, variable) {
+            (Value::Null, Some(name)) => self.variable(&name),
+            (value, _) => number(&value),
         }
     }
 
-    /// A variable as it was sent, else as the operation defines it.
-    fn variable(&self, name: &Name) -> Option<Value> {
-        if let Some(sent) = self.question.variables.get(name.as_str()) {
-            return Value::from_json(sent.clone()).ok();
+    /// A variable's number: as it was sent, else as the operation defines it.
+    fn variable(&self, name: &Name) -> Option<Option<i64>> {
+        match self.question.variables.get(name.as_str()) {
+            Some(Json::Null) => None,
+            Some(sent) => Some(sent.as_i64()),
+            None => {
+                let mut defined = self.operation.variable_definitions.iter().map(|defined| &defined.node);
+                number(&defined.find(|defined| defined.name.node == *name)?.default_value.as_ref()?.node)
+            }
         }
-        let defined = self.operation.variable_definitions.iter().find(|defined| defined.node.name.node == *name)?;
-        defined.node.default_value.as_ref().map(|value| value.node.clone())
+    }
+}
+
+fn number(value: &Value) -> Option<Option<i64>> {
+    match value {
+        Value::Null => None,
+        Value::Number(number) => Some(number.as_i64()),
+        _ => Some(None),
     }
 }
 
@@ -283,12 +348,36 @@ fn out_of_scope(of: &str, name: &str, needed: Needed) -> Refused {
     Refused { code: "OUT_OF_SCOPE", message, field: Some(format!("{of}.{name}")) }
 }
 
+/// The engine's own types, by which the schema is asked about itself.
+const ITSELF: &str = "__Schema";
+
+/// How many items a list of the schema about itself has, about.
+fn of_itself(list: &str) -> u64 {
+    match list {
+        "types" => 400,
+        "possibleTypes" => 20,
+        "fields" | "inputFields" | "enumValues" | "directives" => 10,
+        "args" | "interfaces" | "locations" => 2,
+        _ => 1,
+    }
+}
+
+impl Weight {
+    /// The same with what stands beside it.
+    fn beside(mut self, effort: Effort) -> Self {
+        self.effort.add(effort.of_selection());
+        self
+    }
+}
+
 /// A field with so many items of these children. Nothing is free.
-fn weighed(children: Weight, items: u64) -> Weight {
+fn weighed(children: Weight, items: u64, own: Effort) -> Weight {
     Weight {
         cost: children.cost.saturating_mul(items).saturating_add(1),
+        looked: children.looked,
         fields: children.fields.saturating_add(1),
         depth: children.depth + 1,
+        effort: own.around(children.effort),
     }
 }
 

@@ -117,3 +117,109 @@ fn fields_are_refused_however_they_are_asked_for() {
     }
     assert_eq!(code("{ __schema { types { name } } }", "buyer"), "INTROSPECTION_DISABLED");
 }
+
+/// So many of something, numbered.
+fn many(count: usize, one: impl Fn(usize) -> String) -> String {
+    (0..count).map(one).collect()
+}
+
+/// What the engine would look at again and again is counted with everything put in place: spreads of nothing, all
+/// operations, values, and fields that stand beside each other at every brace around them.
+#[test]
+fn what_the_engine_repeats_is_counted() {
+    let spread = |name: &str| format!("...{name} ").repeat(60);
+    let fan = format!(
+        "{{{}}} fragment A on Query{{{}}} fragment B on Query{{{}}} fragment C on Query{{...Nowhere}}",
+        spread("A"),
+        spread("B"),
+        spread("C")
+    );
+    assert_eq!(code(&fan, "staff"), "DOCUMENT_TOO_LARGE");
+    let operations = many(100, |n| format!("query q{n} {{ ...F }} "));
+    let fields = many(40, |n| format!("a{n}: __typename "));
+    assert_eq!(code(&format!("{operations} fragment F on Query {{ {fields} }}"), "staff"), "DOCUMENT_TOO_LARGE");
+    let values = many(500, |n| format!("$v{n} "));
+    let value = format!("{operations} fragment F on Query {{ node(id: [{values}]) {{ id }} }}");
+    assert_eq!(code(&value, "staff"), "DOCUMENT_TOO_LARGE");
+    let around =
+        format!("{{ {}{}{} }}", "... { ".repeat(30), many(1_100, |n| format!("a{n}: __typename ")), "}".repeat(30));
+    assert_eq!(code(&around, "staff"), "DOCUMENT_TOO_LARGE");
+    let arguments =
+        format!("{{ {} x: viewer({}) {{ a }} }}", "x: viewer { a } ".repeat(900), many(40, |n| format!("a{n}: 1 ")));
+    assert_eq!(code(&arguments, "staff"), "DOCUMENT_TOO_LARGE");
+    let defined = format!("query({}) {{ __typename }}", many(201, |n| format!("$v{n}: Int ")));
+    assert_eq!(code(&defined, "staff"), "DOCUMENT_TOO_LARGE");
+    assert_eq!(code("{ __typename } fragment F on Query { __typename }", "staff"), "GRAPHQL_VALIDATION_FAILED");
+}
+
+/// A variable counts wherever it is named, with everything in it; named once, whatever fits a body may pass.
+#[test]
+fn variables_count_where_they_are_named() {
+    let named = |times| format!("query($v: ID!) {{ {} }}", many(times, |n| format!("a{n}: node(id: $v) {{ id }} ")));
+    let numbers = |count: usize| serde_json::json!({ "v": vec![0; count] });
+    assert_eq!(ask(&named(2), "staff", &numbers(25_000)).unwrap_err().code, "DOCUMENT_TOO_LARGE");
+    assert!(ask(&named(1), "staff", &numbers(25_000)).is_ok());
+    let text = serde_json::json!({ "v": "x".repeat(30_000) });
+    assert_eq!(ask(&named(100), "staff", &text).unwrap_err().code, "DOCUMENT_TOO_LARGE");
+    assert!(ask(&named(10), "staff", &text).is_ok());
+    let default = format!(
+        "query($v: [Int] = [{}]) {{ {} }}",
+        "0 ".repeat(2_000),
+        many(30, |n| format!("a{n}: node(id: $v) {{ id }} "))
+    );
+    assert_eq!(code(&default, "staff"), "DOCUMENT_TOO_LARGE");
+}
+
+/// Of what compares a password one runs per document, however it is spread; and not more than a hundred mutations.
+#[test]
+fn mutations_are_bounded() {
+    let sign_in = "sessionCreate(input: {email: \"a\", password: \"b\"}) { session { id } }";
+    for (document, allowed) in [
+        (format!("mutation {{ {sign_in} }}"), true),
+        (format!("mutation {{ a: {sign_in} b: {sign_in} }}"), false),
+        (format!("mutation {{ ...F ...F }} fragment F on Mutation {{ {sign_in} }}"), false),
+        (
+            format!("mutation {{ ... {{ a: {sign_in} }} b: passwordReset(input: {{}}) {{ userErrors {{ code }} }} }}"),
+            false,
+        ),
+        (format!("mutation {{ {} }}", many(100, |n| format!("a{n}: sessionEnd {{ ended }} "))), true),
+        (format!("mutation {{ {} }}", many(101, |n| format!("a{n}: sessionEnd {{ ended }} "))), false),
+    ] {
+        let answered = ask(&document, "staff", &Json::Null).map_err(|refused| refused.code);
+        assert_eq!(answered.is_ok(), allowed, "{document}: {answered:?}");
+        assert!(allowed || answered == Err("DOCUMENT_TOO_LARGE"), "{document}");
+    }
+}
+
+/// The schema may be asked for all of itself, as tools do, and not in circles.
+#[test]
+fn the_schema_is_not_walked_in_circles() {
+    let looks = |document: &str| {
+        let shape = shape();
+        let staff =
+            leadyard_types::Principal::Staff { user_id: uuid::Uuid::nil().into(), role: leadyard_types::Role::Admin };
+        let (audience, variables) = (Audience::of(Some(staff)), Map::new());
+        let question = Question { shape: &shape, audience, introspection: true, variables: &variables };
+        analyse(&parse_query(document).unwrap(), None, &question).map_err(|refused| refused.code)
+    };
+    // What GraphiQL asks.
+    let of_type = format!("kind name {}{}", "ofType { kind name ".repeat(9), "}".repeat(9));
+    let value = format!("name description type {{ {of_type} }} defaultValue isDeprecated deprecationReason");
+    let whole = format!(
+        "{{ __schema {{ queryType {{ name }} mutationType {{ name }} types {{ kind name description
+           fields(includeDeprecated: true) {{ name description args(includeDeprecated: true) {{ {value} }}
+             type {{ {of_type} }} isDeprecated deprecationReason }}
+           inputFields {{ {value} }} interfaces {{ {of_type} }} enumValues {{ name description isDeprecated }}
+           possibleTypes {{ {of_type} }} }}
+         directives {{ name description locations args {{ {value} }} }} }} }}"
+    );
+    assert!(looks(&whole).is_ok(), "{:?}", looks(&whole));
+    let circle = |times| {
+        format!("{{ __schema {{ types {{ {}name{} }} }} }}", "fields { type { ".repeat(times), "} }".repeat(times))
+    };
+    assert!(looks(&circle(2)).is_ok());
+    assert_eq!(looks(&circle(4)), Err("COST_TOO_HIGH"));
+    let fragments = "{ __schema { types { ...A } } } fragment A on __Type { fields { type { ...B } } }
+        fragment B on __Type { fields { type { ...C } } } fragment C on __Type { fields { type { fields { type { name } } } } }";
+    assert_eq!(looks(fragments), Err("COST_TOO_HIGH"));
+}

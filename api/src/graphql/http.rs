@@ -23,18 +23,21 @@ use leadyard_entity::auth::Access;
 use leadyard_market::Market;
 use leadyard_types::Principal;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::GraphqlSchema;
 use super::analysis::{Question, analyse};
 use super::batches::{Batches, WithItsWave};
 use super::context::{Caller, SessionToken};
+use super::lane::{Lane, Turn};
 use super::loaders::Loaders;
 use super::operations::{Operations, Unknown, Wanted};
 use super::policy::{Audience, Shape};
 use super::scan::{Oversized, scan};
 use super::views::Views;
 use crate::http::rates::Origin;
+use crate::http::receive::Trouble;
 use answer::Answer;
 
 pub(crate) use edge::{Edge, signed_in, signed_out};
@@ -51,6 +54,7 @@ pub struct GraphqlState {
     shape: Arc<Shape>,
     market: Arc<Market>,
     operations: Arc<Operations>,
+    lane: Lane,
     development: bool,
 }
 
@@ -64,7 +68,7 @@ impl GraphqlState {
     ) -> anyhow::Result<Self> {
         let schema = super::schema(Arc::clone(&market), policy);
         let shape = Arc::new(Shape::read(&schema.sdl())?);
-        Ok(Self { schema, shape, market, operations, development })
+        Ok(Self { schema, shape, market, operations, lane: Lane::default(), development })
     }
 }
 
@@ -106,6 +110,7 @@ async fn handle(
     method: Method,
     headers: HeaderMap,
     origin: Option<Extension<Origin>>,
+    trouble: Option<Extension<Trouble>>,
     body: Body,
 ) -> Response {
     let wants_html = header_text(&headers, header::ACCEPT).contains("text/html");
@@ -123,9 +128,13 @@ async fn handle(
         let message = "a body of application/json is expected";
         return answer.malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message);
     }
+    if let Some(Extension(trouble)) = trouble {
+        let (status, code, message) = trouble.told();
+        return answer.malformed(status, code, message);
+    }
     let Ok(bytes) = to_bytes(body, BODY_BYTES_MAX).await else {
-        let message = "a body of at most 64 KiB is expected, sent whole";
-        return answer.malformed(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message);
+        let (status, code, message) = Trouble::TooLarge.told();
+        return answer.malformed(status, code, message);
     };
     let posted = match read(&bytes) {
         Ok(posted) => posted,
@@ -142,14 +151,18 @@ fn header_text(headers: &HeaderMap, name: header::HeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// The shape of a body, with fixed texts: nothing that was sent is repeated.
+/// The shape of a body, with fixed texts: nothing that was sent is repeated. A key that is there twice is no shape: which
+/// of both was meant, others may see differently.
 fn read(bytes: &[u8]) -> Result<Posted, (&'static str, &'static str)> {
-    let value: Value =
-        serde_json::from_slice(bytes).map_err(|_| ("MALFORMED_JSON", "the body is not JSON in UTF-8"))?;
-    if value.is_array() {
+    let malformed = |_| ("MALFORMED_JSON", "the body is not JSON in UTF-8");
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(malformed)?;
         return Err(("BATCH_NOT_SUPPORTED", "one document at a time is expected, not an array"));
     }
-    let posted: Posted = serde_json::from_value(value).map_err(|_| {
+    let posted: Posted = serde_json::from_slice(bytes).map_err(|error| {
+        if !error.is_data() {
+            return malformed(error);
+        }
         (
             "INVALID_REQUEST",
             "an object with query or documentId (a text), operationName (a text) and variables (an object) is expected",
@@ -213,6 +226,12 @@ async fn authenticated(state: &GraphqlState, token: &str) -> Result<Option<Acces
     })
 }
 
+const CROWDED: answer::Refusal = answer::Refusal::new(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "TOO_BUSY",
+    "many large documents wait already; send it again in a few seconds",
+);
+
 fn unavailable() -> answer::Refusal {
     answer::Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the database is not available; try again")
 }
@@ -224,13 +243,19 @@ async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, a
         None => return answer.refused(answer::Refusal::request("QUERY_MISSING", "query is expected")),
     };
     let variables = posted.variables.unwrap_or_default();
-    if let Err(oversized) = scan(&query) {
-        let (code, message) = match oversized {
-            Oversized::Depth => ("DOCUMENT_TOO_DEEP", "brackets nest too deep: at most 48 are expected"),
-            Oversized::Tokens => ("DOCUMENT_TOO_LARGE", "at most 10000 tokens are expected"),
-        };
-        return answer.refused(answer::Refusal::request(code, message));
-    }
+    let tokens = match scan(&query) {
+        Ok(tokens) => tokens,
+        Err(oversized) => {
+            let (code, message) = match oversized {
+                Oversized::Depth => ("DOCUMENT_TOO_DEEP", "brackets nest too deep: at most 48 are expected"),
+                Oversized::Tokens => ("DOCUMENT_TOO_LARGE", "at most 10000 tokens are expected"),
+            };
+            return answer.refused(answer::Refusal::request(code, message));
+        }
+    };
+    let Ok(turn) = state.lane.turn(query.len(), tokens).await else {
+        return answer.refused(CROWDED);
+    };
     let document = match parse_query(&query) {
         Ok(document) => document,
         Err(error) => return answer.unparsed(&error),
@@ -261,7 +286,8 @@ async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, a
     if let Some(token) = token {
         request = request.data(token);
     }
-    match tokio::time::timeout(RUN_MAX, batches.drive(state.schema.execute(request))).await {
+    let running = Turn::until_it_waits(turn, batches.drive(state.schema.execute(request)));
+    match tokio::time::timeout(RUN_MAX, running).await {
         Ok(response) => {
             // What nobody wrote down is not shown.
             if let Some(who) = principal

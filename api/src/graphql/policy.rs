@@ -77,6 +77,21 @@ impl Audience {
         })
     }
 
+    /// Who is in it, in words: groups where all of one are in it.
+    pub(crate) fn told(self) -> String {
+        let (mut left, mut names) = (self.0, Vec::new());
+        let groups = GROUPS.iter().rev().map(|(name, _)| *name);
+        for name in groups.chain(CALLERS.iter().map(|(name, _)| *name)) {
+            let all = Self::named(name).unwrap_or(Self::NOBODY).0;
+            // What a larger group told already is not told again.
+            if all != 0 && left & all == all {
+                names.push(name);
+                left &= !all;
+            }
+        }
+        if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+    }
+
     /// Whether somebody is in both.
     pub(crate) const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -214,6 +229,19 @@ mod tests {
         assert!(keys("Query.a: any\nMoney.*: any").unwrap_err().contains("Query.b has no rule"));
         assert!(keys("Query.*, Money.*: any\nLead.*: leads").unwrap_err().contains("Lead.*"));
         assert!(keys("Query.*, Money.*: all").unwrap_err().contains("no scope"));
+    }
+
+    /// Sets are told by the largest groups.
+    #[test]
+    fn audiences_are_told_in_words() {
+        let told = |names: &[&str]| {
+            let all = names.iter().filter_map(|name| Audience::named(name));
+            all.fold(Audience::NOBODY, |all, one| Audience(all.0 | one.0)).told()
+        };
+        assert_eq!(told(&["anonymous", "staff", "buyer", "supplier", "source"]), "everyone");
+        assert_eq!(told(&["admin", "manager", "finance", "analyst", "buyer_user"]), "staff, buyer_user");
+        assert_eq!(told(&["source", "admin", "buyer"]), "buyer, admin, source");
+        assert_eq!(told(&[]), "nobody");
     }
 
     /// What a buyer must never see of others, and who moves money, stands here a second time on purpose.

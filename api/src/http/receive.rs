@@ -22,27 +22,31 @@ const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Why there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     TooLarge,
     TooSlow,
     Broken,
 }
 
+impl Trouble {
+    /// Status, code and what would be right.
+    pub(crate) const fn told(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "a body of at most 64 KiB is expected, sent whole")
+            }
+            Self::TooSlow => {
+                (StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW", "the body did not arrive in time; send it again")
+            }
+            Self::Broken => (StatusCode::BAD_REQUEST, "BODY_BROKEN", "the body ended early; send it again"),
+        }
+    }
+}
+
 impl From<Trouble> for Problem {
     fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::TooLarge => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "BODY_TOO_LARGE",
-                "a body of at most 64 KiB is expected, sent whole",
-            ),
-            Trouble::TooSlow => Self::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "BODY_TOO_SLOW",
-                "the body did not arrive in time; send it again",
-            ),
-            Trouble::Broken => Self::new(StatusCode::BAD_REQUEST, "BODY_BROKEN", "the body ended early; send it again"),
-        }
+        let (status, code, message) = trouble.told();
+        Self::new(status, code, message)
     }
 }
 

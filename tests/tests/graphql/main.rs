@@ -8,6 +8,7 @@ mod complaints;
 mod configuration;
 mod consents;
 mod destination_test;
+mod documents;
 mod experiments;
 mod filters;
 mod finance;

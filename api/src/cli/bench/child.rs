@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::{App, connectors, open_store};
 use crate::config::Config;
-use crate::http::server::Server;
+use crate::http::server::{Server, ServerLimits};
 
+use super::nested::load;
 use super::place::store_options;
 
 /// What a child process does.
@@ -24,8 +25,12 @@ pub(super) enum ChildRole {
     Serve,
     /// The same, with workers: what `leadyard serve` starts.
     ServeAll,
+    /// Serve without workers, within the limits that `leadyard serve` has.
+    ServeLimited,
     /// Run a script by hand-written SQL, and end.
     Script,
+    /// Ask a server as fast as it answers, say how that went, and end.
+    Load,
 }
 
 /// What a serving child has counted.
@@ -43,10 +48,15 @@ pub(super) async fn run(config: &Config, role: ChildRole, script: Option<&Path>)
         yardstick.run_script(&script).await?;
         return Ok(ExitCode::SUCCESS);
     }
+    if role == ChildRole::Load {
+        println!("{}", load::child(script.context("--script names what is asked")?).await?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let policy = OutboundPolicy::new(false);
     let jobs = (role == ChildRole::ServeAll).then(JobsOptions::default);
     let app = App::start(open_store(config).await?, connectors(config, policy.clone())?, jobs).await?;
-    let server = Server::start(([127, 0, 0, 1], 0).into(), app.router(policy, false)?).await?;
+    let limits = if role == ChildRole::ServeLimited { config.limits.clone() } else { ServerLimits::default() };
+    let server = Server::start_with(([127, 0, 0, 1], 0).into(), app.router(policy, false)?, limits).await?;
     println!("http://{}", server.address);
     let (asked, mut questions) = tokio::sync::mpsc::channel(1);
     std::thread::spawn(move || {
@@ -62,7 +72,7 @@ pub(super) async fn run(config: &Config, role: ChildRole, script: Option<&Path>)
     Ok(ExitCode::SUCCESS)
 }
 
-fn command(config: &Config, role: &str) -> anyhow::Result<Command> {
+pub(super) fn command(config: &Config, role: &str) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["bench", "--child", role])
@@ -82,7 +92,12 @@ pub(super) struct ServingChild {
 impl ServingChild {
     /// Starts it and waits until it serves.
     pub(super) fn start(config: &Config, role: &str) -> anyhow::Result<Self> {
-        let mut child = command(config, role)?.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        Self::of(&mut command(config, role)?)
+    }
+
+    /// Starts any server that prints its address first and ends with its input.
+    pub(super) fn of(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().context("the server's output")?);
         let mut serving = Self { child, input, output, url: String::new() };

@@ -44,6 +44,31 @@ impl std::fmt::Display for Spread {
     }
 }
 
+/// The middle, the value below which 99 of 100 lie, the greatest.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Three {
+    pub(super) p50: f64,
+    pub(super) p99: f64,
+    pub(super) max: f64,
+}
+
+impl Three {
+    /// Of microseconds, in milliseconds; `None` of nothing.
+    pub(super) fn of(values: &[u64]) -> Option<Self> {
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable();
+        sorted.first()?;
+        let at = |percent| rounded(thousandths(percentile(&sorted, percent)));
+        Some(Self { p50: at(50), p99: at(99), max: at(100) })
+    }
+}
+
+impl std::fmt::Display for Three {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.2} / {:.2} / {:.2}", self.p50, self.p99, self.max)
+    }
+}
+
 /// What is wanted of a ratio.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Target {

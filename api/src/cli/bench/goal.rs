@@ -15,21 +15,25 @@ pub(super) enum Goal {
     P3,
     /// Auctions, by the bidders' own stamps.
     P8,
+    /// A nested GraphQL read, beside PostGraphile and GraphQL Yoga, on PostgreSQL.
+    P12,
     /// From the start of the process to the first lead, on SQLite.
     P17,
     /// What hostile bidders cost an auction.
     Hostile,
+    /// What hostile GraphQL documents cost, and whoever asks beside them.
+    Documents,
 }
 
 impl Goal {
-    const ALL: [Self; 5] = [Self::P1, Self::P3, Self::P8, Self::P17, Self::Hostile];
+    const ALL: [Self; 7] = [Self::P1, Self::P3, Self::P8, Self::P12, Self::P17, Self::Hostile, Self::Documents];
 
     /// Whether it is measured on PostgreSQL alone, on SQLite alone (`false`), or on either.
     const fn only_on_postgres(self) -> Option<bool> {
         match self {
-            Self::P1 => Some(true),
+            Self::P1 | Self::P12 => Some(true),
             Self::P3 | Self::P17 => Some(false),
-            Self::P8 | Self::Hostile => None,
+            Self::P8 | Self::Hostile | Self::Documents => None,
         }
     }
 }

@@ -93,3 +93,14 @@ pub(super) fn memory_kb(process: u64) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     kilobytes(&text, "VmRSS")
 }
+
+/// Forgets the most memory a process held so far, where this system can.
+pub(super) fn forget_peak(process: u64) {
+    let _ = std::fs::write(format!("/proc/{process}/clear_refs"), "5");
+}
+
+/// The most memory a process held since then, in kilobytes.
+pub(super) fn peak_kb(process: u64) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    kilobytes(&text, "VmHWM")
+}

@@ -17,6 +17,12 @@ impl Seen {
         if let Some(hostile) = &self.hostile {
             hostile.print();
         }
+        if let Some(documents) = &self.documents {
+            documents.print();
+        }
+        if let Some(nested) = &self.nested {
+            nested.print();
+        }
         let books = if self.books_ok { "every proof holds" } else { "A PROOF FAILED" };
         println!("\nThe books: sum of all balances {}, {books}.", self.ledger_sum);
     }

@@ -31,7 +31,7 @@ const CHUNK: usize = 1_000;
 /// Makes the market; answers its source and the key that leads are sent with. `made` hears how many contracts there are.
 pub(super) async fn make(store: &Store, contracts: usize, made: impl Fn(usize)) -> anyhow::Result<(SourceId, String)> {
     let setup = Setup::new(store, OPERATE, OutboundPolicy::new(false));
-    let campaign_id = campaign(&setup).await?;
+    let campaign_id = campaign(&setup, Stage::new("main", Method::Waterfall)).await?;
     let mut dice = Dice::new(17);
     let mut buyers = Vec::new();
     for number in 0..contracts.div_ceil(CONTRACTS_PER_BUYER) {
@@ -52,7 +52,8 @@ pub(super) async fn make(store: &Store, contracts: usize, made: impl Fn(usize)) 
     source(store, &setup, campaign_id).await
 }
 
-async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
+/// A campaign of one stage, in a vertical of its own.
+pub(super) async fn campaign(setup: &Setup, stage: Stage) -> anyhow::Result<CampaignId> {
     let person = |key, kind| FieldDefinition::new(key, kind, Required::Post, true);
     let fact = |key, kind| FieldDefinition::new(key, kind, Required::Post, false);
     let fields = vec![
@@ -68,7 +69,7 @@ async fn campaign(setup: &Setup) -> anyhow::Result<CampaignId> {
     ];
     let terms = VerticalTerms { fields, unknown_fields: UnknownFields::Refuse };
     let vertical_id = setup.create_vertical(NewVertical { key: "bench".into(), name: "Bench".into(), terms }).await?;
-    let terms = campaign_terms(Stage::new("main", Method::Waterfall));
+    let terms = campaign_terms(stage);
     let new = NewCampaign { vertical_id, name: "Bench".into(), country: "DE".into(), currency: Currency::EUR, terms };
     Ok(setup.create_campaign(new).await?)
 }
@@ -199,8 +200,12 @@ fn small(dice: &mut Dice, end: u64) -> i64 {
 
 /// A lead that no other has the number of.
 pub(super) fn first_lead(source_id: SourceId) -> anyhow::Result<LeadDraft> {
-    let now = SystemClock.now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    let sent: Value = serde_json::from_slice(&lead(PHONES - 1, &now))?;
+    draft(source_id, PHONES - 1, &SystemClock.now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+}
+
+/// A lead of somebody new, as a draft.
+pub(super) fn draft(source_id: SourceId, number: u64, now: &str) -> anyhow::Result<LeadDraft> {
+    let sent: Value = serde_json::from_slice(&lead(number, now))?;
     Ok(LeadDraft {
         source_id,
         door: Door::Rest,

@@ -12,6 +12,9 @@ use serde_json::{Map, Value, json};
 use super::super::analysis::{COST_MAX, Refused};
 use super::super::scalars::expected;
 
+/// Of a document that does not fit the schema so many errors are told: who writes it mends the first ones first.
+const ERRORS_TOLD: usize = 20;
+
 /// A request that does not run.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -104,8 +107,9 @@ impl Answer {
     pub(super) fn answered(self, executed: Executed, cost: u64) -> Response {
         // Errors without a path were found before anything ran: then there is no data at all.
         let ran = executed.errors.is_empty() || executed.errors.iter().any(|error| !error.path.is_empty());
+        let told = if ran { executed.errors.len() } else { ERRORS_TOLD };
         let body = Answered {
-            errors: executed.errors.iter().map(|error| shown(error, ran)).collect(),
+            errors: executed.errors.iter().take(told).map(|error| shown(error, ran)).collect(),
             data: ran.then_some(&executed.data),
             extensions: json!({ "cost": { "requested": cost, "limit": COST_MAX } }),
         };

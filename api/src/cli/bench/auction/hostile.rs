@@ -16,7 +16,7 @@ use super::bidders::Bidders;
 use super::hall::Hall;
 use super::judge::Judged;
 use super::{AuctionSize, WARM_UP};
-use crate::cli::bench::figures::{percentile, rounded, thousandths};
+use crate::cli::bench::figures::Three;
 
 /// Who bids beside the hostile one.
 const GOOD: u64 = 5;
@@ -44,31 +44,6 @@ pub(in super::super) struct Sort {
     /// Beyond the deadline, of the auctions that waited for it; absent where none did.
     pub(in super::super) overshoot_ms: Option<Three>,
     pub(in super::super) bids: Judged,
-}
-
-/// The middle, the value below which 99 of 100 lie, the greatest.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(in super::super) struct Three {
-    pub(in super::super) p50: f64,
-    pub(in super::super) p99: f64,
-    pub(in super::super) max: f64,
-}
-
-impl Three {
-    /// Of microseconds, in milliseconds; `None` of nothing.
-    fn of(values: &[u64]) -> Option<Self> {
-        let mut sorted = values.to_vec();
-        sorted.sort_unstable();
-        sorted.first()?;
-        let at = |percent| rounded(thousandths(percentile(&sorted, percent)));
-        Some(Self { p50: at(50), p99: at(99), max: at(100) })
-    }
-}
-
-impl std::fmt::Display for Three {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.2} / {:.2} / {:.2}", self.p50, self.p99, self.max)
-    }
 }
 
 /// What hostile bidders do.
