@@ -10,9 +10,9 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
 use crate::model::{
-    api_key, attempt, buyer, buyer_group, campaign, complaint, consent, contract, conversion, decision, delivery, destination,
-    hold, hold_resolution, invitation, lead, lead_event, ledger_account, ledger_transfer, quote, revision, sale,
-    session, source, supplier, suppression_entry, user_account, vertical,
+    api_key, attempt, buyer, buyer_group, campaign, complaint, consent, contract, conversion, decision, delivery,
+    destination, hold, hold_resolution, invitation, lead, lead_event, ledger_account, ledger_transfer, quote, revision,
+    sale, session, source, supplier, suppression_entry, user_account, vertical,
 };
 use crate::store::Read;
 

@@ -196,10 +196,13 @@ fn mutations_are_bounded() {
 fn the_schema_is_not_walked_in_circles() {
     let looks = |document: &str| {
         let shape = shape();
-        let staff =
-            leadyard_types::Principal::Staff { user_id: uuid::Uuid::nil().into(), role: leadyard_types::Role::Admin };
+        let staff = leadyard_types::Principal::Staff {
+            user_id: uuid::Uuid::nil().into(),
+            role: leadyard_types::Role::Admin,
+            key: None,
+        };
         let (audience, variables) = (Audience::of(Some(staff)), Map::new());
-        let question = Question { shape: &shape, audience, introspection: true, variables: &variables };
+        let question = Question { shape: &shape, audience, scopes: None, introspection: true, variables: &variables };
         analyse(&parse_query(document).unwrap(), None, &question).map_err(|refused| refused.code)
     };
     // What GraphiQL asks.

@@ -1,8 +1,8 @@
 //! The lists people look through: their filters, orders and cursors.
 
 use leadyard_types::{
-    AccountId, BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState, Principal, Role,
-    SaleState, SourceId, Status, SupplierId, Timestamp, TransferKind, UserId,
+    AccountId, BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState,
+    Principal, Role, SaleState, SourceId, Status, SupplierId, Timestamp, TransferKind, UserId,
 };
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, IntoCondition, LikeExpr, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition};
@@ -12,8 +12,8 @@ use super::page::{Cursor, Listed, SortValue};
 use crate::auth::address;
 use crate::keyring::IndexHash;
 use crate::model::{
-    api_key, buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead, ledger_account,
-    ledger_transfer, sale, source, supplier, user_account, vertical,
+    api_key, buyer, buyer_group, campaign, complaint, contract, delivery, destination, invitation, lead,
+    ledger_account, ledger_transfer, sale, source, supplier, user_account, vertical,
 };
 use crate::scope::Scoped;
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadyard_connectors::{Attempted, Connectors, DeliveryPackage, Named, PingAnswered, PingPackage};
+use leadyard_connectors::{Attempted, Connectors, DeliveryPackage, Named, PingAnswered, PingEndpoint, PingPackage};
 use leadyard_entity::StoreError;
 use leadyard_entity::model::destination;
 use leadyard_types::{
@@ -116,7 +116,7 @@ impl Market {
 
         let currency = pretence.price.currency;
         let answer = if kind == DestinationKind::Ping {
-            TryOutAnswer::Ping(Box::new(self.try_ping(connectors, &destination, &secrets, pretence).await))
+            TryOutAnswer::Ping(Box::new(self.try_ping(connectors, &destination, secrets, pretence).await))
         } else {
             let verdict = pretence.verdict;
             let sent = self.try_delivery(connectors, (kind, &destination), &secrets, pretence).await;
@@ -151,7 +151,7 @@ impl Market {
         &self,
         connectors: &Connectors,
         destination: &destination::Model,
-        secrets: &[SecretString],
+        secrets: Vec<SecretString>,
         pretence: Pretence,
     ) -> PingAnswered {
         let (open, personal) = pretence.fields;
@@ -166,7 +166,8 @@ impl Market {
             places: pretence.places,
             test: true,
         };
-        let asked = connectors.ping(&destination.config, secrets, &package, PING_LONGEST);
+        let endpoint = PingEndpoint::new(&destination.config, secrets);
+        let asked = connectors.ping(&endpoint, &package, PING_LONGEST);
         let late = || PingAnswered::without_bid(PingVerdict::Late, "no answer in time");
         tokio::time::timeout(LONGEST, asked).await.unwrap_or_else(|_| late())
     }

@@ -5,8 +5,8 @@ pub(super) const SHARED: &str = "shared";
 
 /// The pages: file, title, and how the names of what stands there begin. The longest beginning counts.
 pub(super) const PAGES: [(&str, &str, &[&str]); 15] = [
-    ("leads", "Leads", &["lead", "decision", "consent"]),
-    ("sales", "Sales", &["sale"]),
+    ("leads", "Leads", &["lead", "decision", "consent", "suppression"]),
+    ("sales", "Sales", &["sale", "conversion"]),
     ("deliveries", "Deliveries", &["deliver", "attempt"]),
     ("complaints", "Complaints", &["complaint"]),
     ("campaigns", "Verticals and campaigns", &["vertical", "campaign", "stage", "fieldDefinition", "split"]),
@@ -14,10 +14,14 @@ pub(super) const PAGES: [(&str, &str, &[&str]); 15] = [
     ("buyers", "Buyers", &["buyer", "standing", "contractStanding"]),
     ("contracts", "Contracts", &["contract", "condition", "priceRule"]),
     ("destinations", "Destinations", &["destination", "webhook", "email", "ping", "header", "answer"]),
-    ("money", "Money and reports", &["wallet", "transfer", "adSpend", "profitAndLoss", "statistics"]),
+    (
+        "money",
+        "Money and reports",
+        &["wallet", "transfer", "hold", "statement", "payable", "adSpend", "profitAndLoss", "statistics"],
+    ),
     ("planning", "Planning: territories and simulation", &["territor", "simulate", "simulated", "simulation"]),
     ("configuration", "The configuration as a text", &["configuration"]),
-    ("people", "People and sessions", &["user", "session", "invitation", "password", "totp", "viewer"]),
+    ("people", "People and sessions", &["user", "session", "invitation", "password", "totp", "viewer", "apiKey"]),
     ("audit", "The audit", &["audit"]),
     (SHARED, "What many share", &["node", "userError", "pageInfo", "money", "query", "mutation"]),
 ];
