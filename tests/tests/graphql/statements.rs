@@ -100,7 +100,7 @@ async fn all_lines(by: &Asking, noun: &str, id: &Value, range: &Value, order: &s
         );
         let mut answer = by.ask(&question, json!({ "id": id, "range": range, "after": after })).await;
         let mut page = answer[noun]["statement"][0]["entries"].take();
-        lines.extend(page["nodes"].as_array_mut().unwrap().drain(..));
+        lines.append(page["nodes"].as_array_mut().unwrap());
         if page["pageInfo"]["hasNextPage"] == json!(false) {
             assert_eq!(page["totalCount"], json!(lines.len()));
             return lines;
