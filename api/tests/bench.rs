@@ -128,7 +128,7 @@ fn auctions_and_hostile_bidders() {
 fn a_wrong_goal_is_named() {
     let folder = tempfile::tempdir().unwrap();
     for (goal, wanted) in
-        [("p9", "[possible values: p1, p3, p8, p17, hostile]"), ("p1", "P1 is measured on PostgreSQL")]
+        [("p9", "[possible values: p1, p3, p8, p12, p17, hostile, documents]"), ("p1", "P1 is measured on PostgreSQL")]
     {
         let output = run(folder.path(), None, &[goal]);
         let error = String::from_utf8_lossy(&output.stderr);

@@ -54,7 +54,10 @@ impl Write {
     /// Runs a statement; answers how many rows it touched.
     pub(crate) async fn run(&self, sql: &str, values: Vec<Value>) -> StoreResult<u64> {
         #[cfg(feature = "testing")]
-        self.note(sql);
+        {
+            self.note(sql);
+            self.store.faults().ran(sql);
+        }
         let done = self.transaction.execute_raw(statement(self.backend(), sql, values)).await;
         self.counted(done).map(|done| done.rows_affected())
     }
@@ -71,6 +74,8 @@ impl Write {
 
     /// Reads rows into a type.
     pub(crate) async fn all<T: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> StoreResult<Vec<T>> {
+        #[cfg(feature = "testing")]
+        self.store.faults().ran(sql);
         self.counted(T::find_by_statement(statement(self.backend(), sql, values)).all(&self.transaction).await)
     }
 

@@ -3,7 +3,7 @@
 mod contents;
 mod schema;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -128,6 +128,7 @@ impl CommitFault {
 pub(crate) struct Faults {
     planted: Mutex<Vec<(&'static str, VecDeque<CommitFault>)>>,
     collisions: AtomicU64,
+    ran: Mutex<BTreeSet<String>>,
 }
 
 impl Faults {
@@ -137,6 +138,14 @@ impl Faults {
         let mut faults = self.planted.lock().unwrap_or_else(PoisonError::into_inner);
         let planted = faults.iter_mut().find(|(part, _)| done.iter().any(|sql| sql.contains(part)))?;
         planted.1.pop_front()
+    }
+
+    /// Remembers a statement of a transaction.
+    pub(crate) fn ran(&self, sql: &str) {
+        let mut ran = self.ran.lock().unwrap_or_else(PoisonError::into_inner);
+        if !ran.contains(sql) {
+            ran.insert(sql.to_owned());
+        }
     }
 
     pub(crate) fn collided(&self) {
@@ -157,6 +166,36 @@ impl Store {
     pub fn commits_to_fail(&self) -> usize {
         let planted = self.faults().planted.lock().unwrap_or_else(PoisonError::into_inner);
         planted.iter().map(|(_, faults)| faults.len()).sum()
+    }
+
+    /// What the transactions of this process read row by row instead of by an index, with the statement, as SQLite plans
+    /// it; lists that are given with a statement, and tables of fixed size, left out. Nothing on PostgreSQL, whose plans
+    /// follow the sizes of tables.
+    pub async fn scans(&self) -> StoreResult<Vec<String>> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            detail: String,
+        }
+        if self.engine() != Engine::Sqlite {
+            return Ok(Vec::new());
+        }
+        let ran = self.faults().ran.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let read = self.read(leadyard_types::Principal::System(leadyard_types::SystemTask::Operate));
+        let mut scans = Vec::new();
+        // SQLite's plan of an insert also shows how children without a parent would be found, which it looks for only
+        // where there are some.
+        for sql in ran.into_iter().filter(|sql| !sql.trim_start().starts_with("INSERT")) {
+            let explain = statement(read.backend(), &format!("EXPLAIN QUERY PLAN {sql}"), Vec::new());
+            let plan = Row::find_by_statement(explain).all(read.connection()).await?;
+            let scanned = plan.iter().filter_map(|row| row.detail.strip_prefix("SCAN "));
+            let harmless = |what: &str| {
+                what.contains("CONSTANT ROW")
+                    || what.starts_with('(')
+                    || matches!(what, "given" | "change" | "market_state")
+            };
+            scans.extend(scanned.filter(|what| !harmless(what)).map(|what| format!("{what} in {sql}")));
+        }
+        Ok(scans)
     }
 
     /// How many statements of writers failed because transactions were in each other's way: deadlocks, for the most part.

@@ -36,6 +36,23 @@ async fn send(app: &TestApp, key: &str, leads: usize) -> usize {
     clients.join_all().await.into_iter().sum()
 }
 
+/// Whatever a lead's placement looks for is found by an index: nothing is read row by row that grows with the market.
+#[tokio::test(flavor = "multi_thread")]
+async fn placement_scans_no_table() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let market = app.market(Selling::default()).await;
+        let buyer = app.buyer("Buyer", 1_000_000, vec![daily(1_000)]).await;
+        let contract = leadyard_types::ContractTerms { caps: vec![daily(500)], ..terms(1_000) };
+        app.contract(market.campaign_id, buyer, "all", contract).await;
+        assert_eq!(send(&app, &market.key, 100).await, 100);
+        // The same people again: their answers, fingerprints and sales are looked up.
+        assert_eq!(send(&app, &market.key, 100).await, 100);
+        assert_eq!(app.store().scans().await.unwrap(), Vec::<String>::new());
+        app.finish().await;
+    }
+}
+
 /// 64 clients at once against tight caps and low balances: no cap and no wallet is overshot, and the books balance
 /// (domain page, sections 3 and 4).
 #[tokio::test(flavor = "multi_thread")]
