@@ -166,12 +166,11 @@ impl Write {
 
     async fn accounts(&self, keys: &BTreeSet<AccountKey>) -> StoreResult<HashMap<AccountKey, ledger_account::Model>> {
         let owners: BTreeSet<Uuid> = keys.iter().map(|(_, owner, _)| *owner).collect();
-        let rows: Vec<ledger_account::Model> = self
-            .all_in(
-                "SELECT * FROM ledger_account WHERE owner_id IN ({}) ORDER BY id",
-                owners.into_iter().map(Value::from).collect(),
-            )
-            .await?;
+        // The index of accounts begins with their kind.
+        let kinds: BTreeSet<&str> = keys.iter().map(|(kind, _, _)| kind.as_str()).collect();
+        let kinds = kinds.into_iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(",");
+        let sql = format!("SELECT * FROM ledger_account WHERE kind IN ({kinds}) AND owner_id IN ({{}}) ORDER BY id");
+        let rows: Vec<ledger_account::Model> = self.all_in(&sql, owners.into_iter().map(Value::from).collect()).await?;
         let mut found = HashMap::new();
         for row in rows {
             let key = account_key(&row)?;
