@@ -16,7 +16,7 @@ Promise.withResolvers ??= () => {
 };
 
 const url = process.env.DATABASE_URL;
-const pool = new pg.Pool({ connectionString: url, max: Number(process.env.CONNECTIONS ?? "10") });
+const pool = new pg.Pool({ connectionString: url, max: Number(process.env.CONNECTIONS ?? "10"), idleTimeoutMillis: 1_000 });
 const reader = role(url);
 
 await serve(async () => {

@@ -6,7 +6,7 @@ import pg from "pg";
 import { who } from "./who.mjs";
 import { serve } from "./workers.mjs";
 
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: Number(process.env.CONNECTIONS ?? "10") });
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: Number(process.env.CONNECTIONS ?? "10"), idleTimeoutMillis: 1_000 });
 
 const typeDefs = /* GraphQL */ `
   type Query { buyers(first: Int!): [Buyer!]! }

@@ -19,6 +19,7 @@ use crate::model::{
     revision, sale,
 };
 use crate::scope::Scoped;
+use crate::sql::among;
 use crate::store::Read;
 
 pub use contents::{LeadContents, LeadFieldValue};
@@ -51,7 +52,7 @@ impl Read {
         let Some(key) = E::PrimaryKey::iter().next().map(PrimaryKeyToColumn::into_column) else {
             return Ok(HashMap::new());
         };
-        let rows = self.select::<E>().filter(key.is_in(ids.iter().copied())).all(self.connection()).await?;
+        let rows = self.select::<E>().filter(among(self.backend(), key, ids)).all(self.connection()).await?;
         Ok(rows.into_iter().filter_map(|row| Some((uuid_of(row.get(key))?, row))).collect())
     }
 
@@ -72,7 +73,7 @@ impl Read {
     where
         E::Model: Send,
     {
-        let select = self.select::<E>().filter(parent.is_in(ids.iter().copied())).order_by_asc(order);
+        let select = self.select::<E>().filter(among(self.backend(), parent, ids)).order_by_asc(order);
         let mut lists: ByParent<E::Model> = HashMap::new();
         for row in select.all(self.connection()).await? {
             if let Some(owner) = uuid_of(row.get(parent)) {

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use sea_orm::sea_query::extension::postgres::PgFunc;
+use sea_orm::sea_query::{ArrayType, Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, IntoActiveModel, Iterable,
-    ModelTrait, Statement, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic,
+    IntoActiveModel, Iterable, ModelTrait, Statement, Value,
 };
+use uuid::Uuid;
 
 use crate::error::StoreResult;
 use crate::store::Write;
@@ -38,6 +41,16 @@ pub(crate) fn statement(backend: DbBackend, sql: &str, values: Vec<Value>) -> St
 /// `?,?,?` for a list of so many values.
 pub(crate) fn marks(count: usize) -> String {
     vec!["?"; count].join(",")
+}
+
+/// Whether a column is one of some ids. On PostgreSQL they are one array: a list would be planned value by value.
+pub(crate) fn among<C: ColumnTrait>(backend: DbBackend, column: C, ids: &[Uuid]) -> Expr {
+    let values: Vec<Value> = ids.iter().map(|id| Value::from(*id)).collect();
+    if backend == DbBackend::Postgres {
+        let ids = Value::Array(ArrayType::Uuid, Some(Box::new(values)));
+        return Expr::col(column.as_column_ref()).eq(PgFunc::any(Expr::value(ids)));
+    }
+    column.is_in(filled_up(&values))
 }
 
 impl crate::store::Read {
@@ -220,7 +233,7 @@ mod tests {
             let (mut left, mut statements) = (rows, 0);
             while left > 0 {
                 let size = statement_rows(left, 700);
-                assert!(size <= 700.min(left));
+                assert!(size <= std::cmp::min(700, left));
                 lengths.insert(size);
                 (left, statements) = (left - size, statements + 1);
             }

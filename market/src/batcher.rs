@@ -13,6 +13,13 @@ pub(crate) struct Batcher<I, O> {
     queue: mpsc::Sender<Waiting<I, O>>,
 }
 
+// By hand: who takes part need not be copied itself.
+impl<I, O> Clone for Batcher<I, O> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone() }
+    }
+}
+
 impl<I, O> Batcher<I, O>
 where
     I: Clone + Send + Sync + 'static,

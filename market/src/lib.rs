@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod asking;
+mod auctioneer;
 pub mod auctions;
 mod batcher;
 mod bidders;
@@ -18,6 +19,7 @@ pub mod eligibility;
 pub mod experiment;
 pub mod explain;
 pub mod finance;
+mod floor;
 pub mod import;
 pub mod intake;
 pub mod lookup;

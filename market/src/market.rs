@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::auctions::AuctionWatch;
 use crate::batcher::Batcher;
 use crate::bidders::{self, Bidders};
+use crate::floor::Floor;
 use crate::placement::{Job, Look, Watch, looker, writer};
 use crate::rules::auction::complaint_ppm;
 use crate::rules::phone;
@@ -64,7 +65,9 @@ pub struct Market {
     /// Leads to be looked at before their buyers are asked.
     pub(crate) looks: mpsc::Sender<Look>,
     pub(crate) watch: Watch,
-    pub(crate) auctions: AuctionWatch,
+    pub(crate) auctions: Arc<AuctionWatch>,
+    /// Where auctions run; opened by the first.
+    pub(crate) floor: OnceLock<Floor>,
     /// Notified after a buyer's verdict was settled: senders wait on it.
     pub settled: Arc<Notify>,
 }
@@ -103,7 +106,8 @@ impl Market {
             queue,
             looks,
             watch: Watch::default(),
-            auctions: AuctionWatch::default(),
+            auctions: Arc::default(),
+            floor: OnceLock::new(),
             settled: Arc::new(Notify::new()),
             settings,
         });

@@ -15,7 +15,7 @@ use leadyard_types::{
 use serde_json::Value;
 use std::time::Duration;
 
-use crate::asking::{self, Asked};
+use crate::asking::{Asked, Subject};
 use crate::eligibility::may_send;
 use crate::intake::{IntakeError, Offered, Prepared, split_personal};
 use crate::market::Market;
@@ -149,14 +149,8 @@ impl Market {
             }
             Screening::Settled => return Err(StoreError::corrupt("a ping is nobody's stored lead").into()),
         };
-        let subject = asking::Subject {
-            campaign: &prepared.campaign,
-            vertical: &prepared.vertical,
-            facts: &prepared.facts,
-            lead: None,
-            quote: Some(id),
-        };
-        let (asked, input) = self.ask(&subject, *screened).await?;
+        let subject = || Subject::new(&prepared.campaign, &prepared.vertical, &prepared.facts).of_quote(id);
+        let (asked, input) = self.ask(*screened, subject).await?;
         let routing = route(&input);
         let quoted = quote(&input, &routing, prepared.source.terms.least_payout_minor).map_err(Rejection::from);
         Ok(Outcome { quoted, asked, input: Some(input) })

@@ -6,10 +6,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use leadyard_types::{Principal, Timestamp};
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query, WindowStatement};
+use sea_orm::sea_query::{Alias, Asterisk, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait, Condition, FromQueryResult, ModelTrait, Order, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
-    Value,
+    ColumnTrait, Condition, DbBackend, FromQueryResult, JoinType, ModelTrait, Order, PaginatorTrait, QueryFilter,
+    QuerySelect, QueryTrait, Select, Value,
 };
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use super::{ordered, uuid_of};
 use crate::error::StoreResult;
 use crate::model::ledger_transfer;
 use crate::scope::Scoped;
+use crate::sql::among;
 use crate::store::Read;
 
 /// The value a list is sorted by.
@@ -160,7 +161,7 @@ impl Read {
 
     /// How many rows several parents' lists have, in one statement.
     pub async fn counts_of<E: Listed>(&self, parent: E::Column, parents: &[Uuid]) -> StoreResult<HashMap<Uuid, u64>> {
-        let select = self.select::<E>().filter(parent.is_in(parents.iter().copied()));
+        let select = self.select::<E>().filter(among(self.backend(), parent, parents));
         let counts: Vec<(Uuid, i64)> = select
             .select_only()
             .column_as(parent, "parent")
@@ -185,26 +186,11 @@ impl Read {
     where
         E::Model: FromQueryResult + Send,
     {
-        let (column, descending) = E::sorting(order);
-        let direction = if descending == args.backward { Order::Asc } else { Order::Desc };
-        let name = Alias::new;
-        let mut inner = self
-            .select::<E>()
-            .filter(E::condition(filter, self.principal))
-            .filter(between::<E>(order, args))
-            .filter(parent.is_in(parents.iter().copied()))
-            .into_query();
-        let table = E::default();
-        let mut window = WindowStatement::partition_by((table, parent));
-        window.order_by((table, column), direction.clone()).order_by((table, E::id()), direction.clone());
-        inner.expr_window_as(Func::cust(name("ROW_NUMBER")), window, name("place"));
-        let outer = Query::select()
-            .expr(Expr::cust("*"))
-            .from_subquery(inner, name("listed"))
-            .and_where(Expr::col(name("place")).lte(i64::from(args.limit) + 1))
-            .order_by(name("place"), Order::Asc)
-            .to_owned();
-        let statement = self.backend().build(&outer);
+        if parents.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let inner = self.select::<E>().filter(E::condition(filter, self.principal)).filter(between::<E>(order, args));
+        let statement = self.backend().build(&each_list::<E>(self.backend(), inner, (parent, parents), order, args));
         let rows = E::Model::find_by_statement(statement).all(self.connection()).await?;
         let mut lists: HashMap<Uuid, Vec<E::Model>> = parents.iter().map(|id| (*id, Vec::new())).collect();
         for row in rows {
@@ -268,6 +254,42 @@ fn merged(
         page.has_next |= more;
     }
     page
+}
+
+/// The first rows of each parent's list: every list is read from its own beginning by the index it has, and no further than
+/// the page. All rows together stand in the list's order.
+fn each_list<E: Listed>(
+    backend: DbBackend,
+    list: Select<E>,
+    (parent, parents): (E::Column, &[Uuid]),
+    order: E::Order,
+    args: &PageArgs,
+) -> SelectStatement {
+    let (column, descending) = E::sorting(order);
+    let direction = if descending == args.backward { Order::Asc } else { Order::Desc };
+    // What both databases call the first column of a list of values.
+    let of = || Expr::col((Alias::new("parents"), Alias::new("column1")));
+    // Filled up to a power of two, so that few statements are prepared, with parents that have no list.
+    let nobody = parents.len()..parents.len().next_power_of_two();
+    let ids = parents.iter().copied().map(Some).chain(nobody.map(|_| None)).map(Value::from);
+    let mut list = list.into_query();
+    list.and_where(Expr::col((E::default(), parent)).eq(of()))
+        .order_by((E::default(), column), direction.clone())
+        .order_by((E::default(), E::id()), direction.clone())
+        .limit(u64::from(args.limit) + 1);
+    let listed = || Alias::new("listed");
+    let mut each = Query::select();
+    each.column((listed(), Asterisk)).from_values(ids, Alias::new("parents"));
+    if backend == DbBackend::Postgres {
+        each.join_lateral(JoinType::InnerJoin, list, listed(), Expr::cust("TRUE"));
+    } else {
+        // SQLite has no LATERAL, but asks a list of ids anew for each parent.
+        list.clear_selects().column((E::default(), E::id()));
+        let among = Expr::col((listed(), E::id())).in_subquery(list);
+        each.join_as(JoinType::CrossJoin, E::default().table_ref(), listed(), among);
+    }
+    each.order_by((listed(), column), direction.clone()).order_by((listed(), E::id()), direction);
+    each
 }
 
 /// The rows behind one place and before another, in a list's order.

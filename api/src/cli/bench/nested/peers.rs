@@ -25,8 +25,9 @@ const POSTGRAPHILE: &str = "{ allBuyers(first: 20, orderBy: [NAME_ASC]) { nodes 
      leadByLeadId { state receivedAt } } } } } }";
 const YOGA: &str = "{ buyers(first: 20) { name status contracts(first: 10) { name status } \
      sales(first: 5) { state priceMinor soldAt lead { state receivedAt } } } }";
-/// Connections to the database that a peer has, its processes together.
-const CONNECTIONS: u32 = 40;
+/// Connections to the database that a peer has, its processes together: as many as leadyard. All sides' together stay below
+/// what PostgreSQL allows unless told otherwise (100).
+const CONNECTIONS: u32 = 20;
 
 /// Who is measured.
 pub(super) const PEERS: [Kind; 3] = [
