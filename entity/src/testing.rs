@@ -168,7 +168,7 @@ impl Store {
         planted.iter().map(|(_, faults)| faults.len()).sum()
     }
 
-    /// What the transactions of this process read row by row instead of by an index, with the statement, as SQLite plans
+    /// What the transactions of this process, and lists inside others, read row by row instead of by an index, with the statement, as SQLite plans
     /// it; lists that are given with a statement, and tables of fixed size, left out. Nothing on PostgreSQL, whose plans
     /// follow the sizes of tables.
     pub async fn scans(&self) -> StoreResult<Vec<String>> {
@@ -191,7 +191,7 @@ impl Store {
             let harmless = |what: &str| {
                 what.contains("CONSTANT ROW")
                     || what.starts_with('(')
-                    || matches!(what, "given" | "change" | "market_state")
+                    || matches!(what, "given" | "change" | "parents" | "market_state")
             };
             scans.extend(scanned.filter(|what| !harmless(what)).map(|what| format!("{what} in {sql}")));
         }

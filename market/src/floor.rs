@@ -80,6 +80,21 @@ mod tests {
         assert_eq!(name.as_deref(), Some("auctions"));
     }
 
+    /// An auction goes on while everything else is at work without a break: here the only thread there is waits for it.
+    #[tokio::test]
+    async fn an_auction_goes_on_beside_whatever_is_busy() {
+        let floor = Floor::open();
+        let (told, heard) = std::sync::mpsc::channel();
+        let auction = floor.run(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            told.send(())
+        });
+        let mut auction = std::pin::pin!(auction);
+        assert!(futures_util::poll!(auction.as_mut()).is_pending());
+        heard.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+        assert!(auction.await.is_some_and(|sent| sent.is_ok()));
+    }
+
     /// A defect in one auction is that lead's alone.
     #[tokio::test]
     async fn an_auction_that_breaks_leaves_the_others_be() {

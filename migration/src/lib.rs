@@ -20,6 +20,7 @@ mod m20261121_000017_sign_in;
 mod m20261121_000018_readings;
 mod m20261121_000019_keys;
 mod m20261121_000020_nouns;
+mod m20261121_000021_inside;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000018_readings::Migration),
             Box::new(m20261121_000019_keys::Migration),
             Box::new(m20261121_000020_nouns::Migration),
+            Box::new(m20261121_000021_inside::Migration),
         ]
     }
 }

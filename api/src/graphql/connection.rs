@@ -78,7 +78,7 @@ macro_rules! connection {
         #[doc = $list]
         #[derive(Debug, Clone, async_graphql::Description)]
         pub(crate) struct $connection {
-            page: std::sync::Arc<leadyard_entity::read::Page<$table::Model>>,
+            page: std::sync::Arc<leadyard_entity::read::Page<std::sync::Arc<$table::Model>>>,
             order: <$table::Entity as leadyard_entity::read::Listed>::Order,
             counted: $crate::graphql::connection::Counted<<$table::Entity as leadyard_entity::read::Listed>::Filter>,
         }
@@ -114,7 +114,8 @@ macro_rules! connection {
             ) -> async_graphql::Result<Self> {
                 let args = paging.read::<$table::Entity>(order)?;
                 let page = $crate::graphql::context::read(ctx)?.page::<$table::Entity>(&filter, order, &args).await;
-                let page = std::sync::Arc::new(page.map_err($crate::graphql::errors::store)?);
+                let page = page.map_err($crate::graphql::errors::store)?.map(std::sync::Arc::new);
+                let page = std::sync::Arc::new(page);
                 Ok(Self { page, order, counted: $crate::graphql::connection::Counted::Filter(filter) })
             }
 
@@ -127,13 +128,13 @@ macro_rules! connection {
         impl $connection {
             /// The items of this page with their cursors.
             async fn edges(&self) -> Vec<$edge> {
-                let edge = |row: &$table::Model| $edge { cursor: self.cursor(row), node: $node::from(row.clone()) };
+                let edge = |row: &std::sync::Arc<$table::Model>| $edge { cursor: self.cursor(row), node: $node(std::sync::Arc::clone(row)) };
                 self.page.rows.iter().map(edge).collect()
             }
 
             /// The items of this page without their cursors.
             async fn nodes(&self) -> Vec<$node> {
-                self.page.rows.iter().cloned().map($node::from).collect()
+                self.page.rows.iter().cloned().map($node).collect()
             }
 
             /// Where this page stands in the list.

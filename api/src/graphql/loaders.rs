@@ -50,12 +50,12 @@ macro_rules! rows {
         pub(crate) struct $key(pub(crate) Uuid);
 
         impl Loader<$key> for Loaders {
-            type Value = $table::Model;
+            type Value = Arc<$table::Model>;
             type Error = Error;
             async fn load(&self, keys: &[$key]) -> Loaded<$key, Self::Value> {
                 let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
                 let rows = self.read.by_ids::<$table::Entity>(&ids).await.map_err(store)?;
-                Ok(rows.into_iter().map(|(id, row)| ($key(id), row)).collect())
+                Ok(rows.into_iter().map(|(id, row)| ($key(id), Arc::new(row))).collect())
             }
         }
     )+};
@@ -148,12 +148,12 @@ macro_rules! lists {
         pub(crate) struct $key(pub(crate) Uuid);
 
         impl Loader<$key> for Loaders {
-            type Value = Vec<$row>;
+            type Value = Vec<Arc<$row>>;
             type Error = Error;
             async fn load(&self, keys: &[$key]) -> Loaded<$key, Self::Value> {
                 let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
                 let lists: ByParent<$row> = self.read.$method(&ids).await.map_err(store)?;
-                Ok(lists.into_iter().map(|(id, rows)| ($key(id), rows)).collect())
+                Ok(lists.into_iter().map(|(id, rows)| ($key(id), rows.into_iter().map(Arc::new).collect())).collect())
             }
         }
     )+};
@@ -180,12 +180,12 @@ lists! {
 pub(crate) struct SourceKeyBy(pub(crate) Uuid);
 
 impl Loader<SourceKeyBy> for Loaders {
-    type Value = api_key::Model;
+    type Value = Arc<api_key::Model>;
     type Error = Error;
     async fn load(&self, keys: &[SourceKeyBy]) -> Loaded<SourceKeyBy, Self::Value> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let rows = self.read.source_keys(&ids).await.map_err(store)?;
-        Ok(rows.into_iter().map(|(id, row)| (SourceKeyBy(id), row)).collect())
+        Ok(rows.into_iter().map(|(id, row)| (SourceKeyBy(id), Arc::new(row))).collect())
     }
 }
 
@@ -370,7 +370,7 @@ macro_rules! pages {
         }
 
         impl Loader<$key> for Loaders {
-            type Value = Arc<Page<$table::Model>>;
+            type Value = Arc<Page<Arc<$table::Model>>>;
             type Error = Error;
             async fn load(&self, keys: &[$key]) -> Loaded<$key, Self::Value> {
                 let mut loaded = HashMap::new();
@@ -386,8 +386,8 @@ macro_rules! pages {
                         .pages_of::<$table::Entity>((column, &parents), &Default::default(), first.order, &first.args)
                         .await
                         .map_err(store)?;
-                    let mut pages: HashMap<Uuid, Arc<Page<$table::Model>>> =
-                        pages.into_iter().map(|(id, page)| (id, Arc::new(page))).collect();
+                    let mut pages: HashMap<Uuid, Arc<Page<Arc<$table::Model>>>> =
+                        pages.into_iter().map(|(id, page)| (id, Arc::new(page.map(Arc::new)))).collect();
                     loaded.extend(group.into_iter().filter_map(|key| Some((key.clone(), pages.remove(&key.list.parent())?))));
                 }
                 Ok(loaded)
@@ -413,7 +413,7 @@ pub(crate) struct TransfersPage {
 }
 
 impl Loader<TransfersPage> for Loaders {
-    type Value = Arc<Page<ledger_transfer::Model>>;
+    type Value = Arc<Page<Arc<ledger_transfer::Model>>>;
     type Error = Error;
     async fn load(&self, keys: &[TransfersPage]) -> Loaded<TransfersPage, Self::Value> {
         let mut loaded = HashMap::new();
@@ -423,7 +423,7 @@ impl Loader<TransfersPage> for Loaders {
             let mut pages = self.read.transfers_of(&wallets, order, &args).await.map_err(store)?;
             loaded.extend(group.into_iter().filter_map(|key| {
                 let page = pages.remove(&key.list.parent())?;
-                Some((key, Arc::new(page)))
+                Some((key, Arc::new(page.map(Arc::new))))
             }));
         }
         Ok(loaded)

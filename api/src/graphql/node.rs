@@ -110,7 +110,9 @@ pub(crate) async fn load(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         Kind::SuppressionEntry => one!(ctx, SuppressionEntryBy(id) => SuppressionEntry)?.map(Node::from),
         Kind::User => one!(ctx, UserBy(id) => User)?.map(Node::from),
         Kind::Invitation => one!(ctx, InvitationBy(id) => Invitation)?.map(Node::from),
-        Kind::Session => loader(ctx)?.load_one(SessionBy(id)).await?.map(|row| Node::from(Session::from(row))),
+        Kind::Session => {
+            loader(ctx)?.load_one(SessionBy(id)).await?.map(|row| Node::from(Session::from((*row).clone())))
+        }
         Kind::SourceKey => one!(ctx, SourceKeyBy(id) => SourceKey)?.map(Node::from),
         Kind::ApiKey => one!(ctx, ApiKeyBy(id) => ApiKey)?.map(Node::from),
     })

@@ -59,10 +59,16 @@ macro_rules! of_row {
     ($(#[$meta:meta])* $name:ident of $table:ident) => {
         $(#[$meta])*
         #[derive(Debug, Clone, async_graphql::Description)]
-        pub(crate) struct $name(pub(crate) $table::Model);
+        pub(crate) struct $name(pub(crate) std::sync::Arc<$table::Model>);
 
         impl From<$table::Model> for $name {
             fn from(row: $table::Model) -> Self {
+                Self(std::sync::Arc::new(row))
+            }
+        }
+
+        impl From<std::sync::Arc<$table::Model>> for $name {
+            fn from(row: std::sync::Arc<$table::Model>) -> Self {
                 Self(row)
             }
         }

@@ -102,6 +102,12 @@ pub struct Page<M> {
 }
 
 impl<M> Page<M> {
+    /// The same page of something made of each row.
+    pub fn map<N>(self, make: impl FnMut(M) -> N) -> Page<N> {
+        let Self { rows, has_next, has_previous } = self;
+        Page { rows: rows.into_iter().map(make).collect(), has_next, has_previous }
+    }
+
     pub(crate) fn of(mut rows: Vec<M>, args: &PageArgs) -> Self {
         let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
@@ -191,6 +197,8 @@ impl Read {
         }
         let inner = self.select::<E>().filter(E::condition(filter, self.principal)).filter(between::<E>(order, args));
         let statement = self.backend().build(&each_list::<E>(self.backend(), inner, (parent, parents), order, args));
+        #[cfg(feature = "testing")]
+        self.store.faults().ran(&statement.sql);
         let rows = E::Model::find_by_statement(statement).all(self.connection()).await?;
         let mut lists: HashMap<Uuid, Vec<E::Model>> = parents.iter().map(|id| (*id, Vec::new())).collect();
         for row in rows {

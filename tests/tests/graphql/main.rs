@@ -13,6 +13,7 @@ mod experiments;
 mod filters;
 mod finance;
 mod keys;
+mod lists;
 mod mail;
 mod operations;
 mod people;

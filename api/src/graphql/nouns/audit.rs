@@ -156,7 +156,7 @@ impl AuditQueries {
             start_cursor: rows.first().map(cursor),
             end_cursor: rows.last().map(cursor),
         };
-        let nodes: Vec<AuditEntry> = rows.into_iter().map(AuditEntry).collect();
+        let nodes: Vec<AuditEntry> = rows.into_iter().map(AuditEntry::from).collect();
         let edge = |node: &AuditEntry| AuditEntryEdge { cursor: cursor(&node.0), node: node.clone() };
         Ok(AuditEntryConnection { edges: nodes.iter().map(edge).collect(), nodes, page_info })
     }

@@ -192,7 +192,7 @@ impl Buyer {
     ) -> Result<Vec<Statistics>> {
         let accounts = loader(ctx)?.load_one(AccountsOf(self.0.id)).await?.unwrap_or_default();
         let wallets = accounts.into_iter().filter(|account| account.kind == AccountKind::BuyerWallet.as_str());
-        all(ctx, (SeriesOf::Buyer, self.0.id), wallets.map(|wallet| wallet.currency).collect(), &range).await
+        all(ctx, (SeriesOf::Buyer, self.0.id), wallets.map(|wallet| wallet.currency.clone()).collect(), &range).await
     }
 
     /// Everything that moved its money, line by line, one statement for each currency of its wallets.
@@ -204,7 +204,7 @@ impl Buyer {
         let period = range.period(self.terms(ctx).await?.time_zone)?;
         let accounts = loader(ctx)?.load_one(AccountsOf(self.0.id)).await?.unwrap_or_default();
         let wallets = accounts.into_iter().filter(|account| account.kind == AccountKind::BuyerWallet.as_str());
-        statement::of_accounts(ctx, wallets.map(|wallet| (wallet.id, wallet.currency)), period).await
+        statement::of_accounts(ctx, wallets.map(|wallet| (wallet.id, wallet.currency.clone())), period).await
     }
 
     /// When it was set up.

@@ -273,7 +273,7 @@ impl Contract {
         ctx: &Context<'_>,
         #[graphql(desc = "Of which time, and cut into which pieces.")] range: StatisticsRange,
     ) -> Result<Statistics> {
-        let currency = there(loader(ctx)?.load_one(CampaignBy(self.0.campaign_id)).await?)?.currency;
+        let currency = there(loader(ctx)?.load_one(CampaignBy(self.0.campaign_id)).await?)?.currency.clone();
         statistics::one(ctx, (SeriesOf::Contract, self.0.id), currency, &range).await
     }
 

@@ -218,7 +218,7 @@ impl Decision {
     async fn contracts(&self, ctx: &Context<'_>) -> Result<Vec<ContractVerdict>> {
         let loader = loader(ctx)?;
         let lead = there(loader.load_one(LeadBy(self.0.lead_id)).await?)?;
-        let currency = there(loader.load_one(CampaignBy(lead.campaign_id)).await?)?.currency;
+        let currency = &there(loader.load_one(CampaignBy(lead.campaign_id)).await?)?.currency;
         let explained = self.explained(ctx).await?;
         let verdict =
             |entry: &ContractExplained| ContractVerdict { explained: entry.clone(), currency: currency.clone() };

@@ -46,7 +46,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    fn of(row: attempt::Model) -> Result<Self> {
+    fn of(row: &attempt::Model) -> Result<Self> {
         Ok(Self {
             number: int(row.number),
             kind: AttemptKind::read(&row.kind)?,
@@ -55,8 +55,8 @@ impl Attempt {
             outcome: row.outcome.as_deref().map(DeliveryOutcome::read).transpose()?,
             status_code: row.status_code.map(int),
             duration_ms: row.duration_ms.map(int),
-            answer: row.answer,
-            error: row.error,
+            answer: row.answer.clone(),
+            error: row.error.clone(),
         })
     }
 }
@@ -154,7 +154,7 @@ impl Delivery {
     /// Every try and every question about it, in order.
     async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<Attempt>> {
         let rows = loader(ctx)?.load_one(AttemptsOfDelivery(self.0.id)).await?;
-        rows.unwrap_or_default().into_iter().map(Attempt::of).collect()
+        rows.unwrap_or_default().iter().map(|row| Attempt::of(row)).collect()
     }
 }
 

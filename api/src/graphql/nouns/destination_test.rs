@@ -75,7 +75,7 @@ pub(crate) struct DestinationTestPing {
 impl DestinationTest {
     fn of(tried: TryOut) -> Self {
         let TryOut { destination, currency, answer } = tried;
-        let destination = Destination(destination);
+        let destination = Destination::from(destination);
         match answer {
             TryOutAnswer::Delivery(verdict, came) => Self {
                 destination,

@@ -272,7 +272,7 @@ impl Lead {
     /// Everything that happened to it, oldest first.
     async fn timeline(&self, ctx: &Context<'_>) -> Result<Vec<LeadEvent>> {
         let rows = loader(ctx)?.load_one(super::super::loaders::EventsOfLead(self.0.id)).await?;
-        rows.unwrap_or_default().iter().map(LeadEvent::of).collect()
+        rows.unwrap_or_default().iter().map(|row| LeadEvent::of(row)).collect()
     }
 
     /// The latest routing run: every contract that was considered, and why each did or did not get it.

@@ -86,13 +86,13 @@ impl PayableFigures {
 /// What a supplier is owed, one series for each currency.
 pub(super) async fn of_accounts(
     ctx: &Context<'_>,
-    accounts: Vec<ledger_account::Model>,
+    accounts: Vec<Arc<ledger_account::Model>>,
     range: &StatisticsRange,
 ) -> Result<Vec<Payables>> {
     let pieces = range.pieces()?;
     let keys = accounts.iter().map(|account| PayablesOf { account: account.id, pieces });
     let found = loader(ctx)?.load_many(keys).await?;
-    let told = |account: ledger_account::Model| {
+    let told = |account: Arc<ledger_account::Model>| {
         let payables = super::there(found.get(&PayablesOf { account: account.id, pieces }))?;
         let currency: Arc<str> = account.currency.as_str().into();
         let figures = |owed: &Owed| PayableFigures { owed: *owed, currency: Arc::clone(&currency) };
@@ -105,7 +105,7 @@ pub(super) async fn of_accounts(
             opening: money(payables.opening_minor, &account.currency)?,
             total: figures(&payables.total),
             points: points.collect(),
-            currency: account.currency,
+            currency: account.currency.clone(),
         })
     };
     accounts.into_iter().map(told).collect()

@@ -81,7 +81,7 @@ impl Source {
 
     /// The currency of its campaign.
     async fn currency(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(there(loader(ctx)?.load_one(CampaignBy(self.0.campaign_id)).await?)?.currency)
+        Ok(there(loader(ctx)?.load_one(CampaignBy(self.0.campaign_id)).await?)?.currency.clone())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Suppliers.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use leadyard_entity::model::{ledger_account, supplier};
 use leadyard_entity::read::{self, NameOrder as Order, SupplierFilter as Filter};
@@ -40,7 +42,7 @@ impl SupplierFilter {
 
 impl Supplier {
     /// What it is owed, by currency.
-    async fn accounts(&self, ctx: &Context<'_>) -> Result<Vec<ledger_account::Model>> {
+    async fn accounts(&self, ctx: &Context<'_>) -> Result<Vec<Arc<ledger_account::Model>>> {
         let mut accounts = loader(ctx)?.load_one(AccountsOf(self.0.id)).await?.unwrap_or_default();
         accounts.retain(|account| account.kind == AccountKind::SupplierPayable.as_str());
         Ok(accounts)
@@ -90,7 +92,7 @@ impl Supplier {
         ctx: &Context<'_>,
         #[graphql(desc = "Which days.")] range: StatementRange,
     ) -> Result<Vec<Statement>> {
-        let accounts = self.accounts(ctx).await?.into_iter().map(|account| (account.id, account.currency));
+        let accounts = self.accounts(ctx).await?.into_iter().map(|account| (account.id, account.currency.clone()));
         statement::of_accounts(ctx, accounts, range.period(chrono_tz::Tz::UTC)?).await
     }
 

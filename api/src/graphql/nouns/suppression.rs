@@ -251,7 +251,7 @@ async fn add(ctx: &Context<'_>, adding: Adding<'_>) -> Result<Result<(Vec<Suppre
     let Adding { contacts, country, reason, .. } = adding;
     let asked = Suppressing { contacts, campaign, country, reason };
     Ok(match market(ctx)?.suppress(principal(ctx)?, asked).await {
-        Ok(added) => Ok((added.entries.into_iter().map(SuppressionEntry).collect(), added.new)),
+        Ok(added) => Ok((added.entries.into_iter().map(SuppressionEntry::from).collect(), added.new)),
         Err(error) => Err(errors::suppression(error)?),
     })
 }
