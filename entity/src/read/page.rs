@@ -294,7 +294,8 @@ fn each_list<E: Listed>(
         // SQLite has no LATERAL, but asks a list of ids anew for each parent.
         list.clear_selects().column((E::default(), E::id()));
         let among = Expr::col((listed(), E::id())).in_subquery(list);
-        each.join_as(JoinType::CrossJoin, E::default().table_ref(), listed(), among);
+        // A cross join's own condition would be left out of the statement.
+        each.join_as(JoinType::CrossJoin, E::default().table_ref(), listed(), Condition::all()).and_where(among);
     }
     each.order_by((listed(), column), direction.clone()).order_by((listed(), E::id()), direction);
     each

@@ -18,6 +18,16 @@ pub(crate) enum ContactInput {
     Phone(PhoneNumber),
 }
 
+impl ContactInput {
+    /// The address or number, normalised.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::Email(address) => address.into(),
+            Self::Phone(number) => number.into(),
+        }
+    }
+}
+
 /// Root fields.
 #[derive(Debug, Default)]
 pub(crate) struct LeadLookupQueries;
@@ -37,11 +47,7 @@ impl LeadLookupQueries {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
         #[graphql(desc = "In which order.", default)] order_by: TimeOrder,
     ) -> Result<LeadConnection> {
-        let contact = match contact {
-            ContactInput::Email(address) => String::from(address),
-            ContactInput::Phone(number) => String::from(number),
-        };
-        let fingerprints = market(ctx)?.contact_fingerprints(&contact).into_iter().collect();
+        let fingerprints = market(ctx)?.contact_fingerprints(&contact.text()).into_iter().collect();
         let filter = LeadFilter { fingerprints: Some(fingerprints), ..LeadFilter::default() };
         LeadConnection::load(ctx, filter, read::TimeOrder::from(order_by), Paging { first, after, last, before }).await
     }

@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::super::connection::{PageInfo, Paging, count};
 use super::super::context::loader;
-use super::super::errors::{fixed, internal};
+use super::super::errors::internal;
 use super::super::loaders::{EntriesOf, StatementOf};
 use super::super::order::TimeOrder;
-use super::super::scalars::Money;
+use super::super::scalars::{Money, TimeZone};
 use super::super::words::TransferKind;
 use super::hold::Hold;
 use super::lead::Lead;
@@ -28,17 +28,15 @@ use super::{int, money, one, there, words};
 pub(crate) struct StatementRange {
     /// The first and the last day, in the time zone below.
     days: DayRange,
-    /// The IANA time zone in which days are meant, `Europe/Berlin`; left out, the buyer's own, and for suppliers UTC.
-    time_zone: Option<String>,
+    /// The time zone in which days are meant, `Europe/Berlin`; left out, the buyer's own, and for suppliers UTC.
+    time_zone: Option<TimeZone>,
 }
 
 impl StatementRange {
     /// The days, in the zone given or another.
     pub(super) fn period(&self, own: chrono_tz::Tz) -> Result<Period> {
         let (since, until) = self.days.ordered()?;
-        let invalid = |_| fixed("TIME_ZONE_INVALID", "an IANA time zone is expected, for example Europe/Berlin");
-        let zone = self.time_zone.as_deref().map(|zone| zone.parse().map_err(invalid)).transpose()?;
-        Ok(Period { since, until, zone: zone.unwrap_or(own) })
+        Ok(Period { since, until, zone: self.time_zone.map_or(own, |zone| zone.0) })
     }
 }
 

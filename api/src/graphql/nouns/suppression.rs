@@ -8,10 +8,11 @@ use leadyard_types::{CampaignId, FieldKind, Timestamp};
 
 use super::super::connection::{Paging, connection};
 use super::super::context::{market, principal};
-use super::super::errors::{self, UserError, fixed};
+use super::super::errors::{self, UserError};
 use super::super::id::Kind;
 use super::super::order::TimeOrder;
 use super::campaign::Campaign;
+use super::lead_lookup::ContactInput;
 use super::user::User;
 use super::{ids, int, of_row, one};
 
@@ -34,7 +35,7 @@ pub(crate) enum ContactKind {
 #[derive(Debug, Default, InputObject)]
 pub(crate) struct SuppressionEntryFilter {
     /// Those of whoever has this e-mail address or phone number, whole and exact; it is hashed, and not kept.
-    contact: Option<String>,
+    contact: Option<ContactInput>,
     /// Of this kind of contact.
     kind: Option<ContactKind>,
     /// Those that hold in one of these campaigns alone.
@@ -47,19 +48,13 @@ pub(crate) struct SuppressionEntryFilter {
     created_until: Option<Timestamp>,
 }
 
-/// The longest e-mail address there is.
-const CONTACT_CHARS_MAX: usize = 254;
-
 impl SuppressionEntryFilter {
     fn read(self, ctx: &Context<'_>) -> Result<Filter> {
-        if self.contact.as_ref().is_some_and(|contact| contact.chars().count() > CONTACT_CHARS_MAX) {
-            return Err(fixed("CONTACT_INVALID", "a whole e-mail address or phone number is expected"));
-        }
         let market = market(ctx)?;
         Ok(Filter {
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
             everywhere: self.everywhere,
-            hashes: self.contact.map(|contact| market.suppression_hashes(contact.trim())),
+            hashes: self.contact.map(|contact| market.suppression_hashes(&contact.text())),
             kind: self.kind.map(|kind| match kind {
                 ContactKind::Email => FieldKind::Email,
                 ContactKind::Phone => FieldKind::Phone,
