@@ -207,7 +207,8 @@ fn statement_rows(left: usize, most: usize) -> usize {
 fn filled_up(keys: &[Value]) -> Vec<Value> {
     let mut keys = keys.to_vec();
     if let Some(last) = keys.last().cloned() {
-        keys.resize(keys.len().next_power_of_two().min(MAX_VALUES), last);
+        // Never shorter: more than a statement binds is the database's to refuse, not ours to forget.
+        keys.resize(keys.len().next_power_of_two().min(MAX_VALUES).max(keys.len()), last);
     }
     keys
 }
@@ -240,7 +241,8 @@ mod tests {
             assert!(statements <= 11, "{rows} rows take {statements} statements");
         }
         assert_eq!(lengths.len(), 10);
-        for (keys, filled) in [(0, 0), (1, 1), (3, 4), (512, 512), (513, 1_024), (29_999, MAX_VALUES)] {
+        let beyond = (30_001, 30_001);
+        for (keys, filled) in [(0, 0), (1, 1), (3, 4), (512, 512), (513, 1_024), (29_999, MAX_VALUES), beyond] {
             let keys: Vec<Value> = (0..keys).map(|key: i32| key.into()).collect();
             let more = filled_up(&keys);
             assert_eq!((more.len(), more.last()), (filled, keys.last()));
