@@ -168,8 +168,8 @@ impl Store {
         planted.iter().map(|(_, faults)| faults.len()).sum()
     }
 
-    /// What the transactions of this process, and lists inside others, read row by row instead of by an index, with the statement, as SQLite plans
-    /// it; lists that are given with a statement, and tables of fixed size, left out. Nothing on PostgreSQL, whose plans
+    /// What the transactions of this process, and lists inside others, read row by row instead of by an index, with the
+    /// statement, as SQLite plans it; lists that are given with a statement, and tables of fixed size, left out. Nothing on PostgreSQL, whose plans
     /// follow the sizes of tables.
     pub async fn scans(&self) -> StoreResult<Vec<String>> {
         #[derive(FromQueryResult)]
