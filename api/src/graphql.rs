@@ -50,7 +50,7 @@ use nouns::configuration::ConfigurationQueries;
 use nouns::consent::ConsentQueries;
 use nouns::contract::ContractQueries;
 use nouns::contract_bounds::ContractMutations;
-use nouns::conversion::ConversionQueries;
+use nouns::conversion::{ConversionMutations, ConversionQueries};
 use nouns::delivery::{DeliveryMutations, DeliveryQueries};
 use nouns::destination_test::DestinationTestMutations;
 use nouns::finance::FinanceMutations;
@@ -171,6 +171,7 @@ pub(crate) struct Mutation(
     PayableMutations,
     SuppressionMutations,
     DestinationTestMutations,
+    ConversionMutations,
 );
 
 /// The schema.
@@ -181,7 +182,7 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription>
         .register_output_type::<node::Node>()
         .disable_suggestions()
         .override_output_type_description::<leadyard_types::Timestamp>(
-            "A moment as RFC 3339, answered in UTC: `2026-11-21T10:00:00Z`.",
+            "A moment as RFC 3339, answered in UTC: `2026-11-21T10:00:00+00:00`.",
         )
 }
 

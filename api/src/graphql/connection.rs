@@ -93,12 +93,12 @@ macro_rules! connection {
         #[async_graphql::Object(use_type_description)]
         impl $edge {
             /// The item itself.
-            async fn node(&self) -> $node {
+            fn node(&self) -> $node {
                 self.node.clone()
             }
 
             /// The item's place in this list and order, for `after` and `before`.
-            async fn cursor(&self) -> &str {
+            fn cursor(&self) -> &str {
                 &self.cursor
             }
         }
@@ -127,18 +127,18 @@ macro_rules! connection {
         #[async_graphql::Object(use_type_description)]
         impl $connection {
             /// The items of this page with their cursors.
-            async fn edges(&self) -> Vec<$edge> {
+            fn edges(&self) -> Vec<$edge> {
                 let edge = |row: &std::sync::Arc<$table::Model>| $edge { cursor: self.cursor(row), node: $node(std::sync::Arc::clone(row)) };
                 self.page.rows.iter().map(edge).collect()
             }
 
             /// The items of this page without their cursors.
-            async fn nodes(&self) -> Vec<$node> {
+            fn nodes(&self) -> Vec<$node> {
                 self.page.rows.iter().cloned().map($node).collect()
             }
 
             /// Where this page stands in the list.
-            async fn page_info(&self) -> $crate::graphql::connection::PageInfo {
+            fn page_info(&self) -> $crate::graphql::connection::PageInfo {
                 $crate::graphql::connection::PageInfo {
                     has_next_page: self.page.has_next,
                     has_previous_page: self.page.has_previous,
@@ -152,7 +152,8 @@ macro_rules! connection {
                 let rows = match &self.counted {
                     $crate::graphql::connection::Counted::Filter(filter) => {
                         let read = $crate::graphql::context::read(ctx)?;
-                        read.count::<$table::Entity>(filter).await.map_err($crate::graphql::errors::store)?
+                        // In a box, as what loaders read.
+                        Box::pin(read.count::<$table::Entity>(filter)).await.map_err($crate::graphql::errors::store)?
                     }
                     $crate::graphql::connection::Counted::Inside(list) => {
                         $crate::graphql::context::loader(ctx)?.load_one(*list).await?.unwrap_or_default()

@@ -1,9 +1,12 @@
 //! What every resolver may use: the caller, the scoped reader, the loaders.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use async_graphql::dataloader::DataLoader;
+use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::{Context, Error, Result};
+use futures_util::future::BoxFuture;
 use leadyard_connectors::OutboundPolicy;
 use leadyard_entity::Read;
 use leadyard_market::Market;
@@ -47,8 +50,36 @@ pub(crate) fn read(ctx: &Context<'_>) -> Result<Read> {
 }
 
 /// The loaders of this request: what a level of a query needs is read together.
-pub(crate) fn loader<'a>(ctx: &Context<'a>) -> Result<&'a DataLoader<Loaders>> {
-    ctx.data::<DataLoader<Loaders>>().map_err(|_| not_signed_in())
+pub(crate) fn loader<'a>(ctx: &Context<'a>) -> Result<&'a Loading> {
+    ctx.data::<Loading>().map_err(|_| not_signed_in())
+}
+
+/// Loaders that read in waves.
+pub(crate) struct Loading(pub(crate) DataLoader<Loaders>);
+
+impl Loading {
+    /// Loads with all others of its wave. In a box: what the engine sets aside for a field is as large as the largest field
+    /// of its type needs, and plain columns are most of what is asked for.
+    pub(crate) fn load_one<K>(&self, key: K) -> BoxFuture<'_, Result<Option<<Loaders as Loader<K>>::Value>>>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loaders: Loader<K, Error = Error>,
+    {
+        Box::pin(self.0.load_one(key))
+    }
+
+    /// The same for several keys: what is not there is not in the answer.
+    pub(crate) fn load_many<K>(
+        &self,
+        keys: impl IntoIterator<Item = K> + Send,
+    ) -> BoxFuture<'_, Result<HashMap<K, <Loaders as Loader<K>>::Value>>>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loaders: Loader<K, Error = Error>,
+    {
+        let keys: Vec<K> = keys.into_iter().collect();
+        Box::pin(self.0.load_many(keys))
+    }
 }
 
 /// What the request brings beside its document.

@@ -4,6 +4,7 @@
 use async_graphql::{Error, ErrorExtensions, SimpleObject};
 use leadyard_entity::StoreError;
 use leadyard_market::complaints::ComplaintError;
+use leadyard_market::conversions::ConversionError;
 use leadyard_market::finance::FinanceError;
 use leadyard_market::people::PeopleError;
 use leadyard_market::setup::SetupError;
@@ -147,6 +148,15 @@ pub(crate) fn complaint(error: ComplaintError) -> Result<Vec<UserError>, Error> 
         ComplaintError::NotFound(noun) => vec![UserError::not_found(&format!("{noun}Id"), noun)],
         ComplaintError::Problems(problems) => problems.into_iter().map(UserError::from).collect(),
         ComplaintError::Store(error) => return Err(store(error)),
+    })
+}
+
+/// What reports of conversions say.
+pub(crate) fn conversion(error: ConversionError) -> Result<Vec<UserError>, Error> {
+    Ok(match error {
+        ConversionError::NotAllowed => vec![UserError::general("NOT_ALLOWED", error.to_string())],
+        ConversionError::Problems(problems) => problems.into_iter().map(UserError::from).collect(),
+        ConversionError::Store(error) => return Err(store(error)),
     })
 }
 

@@ -29,7 +29,7 @@ use serde_json::{Map, Value};
 use super::GraphqlSchema;
 use super::analysis::{Question, analyse};
 use super::batches::{Batches, WithItsWave};
-use super::context::{Caller, SessionToken};
+use super::context::{Caller, Loading, SessionToken};
 use super::lane::{Lane, Turn};
 use super::loaders::Loaders;
 use super::operations::{Operations, Unknown, Wanted};
@@ -281,7 +281,7 @@ async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, a
     if let Some(principal) = principal {
         let (read, market) = (state.market.store().read(principal), Arc::clone(&state.market));
         let loaders = Loaders { read, market, views: views.clone() };
-        request = request.data(DataLoader::new(loaders, batches.clone(), WithItsWave));
+        request = request.data(Loading(DataLoader::new(loaders, batches.clone(), WithItsWave)));
     }
     if let Some(token) = token {
         request = request.data(token);

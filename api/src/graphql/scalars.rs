@@ -114,18 +114,18 @@ pub(crate) struct Money(pub(crate) Amount);
 #[Object(use_type_description)]
 impl Money {
     /// The amount in the smallest unit of the currency: `1250` is 12.50 EUR.
-    async fn amount_minor(&self) -> MinorUnits {
+    fn amount_minor(&self) -> MinorUnits {
         MinorUnits(self.0.amount_minor)
     }
 
     /// The amount as people write it, with the currency's own number of digits: `12.50`.
-    async fn amount(&self) -> String {
+    fn amount(&self) -> String {
         let text = self.0.to_string();
         text.split(' ').next().unwrap_or_default().to_owned()
     }
 
     /// The currency by ISO 4217: `EUR`.
-    async fn currency(&self) -> String {
+    fn currency(&self) -> String {
         self.0.currency.to_string()
     }
 }

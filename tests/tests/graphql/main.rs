@@ -7,6 +7,7 @@ mod bidding;
 mod complaints;
 mod configuration;
 mod consents;
+mod conversions;
 mod destination_test;
 mod documents;
 mod experiments;

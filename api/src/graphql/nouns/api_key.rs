@@ -47,17 +47,17 @@ impl ApiKey {
     }
 
     /// What people call it.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.label
     }
 
     /// What of the user's role it may do.
-    async fn scopes(&self) -> Result<Vec<ApiKeyScope>> {
+    fn scopes(&self) -> Result<Vec<ApiKeyScope>> {
         Ok(scopes_of(&self.0).map_err(store)?.iter().map(ApiKeyScope::from).collect())
     }
 
     /// How it begins, by which people recognise it: `ly_live_0a1b2c3d4e5f`.
-    async fn begins_with(&self) -> String {
+    fn begins_with(&self) -> String {
         format!("ly_live_{}", self.0.public_id)
     }
 
@@ -72,22 +72,22 @@ impl ApiKey {
     }
 
     /// When it was made.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// When it ends by itself, if it does.
-    async fn expires_at(&self) -> Option<Timestamp> {
+    fn expires_at(&self) -> Option<Timestamp> {
         self.0.expires_at
     }
 
     /// When it was revoked, if it was.
-    async fn revoked_at(&self) -> Option<Timestamp> {
+    fn revoked_at(&self) -> Option<Timestamp> {
         self.0.revoked_at
     }
 
     /// When it was used last, to the minute; absent if it never was.
-    async fn last_used_at(&self) -> Option<Timestamp> {
+    fn last_used_at(&self) -> Option<Timestamp> {
         self.0.last_used_at
     }
 }

@@ -20,17 +20,17 @@ of_row! {
 #[Object(use_type_description)]
 impl AuditEntry {
     /// Its number; there are no gaps.
-    async fn number(&self) -> i32 {
+    fn number(&self) -> i32 {
         int(self.0.no)
     }
 
     /// When it was done.
-    async fn at(&self) -> Timestamp {
+    fn at(&self) -> Timestamp {
         self.0.at
     }
 
     /// Who, as the audit names them: `user:…`, `source:…` or `system:…`.
-    async fn actor(&self) -> &str {
+    fn actor(&self) -> &str {
         &self.0.actor
     }
 
@@ -43,22 +43,22 @@ impl AuditEntry {
     }
 
     /// What was done: `create`, `revise`, `view`, `sign_in` …
-    async fn action(&self) -> &str {
+    fn action(&self) -> &str {
         &self.0.action
     }
 
     /// To what kind of thing.
-    async fn noun(&self) -> &str {
+    fn noun(&self) -> &str {
         &self.0.noun
     }
 
     /// To which thing, without its kind; absent where there were several.
-    async fn subject_id(&self) -> Option<ID> {
+    fn subject_id(&self) -> Option<ID> {
         self.0.noun_id.map(|id| ID(id.to_string()))
     }
 
     /// More about it as JSON: ids, figures and reasons, never personal values.
-    async fn detail(&self) -> &str {
+    fn detail(&self) -> &str {
         &self.0.detail
     }
 }

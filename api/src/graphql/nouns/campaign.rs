@@ -73,7 +73,7 @@ impl Campaign {
     }
 
     /// What people call it.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
@@ -83,18 +83,18 @@ impl Campaign {
     }
 
     /// The country of its leads, ISO 3166: `DE`.
-    async fn country(&self) -> &str {
+    fn country(&self) -> &str {
         &self.0.country
     }
 
     /// The currency of its prices and payouts, ISO 4217: `EUR`.
     #[graphql(name = "currency")]
-    async fn currency_code(&self) -> &str {
+    fn currency_code(&self) -> &str {
         &self.0.currency
     }
 
     /// Whether it takes leads.
-    async fn status(&self) -> Result<Status> {
+    fn status(&self) -> Result<Status> {
         Status::read(&self.0.status)
     }
 
@@ -252,12 +252,12 @@ impl Campaign {
     }
 
     /// When it was set up.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// How often its terms were revised; a change names the version it was made from.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         int(self.0.version)
     }
 }

@@ -88,27 +88,27 @@ impl Complaint {
     }
 
     /// Why the buyer complains.
-    async fn reason(&self) -> Result<ComplaintReason> {
+    fn reason(&self) -> Result<ComplaintReason> {
         ComplaintReason::read(&self.0.reason)
     }
 
     /// Where it stands.
-    async fn state(&self) -> Result<ComplaintState> {
+    fn state(&self) -> Result<ComplaintState> {
         ComplaintState::read(&self.0.state)
     }
 
     /// What the buyer got back by it.
-    async fn credit(&self) -> Result<Money> {
+    fn credit(&self) -> Result<Money> {
         money(self.0.credit_minor, &self.0.currency)
     }
 
     /// What was taken back from the supplier for it.
-    async fn clawback(&self) -> Result<Money> {
+    fn clawback(&self) -> Result<Money> {
         money(self.0.clawback_minor, &self.0.currency)
     }
 
     /// Whether the buyer wrote something about it.
-    async fn has_evidence(&self) -> bool {
+    fn has_evidence(&self) -> bool {
         self.0.evidence.is_some()
     }
 
@@ -126,12 +126,12 @@ impl Complaint {
     }
 
     /// When it was opened.
-    async fn opened_at(&self) -> Timestamp {
+    fn opened_at(&self) -> Timestamp {
         self.0.opened_at
     }
 
     /// When it was decided.
-    async fn decided_at(&self) -> Option<Timestamp> {
+    fn decided_at(&self) -> Option<Timestamp> {
         self.0.decided_at
     }
 }

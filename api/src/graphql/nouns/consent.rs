@@ -85,12 +85,12 @@ impl Consent {
     }
 
     /// The version of that text.
-    async fn text_version(&self) -> Option<&str> {
+    fn text_version(&self) -> Option<&str> {
         self.0.text_version.as_deref()
     }
 
     /// When the person agreed.
-    async fn given_at(&self) -> Option<Timestamp> {
+    fn given_at(&self) -> Option<Timestamp> {
         self.0.given_at
     }
 
@@ -105,12 +105,12 @@ impl Consent {
     }
 
     /// What for: `contact_by_phone`.
-    async fn purposes(&self) -> Result<Vec<String>> {
+    fn purposes(&self) -> Result<Vec<String>> {
         Self::listed(&self.0.purposes)
     }
 
     /// Recipients named in the text.
-    async fn recipients(&self) -> Result<Vec<String>> {
+    fn recipients(&self) -> Result<Vec<String>> {
         Self::listed(&self.0.recipients)
     }
 
@@ -120,12 +120,12 @@ impl Consent {
     }
 
     /// A declared basis where there is no recorded moment.
-    async fn basis(&self) -> Option<&str> {
+    fn basis(&self) -> Option<&str> {
         self.0.basis.as_deref()
     }
 
     /// When it was stored with its lead.
-    async fn recorded_at(&self) -> Timestamp {
+    fn recorded_at(&self) -> Timestamp {
         self.0.created_at
     }
 

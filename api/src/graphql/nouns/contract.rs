@@ -77,7 +77,7 @@ impl Contract {
     }
 
     /// What people call it.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
@@ -92,7 +92,7 @@ impl Contract {
     }
 
     /// Whether it buys.
-    async fn status(&self) -> Result<Status> {
+    fn status(&self) -> Result<Status> {
         Status::read(&self.0.status)
     }
 
@@ -278,12 +278,12 @@ impl Contract {
     }
 
     /// When it was set up.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// How often its terms were revised; a change names the version it was made from.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         int(self.0.version)
     }
 }

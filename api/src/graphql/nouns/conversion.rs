@@ -1,18 +1,21 @@
 //! Conversions: what buyers report about leads they bought.
 
-use async_graphql::{Context, ID, InputObject, Object, Result};
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::conversion;
 use leadyard_entity::read::{self, ConversionFilter as Filter};
-use leadyard_types::Timestamp;
+use leadyard_market::conversions::ReportedConversion;
+use leadyard_types::{SaleId, Timestamp};
 
 use super::super::connection::connection;
+use super::super::context::{market, principal};
+use super::super::errors::{self, UserError};
 use super::super::id::Kind;
-use super::super::scalars::Money;
+use super::super::scalars::{MinorUnits, Money};
 use super::super::words::ConversionKind;
 use super::buyer::Buyer;
 use super::lead::Lead;
 use super::sale::Sale;
-use super::{ids, money, of_row, one, queries, there, words};
+use super::{ids, int, money, of_row, one, queries, there, words};
 
 of_row! {
     /// What a buyer reports about a lead it bought: reached, quoted, won or lost. Each kind is kept once per sale.
@@ -58,7 +61,7 @@ impl Conversion {
     }
 
     /// What happened.
-    async fn kind(&self) -> Result<ConversionKind> {
+    fn kind(&self) -> Result<ConversionKind> {
         ConversionKind::read(&self.0.kind)
     }
 
@@ -87,12 +90,12 @@ impl Conversion {
     }
 
     /// When it happened.
-    async fn happened_at(&self) -> Timestamp {
+    fn happened_at(&self) -> Timestamp {
         self.0.happened_at
     }
 
     /// When it was reported.
-    async fn reported_at(&self) -> Timestamp {
+    fn reported_at(&self) -> Timestamp {
         self.0.reported_at
     }
 }
@@ -105,4 +108,73 @@ queries! {
     conversion,
     /// What buyers reported, as far as you may see it.
     conversions -> ConversionConnection by TimeOrder of read::TimeOrder, filter ConversionFilter
+}
+
+/// What became of a lead that a buyer bought.
+#[derive(Debug, InputObject)]
+pub(crate) struct ConversionInput {
+    /// The sale it is about, in state SOLD.
+    sale_id: ID,
+    /// What happened. Each kind is kept once per sale, as it was told first.
+    kind: ConversionKind,
+    /// What it was worth to the buyer, in minor units of the sale's currency.
+    value_minor: Option<MinorUnits>,
+    /// When it happened; left out: now.
+    happened_at: Option<Timestamp>,
+}
+
+/// What became of leads that were bought.
+#[derive(Debug, InputObject)]
+pub(crate) struct ConversionsReportInput {
+    /// What happened, 1 to 100.
+    conversions: Vec<ConversionInput>,
+}
+
+/// What came of reporting conversions.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct ConversionsReportPayload {
+    /// The conversions as they are kept, each once, told now or before; none if one of them is wrong.
+    conversions: Vec<Conversion>,
+    /// How many of them were not known before.
+    reported_count: i32,
+    /// What to put right, each with its place: `["input", "conversions", "3", "saleId"]`.
+    user_errors: Vec<UserError>,
+}
+
+/// Mutations of conversions.
+#[derive(Debug, Default)]
+pub(crate) struct ConversionMutations;
+
+#[Object]
+impl ConversionMutations {
+    /// Reports what became of leads: by their buyer, or by staff on the buyer's behalf. All of it is kept, or nothing if one
+    /// is wrong; what was told before changes nothing, so a report whose answer was lost is sent again.
+    async fn conversions_report(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which sales, and what happened.")] input: ConversionsReportInput,
+    ) -> Result<ConversionsReportPayload> {
+        // What names no sale is told as a sale that is not there.
+        let reported: Vec<ReportedConversion> = input
+            .conversions
+            .into_iter()
+            .map(|conversion| ReportedConversion {
+                sale_id: SaleId(Kind::Sale.read(&conversion.sale_id).unwrap_or_default()),
+                kind: conversion.kind.into(),
+                value_minor: conversion.value_minor.map(|value| value.0),
+                happened_at: conversion.happened_at,
+            })
+            .collect();
+        Ok(match market(ctx)?.report_conversions(principal(ctx)?, &reported).await {
+            Ok(kept) => ConversionsReportPayload {
+                conversions: kept.conversions.into_iter().map(Conversion::from).collect(),
+                reported_count: int(kept.new),
+                user_errors: Vec::new(),
+            },
+            Err(error) => {
+                let user_errors = errors::conversion(error)?;
+                ConversionsReportPayload { conversions: Vec::new(), reported_count: 0, user_errors }
+            }
+        })
+    }
 }

@@ -87,37 +87,37 @@ impl ContractVerdict {
     }
 
     /// The contract's name.
-    async fn contract_name(&self) -> &str {
+    fn contract_name(&self) -> &str {
         &self.explained.contract
     }
 
     /// The buyer's name.
-    async fn buyer_name(&self) -> &str {
+    fn buyer_name(&self) -> &str {
         &self.explained.buyer
     }
 
     /// The step of the campaign it took part in.
-    async fn stage(&self) -> &str {
+    fn stage(&self) -> &str {
         &self.explained.verdict.stage
     }
 
     /// Its price for this lead.
-    async fn price(&self) -> Result<Money> {
+    fn price(&self) -> Result<Money> {
         money(self.explained.verdict.price_minor, &self.currency)
     }
 
     /// The price rule that set the price, if one matched.
-    async fn price_rule(&self) -> Option<&str> {
+    fn price_rule(&self) -> Option<&str> {
         self.explained.verdict.price_rule.as_deref()
     }
 
     /// Its place in the step's order, 1 first, if it was eligible.
-    async fn rank(&self) -> Option<i32> {
+    fn rank(&self) -> Option<i32> {
         self.explained.verdict.rank.map(int)
     }
 
     /// What the buyer answered when it was asked for a bid; absent where it was not asked.
-    async fn bid(&self) -> Result<Option<BidAnswer>> {
+    fn bid(&self) -> Result<Option<BidAnswer>> {
         let Some(bid) = &self.explained.verdict.bid else { return Ok(None) };
         let price = bid.price_minor.map(|price| money(price, &self.currency)).transpose()?;
         Ok(Some(BidAnswer {
@@ -129,17 +129,17 @@ impl ContractVerdict {
     }
 
     /// What put it before the next in an auction; absent where it did not win one, or nobody else bid.
-    async fn decided_by(&self) -> Option<DecidedBy> {
+    fn decided_by(&self) -> Option<DecidedBy> {
         self.explained.verdict.decided_by.map(Into::into)
     }
 
     /// The least price at which it would have won the auction it lost.
-    async fn would_win_at(&self) -> Result<Option<Money>> {
+    fn would_win_at(&self) -> Result<Option<Money>> {
         self.explained.verdict.would_win_at_minor.map(|price| money(price, &self.currency)).transpose()
     }
 
     /// Why it did not get the lead; absent for a winner.
-    async fn refusal(&self) -> Option<Refusal> {
+    fn refusal(&self) -> Option<Refusal> {
         self.explained.verdict.refusal.as_ref().map(Refusal::from)
     }
 }
@@ -156,12 +156,12 @@ impl WaitsFor {
     }
 
     /// When its window opens.
-    async fn opens_at(&self) -> Timestamp {
+    fn opens_at(&self) -> Timestamp {
         self.0.opens_at
     }
 
     /// Whether the lead is held back for it from contracts that would buy now.
-    async fn held(&self) -> bool {
+    fn held(&self) -> bool {
         self.0.held
     }
 }
@@ -185,17 +185,17 @@ impl Decision {
     }
 
     /// Its place in the order of everything that was ever decided in this market, a whole number.
-    async fn no(&self) -> String {
+    fn no(&self) -> String {
         self.0.no.to_string()
     }
 
     /// Its place among this lead's decisions, 1 first.
-    async fn number(&self) -> i32 {
+    fn number(&self) -> i32 {
         int(self.0.number)
     }
 
     /// What came of it.
-    async fn outcome(&self) -> Result<DecisionOutcome> {
+    fn outcome(&self) -> Result<DecisionOutcome> {
         match self.0.outcome.as_str() {
             "SOLD" => Ok(DecisionOutcome::Sold),
             "OFFERED" => Ok(DecisionOutcome::Offered),
@@ -205,12 +205,12 @@ impl Decision {
     }
 
     /// When it was made.
-    async fn decided_at(&self) -> Timestamp {
+    fn decided_at(&self) -> Timestamp {
         self.0.decided_at
     }
 
     /// The version of the rules that decided.
-    async fn rules_version(&self) -> i32 {
+    fn rules_version(&self) -> i32 {
         int(self.0.rules_version)
     }
 

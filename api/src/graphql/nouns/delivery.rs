@@ -122,32 +122,32 @@ impl Delivery {
     }
 
     /// Where it stands.
-    async fn state(&self) -> Result<DeliveryState> {
+    fn state(&self) -> Result<DeliveryState> {
         DeliveryState::read(&self.0.state)
     }
 
     /// How often it was tried, questions about it included.
-    async fn attempt_count(&self) -> i32 {
+    fn attempt_count(&self) -> i32 {
         int(self.0.attempts)
     }
 
     /// When it is tried next, while it waits.
-    async fn next_attempt_at(&self) -> Option<Timestamp> {
+    fn next_attempt_at(&self) -> Option<Timestamp> {
         self.0.next_attempt_at
     }
 
     /// The destination's own reference, from its answer.
-    async fn reference(&self) -> Option<&str> {
+    fn reference(&self) -> Option<&str> {
         self.0.reference.as_deref()
     }
 
     /// When it was made.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// When it ended.
-    async fn finished_at(&self) -> Option<Timestamp> {
+    fn finished_at(&self) -> Option<Timestamp> {
         self.0.finished_at
     }
 

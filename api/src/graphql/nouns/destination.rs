@@ -40,7 +40,7 @@ impl Destination {
     }
 
     /// What people call it.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
@@ -50,49 +50,49 @@ impl Destination {
     }
 
     /// What kind of place it is.
-    async fn kind(&self) -> Result<DestinationKind> {
+    fn kind(&self) -> Result<DestinationKind> {
         DestinationKind::read(&self.0.kind)
     }
 
     /// Whether it is used. A destination that fails for days is set aside, and its owner is told.
-    async fn status(&self) -> Result<Status> {
+    fn status(&self) -> Result<Status> {
         Status::read(&self.0.status)
     }
 
     /// Since when every attempt has failed, if it has.
-    async fn failing_since(&self) -> Option<Timestamp> {
+    fn failing_since(&self) -> Option<Timestamp> {
         self.0.failing_since
     }
 
     /// Why it was set aside, if it was.
-    async fn notice(&self) -> Option<&str> {
+    fn notice(&self) -> Option<&str> {
         self.0.notice.as_deref()
     }
 
     /// Its settings, if it is a webhook.
-    async fn webhook(&self) -> Result<Option<WebhookSettings>> {
+    fn webhook(&self) -> Result<Option<WebhookSettings>> {
         let config = self.settings(DestinationTerms::Webhook)?;
         Ok(config.map(|config| WebhookSettings::of(config, &self.withheld())))
     }
 
     /// Its settings, if it is a mail.
-    async fn email(&self) -> Result<Option<EmailSettings>> {
+    fn email(&self) -> Result<Option<EmailSettings>> {
         Ok(self.settings::<EmailConfig>(DestinationTerms::Email)?.map(EmailSettings::from))
     }
 
     /// Its settings, if the buyer is asked there for bids.
-    async fn ping(&self) -> Result<Option<PingSettings>> {
+    fn ping(&self) -> Result<Option<PingSettings>> {
         let config = self.settings(DestinationTerms::Ping)?;
         Ok(config.map(|config| PingSettings::of(config, &self.withheld())))
     }
 
     /// How often it was changed; a change names the version it was made from.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         int(self.0.version)
     }
 
     /// When it was set up.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 }

@@ -46,12 +46,12 @@ impl Invitation {
     }
 
     /// The address that will sign in.
-    async fn email(&self) -> EmailAddress {
+    fn email(&self) -> EmailAddress {
         EmailAddress(self.0.email.clone())
     }
 
     /// What they will be allowed to do.
-    async fn role(&self) -> Result<Role> {
+    fn role(&self) -> Result<Role> {
         Role::read(&self.0.role)
     }
 
@@ -91,22 +91,22 @@ impl Invitation {
     }
 
     /// How its mail stands; absent where whoever invited hands the link on.
-    async fn mail(&self) -> Result<Option<MailState>> {
+    fn mail(&self) -> Result<Option<MailState>> {
         self.0.mail.as_deref().map(MailState::read).transpose()
     }
 
     /// When the mail server took it; absent before.
-    async fn mailed_at(&self) -> Option<Timestamp> {
+    fn mailed_at(&self) -> Option<Timestamp> {
         self.0.mailed_at
     }
 
     /// When it was made.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// Until when it can be accepted.
-    async fn expires_at(&self) -> Timestamp {
+    fn expires_at(&self) -> Timestamp {
         self.0.expires_at
     }
 }

@@ -177,17 +177,17 @@ impl Lead {
     }
 
     /// The door it came through.
-    async fn door(&self) -> Result<Door> {
+    fn door(&self) -> Result<Door> {
         Door::read(&self.0.door)
     }
 
     /// Where it stands.
-    async fn state(&self) -> Result<LeadState> {
+    fn state(&self) -> Result<LeadState> {
         LeadState::read(&self.0.state)
     }
 
     /// The check that refused it or set it aside, or why nobody bought it.
-    async fn reason(&self) -> Result<Option<Check>> {
+    fn reason(&self) -> Result<Option<Check>> {
         self.0.reason.as_deref().map(Check::read).transpose()
     }
 
@@ -215,57 +215,57 @@ impl Lead {
     }
 
     /// The supplier's own mark.
-    async fn subid(&self) -> Option<&str> {
+    fn subid(&self) -> Option<&str> {
         self.0.subid.as_deref()
     }
 
     /// The supplier's own id of the lead.
-    async fn external_id(&self) -> Option<&str> {
+    fn external_id(&self) -> Option<&str> {
         self.0.external_id.as_deref()
     }
 
     /// Whether it is a test: never billed, capped or counted.
-    async fn test(&self) -> bool {
+    fn test(&self) -> bool {
         self.0.test
     }
 
     /// Its score, if it has one.
-    async fn score(&self) -> Option<i32> {
+    fn score(&self) -> Option<i32> {
         self.0.score.map(int)
     }
 
     /// When the enquiry was made.
-    async fn enquired_at(&self) -> Timestamp {
+    fn enquired_at(&self) -> Timestamp {
         self.0.enquired_at
     }
 
     /// When it was taken in.
-    async fn received_at(&self) -> Timestamp {
+    fn received_at(&self) -> Timestamp {
         self.0.received_at
     }
 
     /// Since when it has stood where it stands.
-    async fn state_since(&self) -> Timestamp {
+    fn state_since(&self) -> Timestamp {
         self.0.state_since
     }
 
     /// Until when it is offered again, while it is queued.
-    async fn retry_until(&self) -> Option<Timestamp> {
+    fn retry_until(&self) -> Option<Timestamp> {
         self.0.retry_until
     }
 
     /// When it is offered again next, while it waits.
-    async fn offered_again_at(&self) -> Option<Timestamp> {
+    fn offered_again_at(&self) -> Option<Timestamp> {
         self.0.offer_at
     }
 
     /// The experiment it took part in, if any.
-    async fn split(&self) -> Option<&str> {
+    fn split(&self) -> Option<&str> {
         self.0.split.as_deref()
     }
 
     /// The plan it got in that experiment.
-    async fn plan(&self) -> Result<Option<Plan>> {
+    fn plan(&self) -> Result<Option<Plan>> {
         self.0.plan.as_deref().map(Plan::read).transpose()
     }
 

@@ -113,37 +113,37 @@ impl LeadSubmission {
     }
 
     /// Where it stands.
-    async fn state(&self) -> LeadState {
+    fn state(&self) -> LeadState {
         self.0.state.into()
     }
 
     /// The check that refused it or set it aside, or why nobody bought it.
-    async fn check(&self) -> Option<Check> {
+    fn check(&self) -> Option<Check> {
         self.0.check.map(Check::from)
     }
 
     /// What that check says, for people.
-    async fn message(&self) -> Option<&str> {
+    fn message(&self) -> Option<&str> {
         self.0.message.as_deref()
     }
 
     /// Every problem of the fields, if that was the check.
-    async fn problems(&self) -> Vec<LeadFieldProblem> {
+    fn problems(&self) -> Vec<LeadFieldProblem> {
         self.0.problems.iter().map(LeadFieldProblem::from).collect()
     }
 
     /// What the supplier earns for it.
-    async fn payout(&self) -> Option<Money> {
+    fn payout(&self) -> Option<Money> {
         self.0.payout.map(Money)
     }
 
     /// Where to send the visitor.
-    async fn redirect_url(&self) -> Option<&str> {
+    fn redirect_url(&self) -> Option<&str> {
         self.0.redirect_url.as_deref()
     }
 
     /// Whether this is the first answer given again.
-    async fn repeated(&self) -> bool {
+    fn repeated(&self) -> bool {
         self.0.repeated
     }
 }

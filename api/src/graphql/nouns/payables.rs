@@ -58,27 +58,27 @@ impl PayableFigures {
 #[Object]
 impl PayableFigures {
     /// What it earned by its leads.
-    async fn payouts(&self) -> Result<Money> {
+    fn payouts(&self) -> Result<Money> {
         self.money(self.owed.payouts_minor)
     }
 
     /// What was taken back because buyers' complaints were upheld; zero or less.
-    async fn clawbacks(&self) -> Result<Money> {
+    fn clawbacks(&self) -> Result<Money> {
         self.money(self.owed.clawbacks_minor)
     }
 
     /// What it was paid; zero or less.
-    async fn settlements(&self) -> Result<Money> {
+    fn settlements(&self) -> Result<Money> {
         self.money(self.owed.settlements_minor)
     }
 
     /// Everything else, such as reversals.
-    async fn other(&self) -> Result<Money> {
+    fn other(&self) -> Result<Money> {
         self.money(self.owed.other_minor)
     }
 
     /// What it is owed in the end.
-    async fn closing(&self) -> Result<Money> {
+    fn closing(&self) -> Result<Money> {
         self.money(self.owed.closing_minor)
     }
 }

@@ -118,62 +118,62 @@ impl Sale {
     }
 
     /// The step of the campaign it was sold in.
-    async fn stage(&self) -> &str {
+    fn stage(&self) -> &str {
         &self.0.stage
     }
 
     /// Its place among the sales of its lead, 1 first.
-    async fn leg(&self) -> i32 {
+    fn leg(&self) -> i32 {
         int(self.0.leg)
     }
 
     /// Whether its lead is a test: it was not billed.
-    async fn test(&self) -> bool {
+    fn test(&self) -> bool {
         self.0.test
     }
 
     /// Whether nobody else gets the lead.
-    async fn exclusive(&self) -> bool {
+    fn exclusive(&self) -> bool {
         self.0.exclusive
     }
 
     /// Whether the buyer answers when the lead is posted.
-    async fn verdict(&self) -> Result<Verdict> {
+    fn verdict(&self) -> Result<Verdict> {
         Verdict::read(&self.0.verdict)
     }
 
     /// Where it stands.
-    async fn state(&self) -> Result<SaleState> {
+    fn state(&self) -> Result<SaleState> {
         SaleState::read(&self.0.state)
     }
 
     /// What the buyer pays.
-    async fn price(&self) -> Result<Money> {
+    fn price(&self) -> Result<Money> {
         money(self.0.price_minor, &self.0.currency)
     }
 
     /// What the supplier earns by it.
-    async fn payout(&self) -> Result<Money> {
+    fn payout(&self) -> Result<Money> {
         money(self.0.payout_minor, &self.0.currency)
     }
 
     /// When it was sold.
-    async fn sold_at(&self) -> Timestamp {
+    fn sold_at(&self) -> Timestamp {
         self.0.sold_at
     }
 
     /// Since when it has stood where it stands.
-    async fn state_since(&self) -> Timestamp {
+    fn state_since(&self) -> Timestamp {
         self.0.state_since
     }
 
     /// The buyer's own reference, from its answer.
-    async fn reference(&self) -> Option<&str> {
+    fn reference(&self) -> Option<&str> {
         self.0.reference.as_deref()
     }
 
     /// Why the buyer refused it, from its answer.
-    async fn reason(&self) -> Option<&str> {
+    fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 

@@ -47,32 +47,32 @@ impl Session {
     }
 
     /// Send it as `Authorization: Bearer …`. It is shown once, by `sessionCreate`, and not where a cookie was asked for.
-    async fn token(&self) -> Option<&str> {
+    fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 
     /// Until when it holds at most. It ends earlier where it is not used for three hours.
-    async fn expires_at(&self) -> Timestamp {
+    fn expires_at(&self) -> Timestamp {
         self.row.expires_at
     }
 
     /// When it began.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.row.created_at
     }
 
     /// When it was used last, to the minute.
-    async fn last_used_at(&self) -> Timestamp {
+    fn last_used_at(&self) -> Timestamp {
         self.row.last_used_at.unwrap_or(self.row.created_at)
     }
 
     /// The network from which it was begun; absent for this server's own machine.
-    async fn address(&self) -> Option<&str> {
+    fn address(&self) -> Option<&str> {
         self.row.address.as_deref()
     }
 
     /// The program with which it was begun, in a few words: `Firefox on Linux`.
-    async fn agent(&self) -> Option<&str> {
+    fn agent(&self) -> Option<&str> {
         self.row.agent.as_deref()
     }
 

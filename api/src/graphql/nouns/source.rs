@@ -93,7 +93,7 @@ impl Source {
     }
 
     /// What people call it.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
@@ -108,12 +108,12 @@ impl Source {
     }
 
     /// Whether it may send.
-    async fn status(&self) -> Result<Status> {
+    fn status(&self) -> Result<Status> {
         Status::read(&self.0.status)
     }
 
     /// The last part of the path of its web form, `/f/{formKey}`.
-    async fn form_key(&self) -> &str {
+    fn form_key(&self) -> &str {
         &self.0.form_key
     }
 
@@ -211,12 +211,12 @@ impl Source {
     }
 
     /// When it was set up.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// How often its terms were revised; a change names the version it was made from.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         int(self.0.version)
     }
 }

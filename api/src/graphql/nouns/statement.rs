@@ -87,42 +87,42 @@ pub(crate) struct StatementTotal {
 #[Object(use_type_description)]
 impl Statement {
     /// The account's currency, ISO 4217.
-    async fn currency(&self) -> &str {
+    fn currency(&self) -> &str {
         &self.currency
     }
 
     /// The first moment of its first day.
-    async fn since(&self) -> Timestamp {
+    fn since(&self) -> Timestamp {
         self.whole.span.0
     }
 
     /// The first moment behind its last day. Until then the statement can still grow.
-    async fn until(&self) -> Timestamp {
+    fn until(&self) -> Timestamp {
         self.whole.span.1
     }
 
     /// The balance before its first moment.
-    async fn opening(&self) -> Result<Money> {
+    fn opening(&self) -> Result<Money> {
         money(self.whole.opening.balance_minor, &self.currency)
     }
 
     /// The balance in the end: the opening balance and all changes.
-    async fn closing(&self) -> Result<Money> {
+    fn closing(&self) -> Result<Money> {
         money(self.whole.closing.balance_minor, &self.currency)
     }
 
     /// What was reserved before its first moment.
-    async fn opening_held(&self) -> Result<Money> {
+    fn opening_held(&self) -> Result<Money> {
         money(self.whole.opening.held_minor, &self.currency)
     }
 
     /// What is reserved in the end.
-    async fn closing_held(&self) -> Result<Money> {
+    fn closing_held(&self) -> Result<Money> {
         money(self.whole.closing.held_minor, &self.currency)
     }
 
     /// What moved the balance, by reason. Opening balance and totals add up to the closing balance.
-    async fn totals(&self) -> Result<Vec<StatementTotal>> {
+    fn totals(&self) -> Result<Vec<StatementTotal>> {
         let total = |(kind, KindTotal { transfers, change_minor }): (&leadyard_types::TransferKind, &KindTotal)| {
             let change = money(*change_minor, &self.currency)?;
             Ok(StatementTotal { transfer_kind: (*kind).into(), count: int(*transfers), change })
@@ -164,37 +164,37 @@ pub(crate) struct StatementEntry {
 #[Object(use_type_description)]
 impl StatementEntry {
     /// When it was booked.
-    async fn at(&self) -> Timestamp {
+    fn at(&self) -> Timestamp {
         self.line.at
     }
 
     /// What the line is about.
-    async fn kind(&self) -> Result<StatementEntryKind> {
+    fn kind(&self) -> Result<StatementEntryKind> {
         Ok(self.line.kind().map_err(internal)?.into())
     }
 
     /// Why money moved; absent for holds.
-    async fn transfer_kind(&self) -> Result<Option<TransferKind>> {
+    fn transfer_kind(&self) -> Result<Option<TransferKind>> {
         Ok(self.line.transfer_kind().map_err(internal)?.map(TransferKind::from))
     }
 
     /// What it added to the balance; below zero, what it took. Zero for holds.
-    async fn change(&self) -> Result<Money> {
+    fn change(&self) -> Result<Money> {
         money(self.line.change_minor, &self.currency)
     }
 
     /// The balance after it.
-    async fn balance(&self) -> Result<Money> {
+    fn balance(&self) -> Result<Money> {
         money(self.line.balance_minor, &self.currency)
     }
 
     /// What it added to what is reserved; below zero, what it let go.
-    async fn held_change(&self) -> Result<Money> {
+    fn held_change(&self) -> Result<Money> {
         money(self.line.held_change_minor, &self.currency)
     }
 
     /// What is reserved after it.
-    async fn held(&self) -> Result<Money> {
+    fn held(&self) -> Result<Money> {
         money(self.line.held_minor, &self.currency)
     }
 
@@ -231,7 +231,7 @@ impl StatementEntry {
     }
 
     /// What finance wrote to it.
-    async fn memo(&self) -> Option<&str> {
+    fn memo(&self) -> Option<&str> {
         self.line.memo.as_deref()
     }
 }
@@ -262,17 +262,17 @@ impl StatementEntryConnection {
 #[Object(use_type_description)]
 impl StatementEntryConnection {
     /// The lines of this page with their cursors.
-    async fn edges(&self) -> Vec<StatementEntryEdge> {
+    fn edges(&self) -> Vec<StatementEntryEdge> {
         self.lines().map(|node| StatementEntryEdge { cursor: node.line.cursor().to_string(), node }).collect()
     }
 
     /// The lines of this page without their cursors.
-    async fn nodes(&self) -> Vec<StatementEntry> {
+    fn nodes(&self) -> Vec<StatementEntry> {
         self.lines().collect()
     }
 
     /// Where this page stands in the list.
-    async fn page_info(&self) -> PageInfo {
+    fn page_info(&self) -> PageInfo {
         let cursor = |line: &Line| line.cursor().to_string();
         PageInfo {
             has_next_page: self.page.has_next,
@@ -283,7 +283,7 @@ impl StatementEntryConnection {
     }
 
     /// How many lines the whole statement has that fit the filter.
-    async fn total_count(&self) -> i32 {
+    fn total_count(&self) -> i32 {
         count(self.total)
     }
 }

@@ -89,52 +89,52 @@ impl StatisticsFigures {
 #[Object]
 impl StatisticsFigures {
     /// Leads that came in; of buyers and contracts, leads that were bought.
-    async fn leads(&self) -> i32 {
+    fn leads(&self) -> i32 {
         int(self.figures.leads)
     }
 
     /// Those of them that were sold, once or several times, by now.
-    async fn sold_leads(&self) -> i32 {
+    fn sold_leads(&self) -> i32 {
         int(self.figures.sold_leads)
     }
 
     /// Sales that stand; a shared lead has several.
-    async fn sales(&self) -> i32 {
+    fn sales(&self) -> i32 {
         int(self.figures.sales)
     }
 
     /// What sales earned (what a buyer was charged), from the ledger.
-    async fn revenue(&self) -> Result<Money> {
+    fn revenue(&self) -> Result<Money> {
         self.money(self.figures.revenue_minor)
     }
 
     /// What was credited back to buyers, from the ledger.
-    async fn credits(&self) -> Result<Money> {
+    fn credits(&self) -> Result<Money> {
         self.money(self.figures.credits_minor)
     }
 
     /// What suppliers earned, less what was taken back, from the ledger.
-    async fn payout(&self) -> Result<Money> {
+    fn payout(&self) -> Result<Money> {
         self.money(self.figures.payout_minor)
     }
 
     /// Revenue less credits and payout. Ad spend belongs to days and stands in `profitAndLoss`.
-    async fn profit(&self) -> Result<Money> {
+    fn profit(&self) -> Result<Money> {
         self.money(self.figures.profit_minor())
     }
 
     /// The price of these sales on average, rounded; absent without sales.
-    async fn average_price(&self) -> Result<Option<Money>> {
+    fn average_price(&self) -> Result<Option<Money>> {
         self.figures.average_price_minor().map(|price| self.money(price)).transpose()
     }
 
     /// How many of these sales were complained about by now, however it was decided.
-    async fn complaints(&self) -> i32 {
+    fn complaints(&self) -> i32 {
         int(self.figures.complained)
     }
 
     /// The same as a share of these sales, 0 to 1; absent without sales.
-    async fn complaint_rate(&self) -> Option<f64> {
+    fn complaint_rate(&self) -> Option<f64> {
         self.figures.complaint_rate()
     }
 }

@@ -57,17 +57,17 @@ impl Supplier {
     }
 
     /// What people call it.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// Where it is written to.
-    async fn email(&self) -> Option<EmailAddress> {
+    fn email(&self) -> Option<EmailAddress> {
         self.0.email.clone().map(EmailAddress)
     }
 
     /// Whether it takes part.
-    async fn status(&self) -> Result<Status> {
+    fn status(&self) -> Result<Status> {
         Status::read(&self.0.status)
     }
 
@@ -111,12 +111,12 @@ impl Supplier {
     }
 
     /// When it was set up.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// How often it was changed; a change names the version it was made from.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         int(self.0.version)
     }
 }

@@ -73,7 +73,7 @@ impl SuppressionEntry {
     }
 
     /// By what the person is recognised.
-    async fn kind(&self) -> ContactKind {
+    fn kind(&self) -> ContactKind {
         if self.0.field == FieldKind::Phone.as_str() { ContactKind::Phone } else { ContactKind::Email }
     }
 
@@ -86,7 +86,7 @@ impl SuppressionEntry {
     }
 
     /// Why the person is on the list, as whoever added it wrote.
-    async fn reason(&self) -> &str {
+    fn reason(&self) -> &str {
         &self.0.reason
     }
 
@@ -100,7 +100,7 @@ impl SuppressionEntry {
     }
 
     /// When it was added.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 }

@@ -96,12 +96,12 @@ impl Transfer {
     }
 
     /// Why money moved.
-    async fn kind(&self) -> Result<TransferKind> {
+    fn kind(&self) -> Result<TransferKind> {
         TransferKind::read(&self.0.kind)
     }
 
     /// How much; always more than zero.
-    async fn amount(&self) -> Result<Money> {
+    fn amount(&self) -> Result<Money> {
         money(self.0.amount_minor, &self.0.currency)
     }
 
@@ -165,12 +165,12 @@ impl Transfer {
     }
 
     /// The day it counts for in reports, in the campaign's time zone.
-    async fn day(&self) -> Result<Date> {
+    fn day(&self) -> Result<Date> {
         Ok(Date(self.0.day.parse().map_err(internal)?))
     }
 
     /// What finance wrote to it.
-    async fn memo(&self) -> Option<&str> {
+    fn memo(&self) -> Option<&str> {
         self.0.memo.as_deref()
     }
 
@@ -180,7 +180,7 @@ impl Transfer {
     }
 
     /// When it was posted.
-    async fn posted_at(&self) -> Timestamp {
+    fn posted_at(&self) -> Timestamp {
         self.0.posted_at
     }
 }

@@ -30,22 +30,22 @@ impl User {
     }
 
     /// What people call them.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// The address they sign in with.
-    async fn email(&self) -> EmailAddress {
+    fn email(&self) -> EmailAddress {
         EmailAddress(self.0.email.clone())
     }
 
     /// What they may do.
-    async fn role(&self) -> Result<Role> {
+    fn role(&self) -> Result<Role> {
         Role::read(&self.0.role)
     }
 
     /// Since when they may not sign in any more.
-    async fn disabled_at(&self) -> Option<Timestamp> {
+    fn disabled_at(&self) -> Option<Timestamp> {
         self.0.disabled_at
     }
 
@@ -66,12 +66,12 @@ impl User {
     }
 
     /// Since when signing in asks them for a code of an authenticator; absent where it does not.
-    async fn totp_since(&self) -> Option<Timestamp> {
+    fn totp_since(&self) -> Option<Timestamp> {
         self.0.totp_since
     }
 
     /// When they became a user.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 }

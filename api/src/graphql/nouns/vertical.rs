@@ -77,12 +77,12 @@ impl Vertical {
     }
 
     /// The short key: `solar`.
-    async fn key(&self) -> &str {
+    fn key(&self) -> &str {
         &self.0.key
     }
 
     /// What people call it.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
@@ -97,12 +97,12 @@ impl Vertical {
     }
 
     /// When it was set up.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// How often its terms were revised; a change names the version it was made from.
-    async fn version(&self) -> i32 {
+    fn version(&self) -> i32 {
         int(self.0.version)
     }
 }

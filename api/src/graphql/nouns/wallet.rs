@@ -36,27 +36,27 @@ impl Wallet {
     }
 
     /// The currency, ISO 4217.
-    async fn currency(&self) -> &str {
+    fn currency(&self) -> &str {
         &self.0.currency
     }
 
     /// What was paid in less what was charged; below zero within the credit limit.
-    async fn balance(&self) -> Result<Money> {
+    fn balance(&self) -> Result<Money> {
         money(self.0.balance_minor, &self.0.currency)
     }
 
     /// What is reserved for posts whose answers are awaited.
-    async fn held(&self) -> Result<Money> {
+    fn held(&self) -> Result<Money> {
         money(self.0.held_minor, &self.0.currency)
     }
 
     /// How far below zero the balance may go.
-    async fn credit_limit(&self) -> Result<Money> {
+    fn credit_limit(&self) -> Result<Money> {
         money(self.0.credit_limit_minor, &self.0.currency)
     }
 
     /// What can be spent now: balance less holds, plus the credit limit.
-    async fn available(&self) -> Result<Money> {
+    fn available(&self) -> Result<Money> {
         money(self.0.balance_minor - self.0.held_minor + self.0.credit_limit_minor, &self.0.currency)
     }
 

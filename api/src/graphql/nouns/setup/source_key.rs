@@ -32,27 +32,27 @@ impl SourceKey {
     }
 
     /// What people call it.
-    async fn label(&self) -> &str {
+    fn label(&self) -> &str {
         &self.0.label
     }
 
     /// How it begins, by which people recognise it: `ly_live_0a1b2c3d4e5f`.
-    async fn begins_with(&self) -> String {
+    fn begins_with(&self) -> String {
         format!("ly_live_{}", self.0.public_id)
     }
 
     /// When it was made.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// When it ends by itself, if it does.
-    async fn expires_at(&self) -> Option<Timestamp> {
+    fn expires_at(&self) -> Option<Timestamp> {
         self.0.expires_at
     }
 
     /// When it was revoked, if it was.
-    async fn revoked_at(&self) -> Option<Timestamp> {
+    fn revoked_at(&self) -> Option<Timestamp> {
         self.0.revoked_at
     }
 }
