@@ -50,9 +50,7 @@ async fn buyers_report_what_became_of_leads() {
             ]),
         )
         .await;
-        let told = |code: &str, place: usize, field: &str| {
-            json!({ "code": code, "field": ["input", "conversions", place.to_string(), field] })
-        };
+        let told = |code: &str, place: usize, field: &str| json!({ "code": code, "field": ["input", "conversions", place.to_string(), field] });
         let problems = json!([
             told("NOT_FOUND", 1, "saleId"),
             told("NOT_FOUND", 2, "saleId"),
