@@ -308,8 +308,10 @@ impl Write {
             self.store.signals().tasks_are_due();
         }
         #[cfg(feature = "testing")]
-        if fault == Some(crate::testing::CommitFault::After) {
-            return Err(crate::testing::CommitFault::error());
+        match fault {
+            Some(crate::testing::CommitFault::After) => return Err(crate::testing::CommitFault::error()),
+            Some(crate::testing::CommitFault::Defect) => crate::testing::CommitFault::break_off(),
+            Some(crate::testing::CommitFault::Before) | None => {}
         }
         Ok(TasksDue(self.tasks))
     }

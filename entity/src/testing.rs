@@ -115,9 +115,16 @@ pub enum CommitFault {
     Before,
     /// The connection broke after: it has happened, and nobody was told.
     After,
+    /// The program itself broke off after: it has happened, and whoever committed does not know.
+    Defect,
 }
 
 impl CommitFault {
+    #[allow(clippy::panic, reason = "a defect, planted by a test")]
+    pub(crate) fn break_off() -> ! {
+        panic!("a defect, planted by a test");
+    }
+
     pub(crate) fn error() -> StoreError {
         StoreError::Unavailable("the connection broke, as planted by a test".to_owned())
     }

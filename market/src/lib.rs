@@ -12,6 +12,7 @@ mod batcher;
 mod bidders;
 pub mod complaints;
 pub mod configuration;
+mod defects;
 pub mod delivery;
 pub mod doctor;
 pub mod draft;

@@ -7,6 +7,7 @@ use leadyard_entity::{StoreError, StoreResult};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Batch, Purpose, Screening, Work};
+use crate::defects::caught;
 use crate::intake::{IntakeError, busy, queue};
 use crate::market::Market;
 
@@ -63,7 +64,12 @@ impl Market {
         }
     }
 
+    /// A defect that breaks a look off is an error of these leads: the transaction ends with it, and whoever looks goes on.
     async fn screen(&self, work: &mut [Work]) -> StoreResult<Vec<StoreResult<Screening>>> {
+        caught(Box::pin(self.screen_together(work)), StoreError::Fault).await
+    }
+
+    async fn screen_together(&self, work: &mut [Work]) -> StoreResult<Vec<StoreResult<Screening>>> {
         let ground = self.ground(work, Purpose::Look).await?;
         let screened = Batch::load(self, &ground, work).await?.screen();
         ground.transaction.rollback().await?;
