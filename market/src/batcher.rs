@@ -38,6 +38,11 @@ where
         Self { queue }
     }
 
+    /// Whether nobody does the work any more.
+    pub(crate) fn ended(&self) -> bool {
+        self.queue.is_closed()
+    }
+
     /// Takes part in the next batch.
     pub(crate) async fn submit(&self, item: I) -> StoreResult<O> {
         let (reply, answer) = oneshot::channel();
