@@ -393,13 +393,15 @@ async fn plain_at_home(connect: PgConnectOptions) -> PgConnectOptions {
         return connect;
     }
     let plain = connect.clone().ssl_mode(PgSslMode::Disable);
-    match PgConnection::connect_with(&plain).await {
-        Ok(connection) => {
-            // It was only asked; that it ends badly harms nobody.
-            let _ = connection.close().await;
-            plain
-        }
-        Err(_) => connect,
+    // It is only asked; that closing ends badly harms nobody.
+    let asked = async {
+        let connection = PgConnection::connect_with(&plain).await?;
+        let _ = connection.close().await;
+        Ok::<_, sqlx::Error>(())
+    };
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, asked).await {
+        Ok(Ok(())) => plain,
+        Ok(Err(_)) | Err(_) => connect,
     }
 }
 
@@ -452,5 +454,20 @@ async fn turn_to_migrate(connection: &DatabaseConnection) -> StoreResult<Databas
             Err(error) if error.is_transient() && waited < SQLITE_MIGRATION_TURNS => waited += 1,
             turn => return turn,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server on this machine that takes a connection and never says anything holds nobody up for ever: it is connected to
+    /// as the address says.
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_is_not_waited_for() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgres://someone@{}/leads", listener.local_addr().unwrap());
+        let asked = plain_at_home(PgConnectOptions::from_str(&url).unwrap()).await;
+        assert!(matches!(asked.get_ssl_mode(), PgSslMode::Prefer));
     }
 }
