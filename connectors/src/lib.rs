@@ -42,6 +42,8 @@ pub use withheld::secret_places;
 pub struct Connectors {
     /// The way out over HTTP.
     pub http: GuardedClient,
+    /// The way out of auctions, which run on threads of their own: the same, with connections of their own.
+    pub auctions: GuardedClient,
     /// The operator's mail server, if one is configured.
     pub mailer: Option<Mailer>,
     /// By which letters go to people who sign in, if they do.
@@ -51,7 +53,9 @@ pub struct Connectors {
 impl Connectors {
     /// Sets up the clients; nothing is connected yet. Called inside the runtime.
     pub fn new(policy: OutboundPolicy, smtp: Option<&SmtpSettings>) -> Result<Self, SetupFailure> {
-        Ok(Self { http: GuardedClient::new(policy)?, mailer: smtp.map(Mailer::new).transpose()?, post: None })
+        let http = GuardedClient::new(policy)?;
+        let auctions = http.apart()?;
+        Ok(Self { http, auctions, mailer: smtp.map(Mailer::new).transpose()?, post: None })
     }
 
     /// The same, with letters to people who sign in.
@@ -124,8 +128,13 @@ impl Connectors {
         }
     }
 
-    /// Asks a buyer for a bid; ends when the budget ends, whatever the buyer does. See [`ping`].
+    /// Asks a buyer for a bid, from where auctions run; ends when the budget ends, whatever the buyer does. See [`ping`].
     pub async fn ping(&self, endpoint: &PingEndpoint, package: &PingPackage, budget: Duration) -> PingAnswered {
+        endpoint.ask(&self.auctions, package, budget).await
+    }
+
+    /// Asks in the same way, but not from where auctions run: a destination that is tried out.
+    pub async fn try_ping(&self, endpoint: &PingEndpoint, package: &PingPackage, budget: Duration) -> PingAnswered {
         endpoint.ask(&self.http, package, budget).await
     }
 }

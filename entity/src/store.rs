@@ -35,6 +35,9 @@ const SQLITE_ROWS_AHEAD: usize = 1_024;
 /// How long a caller waits for a connection before it is told that the database is not available.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often a process that starts waits for another that migrates the file, five seconds each: two minutes.
+const SQLITE_MIGRATION_TURNS: u32 = 24;
+
 /// How to open a store.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
@@ -308,8 +311,10 @@ impl Write {
             self.store.signals().tasks_are_due();
         }
         #[cfg(feature = "testing")]
-        if fault == Some(crate::testing::CommitFault::After) {
-            return Err(crate::testing::CommitFault::error());
+        match fault {
+            Some(crate::testing::CommitFault::After) => return Err(crate::testing::CommitFault::error()),
+            Some(crate::testing::CommitFault::Defect) => crate::testing::CommitFault::break_off(),
+            Some(crate::testing::CommitFault::Before) | None => {}
         }
         Ok(TasksDue(self.tasks))
     }
@@ -388,23 +393,25 @@ async fn plain_at_home(connect: PgConnectOptions) -> PgConnectOptions {
         return connect;
     }
     let plain = connect.clone().ssl_mode(PgSslMode::Disable);
-    match PgConnection::connect_with(&plain).await {
-        Ok(connection) => {
-            // It was only asked; that it ends badly harms nobody.
-            let _ = connection.close().await;
-            plain
-        }
-        Err(_) => connect,
+    // It is only asked; that closing ends badly harms nobody.
+    let asked = async {
+        let connection = PgConnection::connect_with(&plain).await?;
+        let _ = connection.close().await;
+        Ok::<_, sqlx::Error>(())
+    };
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, asked).await {
+        Ok(Ok(())) => plain,
+        Ok(Err(_)) | Err(_) => connect,
     }
 }
 
-/// Brings the schema up to date. Several processes may start at once: on PostgreSQL they take turns.
+/// Brings the schema up to date. Several processes may start at once: they take turns.
 async fn migrate(connection: &DatabaseConnection, engine: Engine) -> StoreResult<()> {
     use sea_orm::ConnectionTrait;
     /// Any number, as long as nobody else uses it in this database ("leadyard" as letters of a telephone).
     const MIGRATION_LOCK: i64 = 53_239_273;
     if engine == Engine::Sqlite {
-        return Ok(Migrator::up(connection, None).await?);
+        return migrate_sqlite(connection).await;
     }
     // The lock belongs to a transaction of its own, so that it ends even if this process does.
     #[allow(clippy::disallowed_methods, reason = "held only while migrating, before any store exists")]
@@ -418,4 +425,49 @@ async fn migrate(connection: &DatabaseConnection, engine: Engine) -> StoreResult
     Migrator::up(connection, None).await?;
     guard.commit().await?;
     Ok(())
+}
+
+/// All that is missing in one transaction: a start that is cut short leaves the file as it was, and the next begins anew.
+async fn migrate_sqlite(connection: &DatabaseConnection) -> StoreResult<()> {
+    // A start with nothing to do waits for nobody who writes.
+    if Migrator::get_pending_migrations_read_only(connection).await?.is_empty() {
+        return Ok(());
+    }
+    let turn = turn_to_migrate(connection).await?;
+    // What is missing is looked up again: another process may have had its turn meanwhile.
+    Migrator::up(&turn, None).await?;
+    Ok(turn.commit().await?)
+}
+
+/// A process that migrates a large file takes longer than SQLite lets others wait.
+async fn turn_to_migrate(connection: &DatabaseConnection) -> StoreResult<DatabaseTransaction> {
+    let mut waited = 1;
+    loop {
+        let options = TransactionOptions {
+            isolation_level: None,
+            access_mode: None,
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        };
+        #[allow(clippy::disallowed_methods, reason = "held only while migrating, before any store exists")]
+        let turn = connection.begin_with_options(options).await.map_err(StoreError::from);
+        match turn {
+            Err(error) if error.is_transient() && waited < SQLITE_MIGRATION_TURNS => waited += 1,
+            turn => return turn,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server on this machine that takes a connection and never says anything holds nobody up for ever: it is connected to
+    /// as the address says.
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_is_not_waited_for() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgres://someone@{}/leads", listener.local_addr().unwrap());
+        let asked = plain_at_home(PgConnectOptions::from_str(&url).unwrap()).await;
+        assert!(matches!(asked.get_ssl_mode(), PgSslMode::Prefer));
+    }
 }

@@ -98,6 +98,27 @@ async fn on_server(server_url: &str, sql: &str) -> StoreResult<()> {
     Ok(())
 }
 
+/// Brings an empty database's schema up by so many migrations only, as an older version would have.
+pub async fn migrate_some(url: &str, migrations: u32) -> StoreResult<()> {
+    let database = Database::connect(url).await?;
+    Migrator::up(&database, Some(migrations)).await?;
+    database.close().await?;
+    Ok(())
+}
+
+/// What a database consists of, one line each: on SQLite every statement that made it and every migration that ran, on
+/// PostgreSQL the migrations.
+pub async fn schema_of(url: &str) -> StoreResult<Vec<String>> {
+    let database = Database::connect(url).await?;
+    let made = "SELECT coalesce(sql, name) AS line FROM sqlite_master UNION ALL ";
+    let made = if url.starts_with("sqlite:") { made } else { "" };
+    let sql = format!("{made}SELECT version AS line FROM seaql_migrations ORDER BY line");
+    let rows = database.query_all_raw(Statement::from_string(database.get_database_backend(), sql)).await?;
+    let lines = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>();
+    database.close().await?;
+    Ok(lines?)
+}
+
 /// Brings a database's schema up, down again, and up again.
 pub async fn migrate_up_down_up(url: &str) -> StoreResult<()> {
     let database = Database::connect(url).await?;
@@ -115,9 +136,16 @@ pub enum CommitFault {
     Before,
     /// The connection broke after: it has happened, and nobody was told.
     After,
+    /// The program itself broke off after: it has happened, and whoever committed does not know.
+    Defect,
 }
 
 impl CommitFault {
+    #[allow(clippy::panic, reason = "a defect, planted by a test")]
+    pub(crate) fn break_off() -> ! {
+        panic!("a defect, planted by a test");
+    }
+
     pub(crate) fn error() -> StoreError {
         StoreError::Unavailable("the connection broke, as planted by a test".to_owned())
     }

@@ -14,7 +14,7 @@ use leadyard_types::{BidSeen, CampaignId, ContractId, Currency, FieldKind, LeadI
 
 use crate::auctioneer::Auctioneer;
 use crate::floor::Floor;
-use crate::intake::{Prepared, split_personal};
+use crate::intake::{IntakeError, Prepared, split_personal};
 use crate::market::Market;
 use crate::placement::{Screened, Screening, Work};
 use crate::rules::facts::LeadFacts;
@@ -38,7 +38,7 @@ impl Market {
     }
 
     /// Asks the buyers who bid for a lead that just arrived.
-    pub(crate) async fn ask_about_new(&self, prepared: Box<Prepared>) -> StoreResult<(Box<Prepared>, Asked)> {
+    pub(crate) async fn ask_about_new(&self, prepared: Box<Prepared>) -> Result<(Box<Prepared>, Asked), IntakeError> {
         if self.bidders.get().is_none() {
             return Ok((prepared, Asked::default()));
         }
@@ -49,7 +49,7 @@ impl Market {
         let is_asked_about = is_asked_about(&work, &snapshot);
         let [work] = work;
         let (work, screening) = if is_asked_about { self.look_at(work).await? } else { (work, Screening::Settled) };
-        let Work::New(prepared) = work else { return Err(StoreError::corrupt("a screened lead")) };
+        let Work::New(prepared) = work else { return Err(StoreError::corrupt("a screened lead").into()) };
         let Screening::Offered(screened) = screening else { return Ok((prepared, Asked::default())) };
         let subject = || Subject::new(&prepared.campaign, &prepared.vertical, &prepared.facts);
         let asked = self.ask(*screened, subject).await?.0;
@@ -57,7 +57,7 @@ impl Market {
     }
 
     /// Asks the buyers who bid for a stored lead, those left out whose bids still hold.
-    pub(crate) async fn ask_about_stored(&self, lead: LeadId) -> StoreResult<Asked> {
+    pub(crate) async fn ask_about_stored(&self, lead: LeadId) -> Result<Asked, IntakeError> {
         if self.bidders.get().is_none() {
             return Ok(Asked::default());
         }

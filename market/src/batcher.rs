@@ -5,6 +5,8 @@ use std::future::Future;
 use leadyard_entity::{StoreError, StoreResult};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::defects::caught;
+
 type Waiting<I, O> = (I, oneshot::Sender<StoreResult<O>>);
 
 /// A queue in front of a function that takes many at once.
@@ -36,6 +38,11 @@ where
         Self { queue }
     }
 
+    /// Whether nobody does the work any more.
+    pub(crate) fn ended(&self) -> bool {
+        self.queue.is_closed()
+    }
+
     /// Takes part in the next batch.
     pub(crate) async fn submit(&self, item: I) -> StoreResult<O> {
         let (reply, answer) = oneshot::channel();
@@ -55,18 +62,28 @@ where
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, limit).await > 0 {
         let (items, replies): (Vec<I>, Vec<_>) = batch.drain(..).unzip();
-        match work(items.clone()).await {
+        match together(&work, items.clone()).await {
             Ok(answers) => answers.into_iter().zip(replies).for_each(|(answer, reply)| send(reply, Ok(answer))),
             // One row's data must not fail the others: each on its own, and only the guilty one fails.
             Err(error) if items.len() > 1 && !error.is_transient() => {
                 tracing::warn!(%error, count = items.len(), "a batch failed; its items are done one by one");
                 for (item, reply) in items.into_iter().zip(replies) {
-                    send(reply, work(vec![item]).await.and_then(only));
+                    send(reply, together(&work, vec![item]).await.and_then(only));
                 }
             }
             Err(error) => replies.into_iter().for_each(|reply| send(reply, Err(error.again()))),
         }
     }
+}
+
+/// One batch. A defect that breaks it off is its error, and the next has its turn; what it may have written bears being
+/// done twice.
+async fn together<I, O, F, Fut>(work: &F, items: Vec<I>) -> StoreResult<Vec<O>>
+where
+    F: Fn(Vec<I>) -> Fut,
+    Fut: Future<Output = StoreResult<Vec<O>>>,
+{
+    caught(Box::pin(async { work(items).await }), StoreError::Fault).await
 }
 
 fn only<O>(mut answers: Vec<O>) -> StoreResult<O> {

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use leadyard_connectors::PingEndpoint;
+use leadyard_entity::Store;
 use leadyard_entity::model::destination;
-use leadyard_entity::{Store, StoreResult};
 use leadyard_types::{DestinationId, Principal, SystemTask};
 
 use crate::batcher::Batcher;
@@ -22,7 +22,7 @@ pub(crate) fn lookup(store: &Store, limit: usize) -> Batcher<BTreeSet<Destinatio
         async move {
             let wanted = asking.iter().flatten().copied().collect();
             let rows = store.read(Principal::System(SystemTask::Place)).bidders(&wanted).await?;
-            let bidders = Arc::new(ready.of(&store, &wanted, rows)?);
+            let bidders = Arc::new(ready.of(&store, &wanted, rows));
             Ok(vec![bidders; asking.len()])
         }
     })
@@ -39,14 +39,14 @@ impl Endpoints {
         store: &Store,
         wanted: &BTreeSet<DestinationId>,
         rows: Vec<destination::Model>,
-    ) -> StoreResult<HashMap<DestinationId, Arc<PingEndpoint>>> {
+    ) -> HashMap<DestinationId, Arc<PingEndpoint>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = HashMap::with_capacity(rows.len());
         for row in rows {
             let id = DestinationId(row.id);
             let endpoint = match known.get(&id) {
                 Some((version, endpoint)) if *version == row.version => Arc::clone(endpoint),
-                _ => Arc::new(PingEndpoint::new(&row.config, store.destination_secrets(&row)?)),
+                _ => Arc::new(endpoint(store, &row)),
             };
             known.insert(id, (row.version, Arc::clone(&endpoint)));
             found.insert(id, endpoint);
@@ -54,6 +54,17 @@ impl Endpoints {
         wanted.iter().filter(|id| !found.contains_key(id)).for_each(|id| {
             known.remove(id);
         });
-        Ok(found)
+        found
+    }
+}
+
+/// One buyer's secret that cannot be opened is that buyer's trouble: it fails whoever asks there, and nobody else.
+fn endpoint(store: &Store, row: &destination::Model) -> PingEndpoint {
+    match store.destination_secrets(row) {
+        Ok(secrets) => PingEndpoint::new(&row.config, secrets),
+        Err(error) => {
+            tracing::error!(%error, destination = %DestinationId(row.id), "a buyer cannot be asked for bids");
+            PingEndpoint::unusable("the secret of the destination cannot be read")
+        }
     }
 }

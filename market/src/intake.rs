@@ -10,7 +10,7 @@ use leadyard_types::{
     Check, Door, FieldKind, FieldProblem, Fields, LeadAnswer, LeadDraft, LeadId, LeadState, Principal, QuoteId,
     Refusal, Required, SourceId, Status, Timestamp,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::asking::Asked;
 use crate::eligibility::may_send;
@@ -40,6 +40,9 @@ pub enum IntakeError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// How long a lead waits for a place in a full queue before its sender is told to come back.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The same body without a key counts as the same request for so long (domain page, section 2).
 pub(crate) const SAME_BODY_SECONDS: i64 = 60;
@@ -137,8 +140,7 @@ impl Market {
 
     async fn place(&self, work: Work) -> Result<LeadAnswer, IntakeError> {
         let (reply, answer) = oneshot::channel();
-        let busy = || IntakeError::Busy { retry_after: Duration::from_secs(1) };
-        self.queue.send_timeout(Job { work, reply }, Duration::from_secs(5)).await.map_err(|_| busy())?;
+        queue(&self.queue, Job { work, reply }).await?;
         answer.await.map_err(|_| busy())?
     }
 
@@ -165,6 +167,16 @@ impl Market {
             let _ = tokio::time::timeout(Duration::from_millis(100), settled).await;
         }
     }
+}
+
+/// Who finds a full queue is told to come back in a second.
+pub(crate) const fn busy() -> IntakeError {
+    IntakeError::Busy { retry_after: Duration::from_secs(1) }
+}
+
+/// Takes a place in a queue, within bounds: whoever waits longer is better told.
+pub(crate) async fn queue<T>(queue: &mpsc::Sender<T>, item: T) -> Result<(), IntakeError> {
+    queue.send_timeout(item, QUEUE_PATIENCE).await.map_err(|_| busy())
 }
 
 /// Everything that can be known of a draft without the database.
@@ -284,4 +296,22 @@ pub(crate) fn split_personal(vertical: &Vertical, fields: &Fields) -> (Fields, F
 /// The word for a door in events.
 pub(crate) fn door_word(door: Door) -> &'static str {
     door.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nobody waits for ever for a place in a queue that nothing is taken from: whoever sent is told when to come back.
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_says_so() {
+        let (sender, mut taken) = mpsc::channel(1);
+        assert!(queue(&sender, 1).await.is_ok());
+        let told = queue(&sender, 2).await;
+        assert!(matches!(told, Err(IntakeError::Busy { .. })), "{told:?}");
+        assert_eq!(taken.recv().await, Some(1));
+        assert!(queue(&sender, 3).await.is_ok());
+        drop(taken);
+        assert!(matches!(queue(&sender, 4).await, Err(IntakeError::Busy { .. })), "nobody takes anything any more");
+    }
 }

@@ -13,6 +13,7 @@ mod bidders;
 pub mod complaints;
 pub mod configuration;
 pub mod conversions;
+mod defects;
 pub mod delivery;
 pub mod doctor;
 pub mod draft;

@@ -116,6 +116,13 @@ impl Market {
         Ok(market)
     }
 
+    /// Whether leads are placed: false once a task has ended that every lead waits for, until the process is started anew.
+    #[must_use]
+    pub fn places(&self) -> bool {
+        let ended = [self.queue.is_closed(), self.looks.is_closed(), self.versions.ended(), self.bidders_read.ended()];
+        !ended.contains(&true)
+    }
+
     /// Says by which address the world knows this server, once: buyers who answer are told where to call back.
     pub fn known_as(&self, public_url: &str) {
         let _ = self.public_url.set(public_url.trim_end_matches('/').to_owned());

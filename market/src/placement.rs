@@ -10,14 +10,17 @@ mod outcome;
 mod rows;
 mod times;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
+use leadyard_entity::ledger::AccountKey;
 use leadyard_entity::{StoreError, StoreResult, Write};
-use leadyard_types::{LeadAnswer, LeadId, LeadState, Money, Principal, SystemTask};
+use leadyard_types::{AccountId, LeadAnswer, LeadId, LeadState, Money, Principal, SystemTask};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::asking::Asked;
+use crate::defects::caught;
 use crate::intake::{IntakeError, Prepared, prepare};
 use crate::market::{ComplaintRates, Market};
 use crate::snapshot::Snapshot;
@@ -61,6 +64,15 @@ pub(crate) struct Ground {
     rates: Arc<ComplaintRates>,
 }
 
+/// A batch that is written and not committed yet.
+struct Written {
+    transaction: Write,
+    answers: Vec<Result<LeadAnswer, IntakeError>>,
+    accounts: HashMap<AccountKey, AccountId>,
+    /// When it was.
+    at: Instant,
+}
+
 /// How often a batch is decided again because the configuration changed under it, before it is given up as busy.
 const MAX_REFRESHES: usize = 8;
 
@@ -100,8 +112,16 @@ impl Market {
         }
     }
 
-    /// One transaction: lock, load, decide, write, commit.
+    /// One transaction: lock, load, decide, write, commit. A defect that breaks it off is an error of these leads: the
+    /// transaction ends with it, and the writer goes on. Where it broke while committing nobody knows what is stored:
+    /// whoever comes back gets the answer that is.
     async fn place_batch(&self, work: &mut [Work]) -> StoreResult<Vec<Result<LeadAnswer, IntakeError>>> {
+        let written = caught(Box::pin(self.write_batch(work)), StoreError::Fault).await?;
+        caught(Box::pin(self.commit_batch(written)), StoreError::Unavailable).await
+    }
+
+    /// Everything but the commit.
+    async fn write_batch(&self, work: &mut [Work]) -> StoreResult<Written> {
         let began = Instant::now();
         let ground = self.ground(work, Purpose::Place).await?;
         let batch = Batch::load(self, &ground, work).await?;
@@ -111,9 +131,14 @@ impl Market {
         let decided = self.watched(Step::Decide, loaded);
         let mut transaction = ground.transaction;
         transaction.apply_placement(writes).await?;
-        let written = self.watched(Step::Write, decided);
+        let at = self.watched(Step::Write, decided);
+        Ok(Written { transaction, answers, accounts, at })
+    }
+
+    async fn commit_batch(&self, written: Written) -> StoreResult<Vec<Result<LeadAnswer, IntakeError>>> {
+        let Written { transaction, answers, accounts, at } = written;
         let _ = transaction.commit().await?;
-        self.watched(Step::Commit, written);
+        self.watched(Step::Commit, at);
         self.watch.add_batch(answers.len());
         self.remember_accounts(accounts);
         Ok(answers)

@@ -10,7 +10,7 @@ use leadyard_entity::quotes::PingLimit;
 use leadyard_types::quote::PingPeriod;
 use leadyard_types::{
     CapPeriod, Check, FieldProblem, Fields, LeadAnswer, LeadDraft, Money, Principal, QuoteAnswer, QuoteId, QuoteState,
-    Refusal, Required, SystemTask, Timestamp,
+    Refusal, Required, SystemTask, Timestamp, time,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -268,7 +268,7 @@ fn answer(id: QuoteId, prepared: &Prepared, quoted: &Result<Quoted, Rejection>) 
     match quoted {
         Ok(quoted) => {
             let holds = prepared.campaign.terms.quote_holds_seconds.unwrap_or(HOLDS_SECONDS);
-            let until = prepared.received_at + chrono::Duration::seconds(i64::from(holds));
+            let until = time::after(prepared.received_at, chrono::Duration::seconds(i64::from(holds)));
             QuoteAnswer {
                 quote_id: id,
                 state: QuoteState::Offered,

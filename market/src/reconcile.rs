@@ -10,7 +10,7 @@ use leadyard_entity::tasks::NewTask;
 use leadyard_entity::{StoreResult, Write};
 use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::AgedPolicy;
-use leadyard_types::{LeadId, LeadState, Principal, SaleId, SaleState, Status, SystemTask, TaskPayload};
+use leadyard_types::{LeadId, LeadState, Principal, SaleId, SaleState, Status, SystemTask, TaskPayload, time};
 use serde_json::json;
 
 use crate::delivery::{deliver_key, last_query_at, post_key, status_task_at};
@@ -118,7 +118,7 @@ impl Market {
     async fn of_unknown(&self, write: &Write, sale: &sale::Model) -> StoreResult<Vec<NewTask>> {
         let (id, now) = (SaleId(sale.id), self.clock().now());
         let minutes = agreed(write, sale).await?.unknown_window_minutes;
-        let mut tasks = vec![expire_task(id, sale.state_since + Duration::minutes(i64::from(minutes)))];
+        let mut tasks = vec![expire_task(id, time::after(sale.state_since, Duration::minutes(i64::from(minutes))))];
         if now < last_query_at(sale.state_since, minutes) {
             tasks.extend(status_task_at(write, id, now).await?);
         }
@@ -165,8 +165,8 @@ impl Market {
         let snapshot = self.snapshot();
         for campaign in snapshot.campaigns.values().filter(|campaign| campaign.terms.status == Status::Active) {
             let Some(policy) = &campaign.terms.aged else { continue };
-            let newest = now - Duration::minutes(i64::from(policy.after_minutes));
-            let oldest = now - Duration::days(i64::from(policy.until_days));
+            let newest = time::before(now, Duration::minutes(i64::from(policy.after_minutes)));
+            let oldest = time::before(now, Duration::days(i64::from(policy.until_days)));
             for _ in 0..PAGES_MAX {
                 let found = self.store.read(RECONCILE).unsold_leads(campaign.id, oldest, newest, PAGE).await?;
                 if found.is_empty() {

@@ -17,7 +17,7 @@ use leadyard_types::ledger::HoldEnd;
 use leadyard_types::{
     AccountId, AccountKind, BuyerId, BuyerVerdict, CampaignId, Check, ContractId, ContractTerms, Currency, DeliveryId,
     DeliveryState, LeadId, LeadState, Method, Money, RevisionId, SaleId, SaleState, SettledBy, SourceId, SupplierId,
-    TaskPayload, Timestamp, TransferKind,
+    TaskPayload, Timestamp, TransferKind, time,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -251,7 +251,7 @@ impl Market {
         write.move_sale(id, SaleState::Unknown, sale.counted, None, None).await?;
         let minutes = agreed(write, sale).await?.unknown_window_minutes;
         let now = self.clock().now();
-        let mut tasks = vec![expire_task(id, now + chrono::Duration::minutes(i64::from(minutes)))];
+        let mut tasks = vec![expire_task(id, time::after(now, chrono::Duration::minutes(i64::from(minutes))))];
         tasks.extend(status_task(write, id, now).await?);
         write.add_tasks(&tasks).await
     }

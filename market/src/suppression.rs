@@ -1,6 +1,8 @@
 //! Suppression: who must not be taken in, everywhere or in one campaign. Only keyed hashes of normalised contacts are kept;
 //! what was entered is forgotten as soon as it is hashed.
 
+use std::collections::BTreeSet;
+
 use leadyard_entity::model::suppression_entry;
 use leadyard_entity::setup::Noun;
 use leadyard_entity::suppression::Suppressed;
@@ -73,10 +75,11 @@ impl Market {
             problems.push(FieldProblem::new("contacts", "OUT_OF_RANGE", message));
         }
         let country = self.country(asked, &mut problems).await?;
-        let mut entries = Vec::with_capacity(asked.contacts.len().min(ENTRIES_MAX));
+        // In the order of their hashes: calls with the same contacts wait for each other's in one order, and in no circle.
+        let mut entries = BTreeSet::new();
         for (place, contact) in asked.contacts.iter().take(ENTRIES_MAX).enumerate() {
             match suppressed(self.store().keyring(), contact, &country) {
-                Ok(entry) => entries.push(entry),
+                Ok(entry) => drop(entries.insert(entry)),
                 Err(fault) => {
                     let message = match contact_kind(contact) {
                         FieldKind::Phone if country.is_empty() => {
@@ -97,6 +100,7 @@ impl Market {
         {
             return Err(SuppressionError::NotFound("campaign"));
         }
+        let entries: Vec<Suppressed> = entries.into_iter().collect();
         let new = write.suppress(&entries, asked.campaign, asked.reason.trim()).await?;
         let hashes: Vec<IndexHash> = entries.iter().map(|entry| entry.hash).collect();
         let entries = write.suppression_entries(&hashes, asked.campaign).await?;

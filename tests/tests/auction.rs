@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use leadyard_connectors::fake::{Behaviour, Bidding, Offer};
+use leadyard_entity::Engine;
+use leadyard_entity::testing::plant_faults;
 use leadyard_market::explain::DecisionExplained;
 use leadyard_tests::market::{Selling, TestMarket, daily, lead, terms};
 use leadyard_tests::{TestApp, TestDatabase};
@@ -221,6 +223,31 @@ async fn a_refused_post_goes_to_the_next_bid() {
     }
 }
 
+/// A buyer whose secret cannot be opened is not asked, which is told of its contract; everybody else's bid counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_unreadable_secret_is_one_bidder_less() {
+    for database in TestDatabase::both().await {
+        let app = TestApp::start(database).await;
+        let market = app.market(auction(SaleMode::Exclusive, within(2_000))).await;
+        bidder(&app, &market, "sealed", bids("90"), terms(1)).await;
+        bidder(&app, &market, "good", bids("12.50"), terms(1)).await;
+        let garbage = if app.store().engine() == Engine::Sqlite { "x'00ff'" } else { "'\\x00ff'" };
+        let planted =
+            format!("UPDATE destination SET sealed_secret = {garbage}, version = version + 1 WHERE name = '/sealed'");
+        assert_eq!(plant_faults(app.store().url(), &[planted]).await.unwrap(), 1);
+        for number in 1..=2 {
+            let (id, status) = send(&app, &market, number).await;
+            assert_eq!((status.as_str(), sold(&app, id).await), ("sold", vec![("good".to_owned(), 1_250)]));
+            let told = decision(&app, id).await;
+            let sealed = told.contracts.iter().find(|entry| entry.contract == "sealed").unwrap();
+            let bid = sealed.verdict.bid.as_ref().unwrap();
+            assert_eq!(bid.verdict, PingVerdict::Failed);
+        }
+        assert_eq!(app.bidder.count(), 2, "nothing was sent there");
+        app.finish().await;
+    }
+}
+
 /// Nobody is asked about a lead that will not be sold anyway: a wrong one, one that came before, one sent again.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_asked_in_vain() {
@@ -264,7 +291,7 @@ async fn decisions_come_out_the_same() {
         let planted =
             "UPDATE decision SET data = REPLACE(data, '\"floor_minor\":100', '\"floor_minor\":900000') WHERE no =
                        (SELECT MAX(no) FROM decision)";
-        leadyard_entity::testing::plant_faults(&url, &[planted.to_owned()]).await.unwrap();
+        plant_faults(&url, &[planted.to_owned()]).await.unwrap();
         let verified = app.app.market.verify_all(|_| {}).await.unwrap();
         assert_eq!((verified.checked, verified.differing), (4, 1), "{verified:?}");
         app.finish().await;

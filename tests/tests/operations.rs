@@ -1,9 +1,13 @@
 //! What whoever runs leadyard looks at: health, readiness, metrics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-use leadyard::http::server::ServerLimits;
+use std::sync::Arc;
+
+use leadyard::app::App;
+use leadyard::http::server::{Server, ServerLimits};
 use leadyard_connectors::LeadSender;
 use leadyard_entity::testing::plant_faults;
+use leadyard_market::{Market, MarketSettings};
 use leadyard_tests::market::{Selling, lead, terms};
 use leadyard_tests::{TestApp, TestDatabase, eventually};
 use serde_json::{Value, json};
@@ -27,7 +31,8 @@ async fn readiness_is_database_and_workers() {
         let client = app.client("");
         eventually("the workers are seen", async || workers(&client).await == (200, json!("ok"))).await;
         let (_, answer) = get(&client, "/health/ready").await;
-        assert_eq!(answer, json!({ "status": "ready", "checks": { "database": "ok", "workers": "ok" } }));
+        let checks = json!({ "database": "ok", "placement": "ok", "workers": "ok" });
+        assert_eq!(answer, json!({ "status": "ready", "checks": checks }));
         let silent = "UPDATE worker SET seen_at = '2026-07-01 09:59:00+00:00'".to_owned();
         plant_faults(&url, &[silent]).await.unwrap();
         assert_eq!(workers(&client).await, (503, json!("silent")));
@@ -46,6 +51,33 @@ async fn readiness_is_database_and_workers() {
         assert_eq!((status, &answer["checks"]["database"]), (503, &json!("failed")), "{answer}");
         assert_eq!(get(&client, "/health/live").await, (200, json!({ "status": "live" })));
         plant_faults(&url, &["ALTER TABLE elsewhere RENAME TO market_state".to_owned()]).await.unwrap();
+        app.finish().await;
+    }
+}
+
+/// A process whose leads nobody places any more is not ready, whatever else it can do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_places_nothing_is_not_ready() {
+    for database in TestDatabase::both().await {
+        let mut app = TestApp::start(database).await;
+        app.rest().await;
+        // Its tasks end with the threads they run on.
+        let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let starting = Market::start(app.store().clone(), MarketSettings::default());
+        let market = threads.spawn(starting).await.unwrap().unwrap();
+        assert!(market.places());
+        threads.shutdown_background();
+        eventually("its tasks have ended", async || !market.places()).await;
+        let (connectors, operations) = (Arc::clone(&app.app.connectors), Arc::default());
+        let broken = App { market, connectors, jobs: None, metrics_token: None, operations };
+        let router = broken.router(app.policy.clone(), true).unwrap();
+        let server = Server::start("127.0.0.1:0".parse().unwrap(), router).await.unwrap();
+        let client = LeadSender::new(&format!("http://{}", server.address), None).unwrap();
+        let (status, answer) = get(&client, "/health/ready").await;
+        let checks = json!({ "database": "ok", "placement": "ended", "workers": "none" });
+        assert_eq!((status, answer), (503, json!({ "status": "not_ready", "checks": checks })));
+        assert_eq!(get(&client, "/health/live").await, (200, json!({ "status": "live" })));
+        server.shutdown().await;
         app.finish().await;
     }
 }

@@ -1,9 +1,13 @@
 //! The schema on both databases: migrations go up, down and up again, and what is append-only stays.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-use leadyard_entity::testing::{differences, migrate_up_down_up};
+use std::sync::Arc;
+
+use leadyard_entity::testing::{differences, migrate_some, migrate_up_down_up, plant_faults, schema_of};
+use leadyard_entity::{MasterKeys, Store, StoreOptions, StoreResult};
 use leadyard_tests::market::{Selling, lead, terms};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase};
+use leadyard_types::{ManualClock, RandomIds, Timestamp};
 
 /// Migrations go up, down and up again.
 #[tokio::test(flavor = "multi_thread")]
@@ -21,6 +25,54 @@ async fn entities_and_schema_agree() {
     for database in TestDatabase::both().await {
         let mode = if matches!(database, TestDatabase::Sqlite(_)) { "?mode=rwc" } else { "" };
         let found = differences(&format!("{}{mode}", database.url())).await.unwrap();
+        assert!(found.is_empty(), "{found:#?}");
+        database.remove().await;
+    }
+}
+
+async fn open(database: &TestDatabase, master_keys: &MasterKeys) -> StoreResult<Store> {
+    let clock = Arc::new(ManualClock::starting_at(Timestamp::UNIX_EPOCH));
+    let options = StoreOptions { url: database.url(), max_connections: 4, master_keys: master_keys.clone() };
+    Store::open(options, clock, Arc::new(RandomIds)).await
+}
+
+/// A start whose migrations are cut short leaves nothing half done: on SQLite the file is as it was before, on PostgreSQL each
+/// migration ran whole or not at all. The next start brings the schema up to date.
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_that_are_cut_short_are_made_up_for() {
+    for database in TestDatabase::both().await {
+        let keys = MasterKeys::generate().unwrap();
+        let is_sqlite = matches!(database, TestDatabase::Sqlite(_));
+        migrate_some(&format!("{}{}", database.url(), if is_sqlite { "?mode=rwc" } else { "" }), 5).await.unwrap();
+        // What the last migration makes late, after other statements of its own, is in its way.
+        let url = database.url();
+        plant_faults(&url, &["CREATE TABLE source_campaign (id INTEGER)".to_owned()]).await.unwrap();
+        let before = schema_of(&url).await.unwrap();
+        for _ in 0..2 {
+            assert!(open(&database, &keys).await.is_err(), "it was not cut short");
+            let left = schema_of(&url).await.unwrap();
+            if is_sqlite {
+                assert_eq!(left, before);
+            }
+        }
+        plant_faults(&url, &["DROP TABLE source_campaign".to_owned()]).await.unwrap();
+        open(&database, &keys).await.unwrap().close().await;
+        let found = differences(&url).await.unwrap();
+        assert!(found.is_empty(), "{found:#?}");
+        database.remove().await;
+    }
+}
+
+/// Processes that start at the same moment on an empty database take turns, and all of them come up.
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_together_take_turns() {
+    for database in TestDatabase::both().await {
+        let keys = MasterKeys::generate().unwrap();
+        let (a, b, c) = tokio::join!(open(&database, &keys), open(&database, &keys), open(&database, &keys));
+        for store in [a, b, c] {
+            store.unwrap().close().await;
+        }
+        let found = differences(&database.url()).await.unwrap();
         assert!(found.is_empty(), "{found:#?}");
         database.remove().await;
     }

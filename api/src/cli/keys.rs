@@ -10,7 +10,7 @@ use leadyard_entity::model::{api_key, user_account};
 use leadyard_entity::read::{ApiKeyFilter, PageArgs, TimeOrder};
 use leadyard_market::people::{NewKey, People};
 use leadyard_market::{Market, MarketSettings};
-use leadyard_types::{ApiKeyId, KeyScope, Principal, SystemTask, Timestamp};
+use leadyard_types::{ApiKeyId, KeyScope, Principal, SystemTask, Timestamp, time};
 use secrecy::ExposeSecret as _;
 
 use super::names::source_named;
@@ -67,7 +67,7 @@ pub(super) async fn key(config: &Config, args: &KeyArgs) -> anyhow::Result<ExitC
         KeyAction::Create { source, label } => of_source(config, source, label).await?,
         KeyAction::User { email, name, scopes, days } => {
             let (people, user) = found(config, email).await?;
-            let expires_at = days.map(|days| people.now() + Duration::days(i64::from(days)));
+            let expires_at = days.map(|days| time::after(people.now(), Duration::days(i64::from(days))));
             let new = NewKey { name: name.clone(), scopes: scopes.iter().copied().collect(), expires_at };
             println!("{}", people.create_key_of(user, new).await?.key.expose_secret());
         }

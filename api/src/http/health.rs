@@ -26,7 +26,7 @@ pub(super) async fn live() -> Json<Live> {
     Json(Live { status: "live" })
 }
 
-/// Whether the database answers and work is being done.
+/// Whether the database answers, leads are placed and work is being done.
 ///
 /// A process that only serves is ready without workers: leads are stored and wait for those of others.
 #[utoipa::path(
@@ -41,9 +41,9 @@ pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<R
         Ok(Ok(seen_at)) => seen_at,
         Ok(Err(error)) => {
             tracing::warn!(%error, "the database does not answer");
-            return answer(false, "failed", "unknown");
+            return answer(&state, false, "failed", "unknown");
         }
-        Err(_) => return answer(false, "slow", "unknown"),
+        Err(_) => return answer(&state, false, "slow", "unknown"),
     };
     let silence = seen_at.map(|seen_at| (state.market.clock().now() - seen_at).num_seconds());
     let workers = match silence {
@@ -51,7 +51,7 @@ pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, Json<R
         Some(_) => "silent",
         None => "none",
     };
-    answer(workers == "ok" || !state.works, "ok", workers)
+    answer(&state, workers == "ok" || !state.works, "ok", workers)
 }
 
 async fn look(state: &HttpState) -> StoreResult<Option<Timestamp>> {
@@ -60,8 +60,15 @@ async fn look(state: &HttpState) -> StoreResult<Option<Timestamp>> {
     read.worker_seen_at().await
 }
 
-fn answer(is_ready: bool, database: &'static str, workers: &'static str) -> (StatusCode, Json<Ready>) {
+fn answer(
+    state: &HttpState,
+    is_ready: bool,
+    database: &'static str,
+    workers: &'static str,
+) -> (StatusCode, Json<Ready>) {
+    let places = state.market.places();
+    let placement = if places { "ok" } else { "ended" };
     let (code, status) =
-        if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
-    (code, Json(Ready { status, checks: ReadyChecks { database, workers } }))
+        if is_ready && places { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
+    (code, Json(Ready { status, checks: ReadyChecks { database, placement, workers } }))
 }

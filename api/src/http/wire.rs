@@ -337,6 +337,9 @@ pub(super) struct ReadyChecks {
     /// `ok`, `slow` or `failed`.
     #[schema(example = "ok")]
     pub(super) database: &'static str,
+    /// `ok`, or `ended`: this process takes no lead until it is started anew.
+    #[schema(example = "ok")]
+    pub(super) placement: &'static str,
     /// `ok`, `silent`, `none` or, where the database does not say, `unknown`.
     #[schema(example = "ok")]
     pub(super) workers: &'static str,

@@ -41,19 +41,21 @@ pub struct SetupFailure(pub String);
 /// The only HTTP client for addresses that other people chose. Cheap to clone; clones share connections and limits.
 #[derive(Clone)]
 pub struct GuardedClient {
-    inner: Arc<Inner>,
+    client: reqwest::Client,
+    shared: Arc<Shared>,
 }
 
-struct Inner {
-    client: reqwest::Client,
+/// What clients have in common whose connections are their own.
+struct Shared {
     policy: OutboundPolicy,
+    resolver: Arc<dyn NameResolver>,
     hosts: Mutex<HashMap<String, Weak<Semaphore>>>,
     trusts_system: bool,
 }
 
 impl std::fmt::Debug for GuardedClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GuardedClient").field("policy", &self.inner.policy).finish_non_exhaustive()
+        f.debug_struct("GuardedClient").field("policy", &self.shared.policy).finish_non_exhaustive()
     }
 }
 
@@ -65,35 +67,34 @@ impl GuardedClient {
 
     /// A client that asks this resolver; its answers are guarded all the same.
     pub fn with_resolver(policy: OutboundPolicy, resolver: Arc<dyn NameResolver>) -> Result<Self, SetupFailure> {
-        let builder = || {
-            client_builder()
-                .dns_resolver(GuardedResolver(Arc::clone(&resolver)))
-                .connect_timeout(policy.connect_timeout)
-                .pool_idle_timeout(IDLE_TIMEOUT)
-                .pool_max_idle_per_host(policy.per_host_concurrency)
-                .https_only(policy.is_production())
-        };
-        let (client, trusts_system) = build_client(builder)?;
-        let inner = Inner { client, policy, hosts: Mutex::new(HashMap::new()), trusts_system };
-        Ok(Self { inner: Arc::new(inner) })
+        let (client, trusts_system) = guarded(&policy, &resolver)?;
+        let shared = Shared { policy, resolver, hosts: Mutex::new(HashMap::new()), trusts_system };
+        Ok(Self { client, shared: Arc::new(shared) })
+    }
+
+    /// One under the same rules and limits with connections of its own. A connection is served by the runtime that opened
+    /// it: who works on another one would wait for whatever that is busy with.
+    pub fn apart(&self) -> Result<Self, SetupFailure> {
+        let (client, _) = guarded(&self.shared.policy, &self.shared.resolver)?;
+        Ok(Self { client, shared: Arc::clone(&self.shared) })
     }
 
     /// The rules this client keeps.
     #[must_use]
     pub fn policy(&self) -> &OutboundPolicy {
-        &self.inner.policy
+        &self.shared.policy
     }
 
     /// False on a machine without root certificates: every https request will fail.
     #[must_use]
     pub fn trusts_system_certificates(&self) -> bool {
-        self.inner.trusts_system
+        self.shared.trusts_system
     }
 
     /// Sends a request, if the rules allow it, and reads the answer.
     pub async fn send(&self, request: OutboundRequest) -> Result<OutboundAnswer, SendFailure> {
         let started = Instant::now();
-        let url = self.inner.policy.check_url(&request.url).map_err(SendFailure::Forbidden)?;
+        let url = self.shared.policy.check_url(&request.url).map_err(SendFailure::Forbidden)?;
         let gate = self.gate(&url);
         let _permit: OwnedSemaphorePermit = match timeout_at(started + request.timeout, gate.acquire_owned()).await {
             Ok(Ok(permit)) => permit,
@@ -101,24 +102,36 @@ impl GuardedClient {
                 return Err(SendFailure::NotSent("too many requests to this host are under way"));
             }
         };
-        exchange(&self.inner.client, url, request, started, ANSWER_BYTES_MAX).await
+        exchange(&self.client, url, request, started, ANSWER_BYTES_MAX).await
     }
 
     /// The counter of requests under way to a URL's host and port.
     fn gate(&self, url: &Url) -> Arc<Semaphore> {
         let host =
             format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-        let mut hosts = self.inner.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if hosts.len() >= HOSTS_BEFORE_SWEEP {
             hosts.retain(|_, gate| gate.strong_count() > 0);
         }
         if let Some(gate) = hosts.get(&host).and_then(Weak::upgrade) {
             return gate;
         }
-        let gate = Arc::new(Semaphore::new(self.inner.policy.per_host_concurrency));
+        let gate = Arc::new(Semaphore::new(self.shared.policy.per_host_concurrency));
         hosts.insert(host, Arc::downgrade(&gate));
         gate
     }
+}
+
+/// A client that keeps the rules where it connects.
+fn guarded(policy: &OutboundPolicy, resolver: &Arc<dyn NameResolver>) -> Result<(reqwest::Client, bool), SetupFailure> {
+    build_client(|| {
+        client_builder()
+            .dns_resolver(GuardedResolver(Arc::clone(resolver)))
+            .connect_timeout(policy.connect_timeout)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(policy.per_host_concurrency)
+            .https_only(policy.is_production())
+    })
 }
 
 /// Builds a client on the system's root certificates; on a machine that has none, one that trusts nobody, so that

@@ -307,6 +307,12 @@ impl PingEndpoint {
         Self { ready, secrets }
     }
 
+    /// A destination that cannot be asked, and why, in words that may be shown: it fails whoever asks.
+    #[must_use]
+    pub fn unusable(problem: impl Into<String>) -> Self {
+        Self { ready: Err(problem.into()), secrets: Vec::new() }
+    }
+
     /// Asks for a bid, within a budget that is what is left of the auction's time.
     pub(crate) async fn ask(&self, client: &GuardedClient, package: &PingPackage, budget: Duration) -> PingAnswered {
         let started = Instant::now();

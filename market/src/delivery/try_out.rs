@@ -167,7 +167,7 @@ impl Market {
             test: true,
         };
         let endpoint = PingEndpoint::new(&destination.config, secrets);
-        let asked = connectors.ping(&endpoint, &package, PING_LONGEST);
+        let asked = connectors.try_ping(&endpoint, &package, PING_LONGEST);
         let late = || PingAnswered::without_bid(PingVerdict::Late, "no answer in time");
         tokio::time::timeout(LONGEST, asked).await.unwrap_or_else(|_| late())
     }

@@ -9,7 +9,7 @@ use leadyard_types::lead::LeadEventKind;
 use leadyard_types::terms::{DuplicateMatch, DuplicatePolicy};
 use leadyard_types::{
     BidSeen, BuyerId, CampaignId, Cap, Check, CostModel, Currency, FieldProblem, LeadAnswer, LeadId, LeadState, Method,
-    Money, Plan, Refusal, SaleMode, SaleState, Stage, Timestamp,
+    Money, Plan, Refusal, SaleMode, SaleState, Stage, Timestamp, time,
 };
 
 use super::Work;
@@ -543,7 +543,7 @@ impl Moment<'_> {
     /// Earlier leads of the same person, by the campaign's duplicate fields and window (decisions 11).
     fn leads_of_same_person(&self, subject: &Subject<'_>) -> BTreeSet<LeadId> {
         let policy: &DuplicatePolicy = &subject.campaign.terms.duplicates;
-        let since = self.now - chrono::Duration::days(i64::from(policy.window_days));
+        let since = time::before(self.now, chrono::Duration::days(i64::from(policy.window_days)));
         let hits: Vec<&FingerprintHit> =
             self.hits_of(subject.fingerprints).filter(|hit| hit.received_at > since).collect();
         let shares_all = |lead: LeadId| {

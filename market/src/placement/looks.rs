@@ -7,6 +7,8 @@ use leadyard_entity::{StoreError, StoreResult};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Batch, Purpose, Screening, Work};
+use crate::defects::caught;
+use crate::intake::{IntakeError, busy, queue};
 use crate::market::Market;
 
 /// What came of looking, and the work as it was looked at: an edit of the configuration may have prepared it anew.
@@ -34,11 +36,10 @@ pub(crate) async fn looker(market: Weak<Market>, mut looks: mpsc::Receiver<Look>
 
 impl Market {
     /// Looks at work as placement would.
-    pub(crate) async fn look_at(&self, work: Work) -> Looked {
+    pub(crate) async fn look_at(&self, work: Work) -> Result<(Work, Screening), IntakeError> {
         let (reply, looked) = oneshot::channel();
-        let stopped = || StoreError::Unavailable("the workers are stopping".to_owned());
-        self.looks.send((work, reply)).await.map_err(|_| stopped())?;
-        looked.await.map_err(|_| stopped())?
+        queue(&self.looks, (work, reply)).await?;
+        Ok(looked.await.map_err(|_| busy())??)
     }
 
     /// In the order of the work. What one of them fails by does not fail the others.
@@ -63,7 +64,12 @@ impl Market {
         }
     }
 
+    /// A defect that breaks a look off is an error of these leads: the transaction ends with it, and whoever looks goes on.
     async fn screen(&self, work: &mut [Work]) -> StoreResult<Vec<StoreResult<Screening>>> {
+        caught(Box::pin(self.screen_together(work)), StoreError::Fault).await
+    }
+
+    async fn screen_together(&self, work: &mut [Work]) -> StoreResult<Vec<StoreResult<Screening>>> {
         let ground = self.ground(work, Purpose::Look).await?;
         let screened = Batch::load(self, &ground, work).await?.screen();
         ground.transaction.rollback().await?;

@@ -5,8 +5,8 @@
 //! times the campaign's percentage for that age, rounded half to even once. Buyers are not asked for bids about aged leads.
 
 use chrono::Duration;
-use leadyard_types::terms::AgedPolicy;
-use leadyard_types::{Percent, Timestamp};
+use leadyard_types::terms::{AgedPolicy, AgedStep};
+use leadyard_types::{Percent, Timestamp, time};
 
 /// Minutes of a day.
 const DAY_MINUTES: i64 = 24 * 60;
@@ -39,20 +39,20 @@ pub fn price(
 /// over.
 #[must_use]
 pub fn next_offer(policy: &AgedPolicy, received_at: Timestamp, now: Timestamp, until: Timestamp) -> Option<Timestamp> {
-    let look = now + Duration::minutes(i64::from(policy.offer_every_minutes.max(1)));
-    let steps = policy.steps.iter().map(|step| received_at + Duration::days(i64::from(step.after_days)));
+    let look = time::after(now, Duration::minutes(i64::from(policy.offer_every_minutes.max(1))));
+    let falls = |step: &AgedStep| time::after(received_at, Duration::days(i64::from(step.after_days)));
+    let steps = policy.steps.iter().map(falls);
     steps.chain([look]).filter(|at| *at > now && *at < until).min()
 }
 
 /// Until when an aged lead is offered.
 #[must_use]
 pub fn until(policy: &AgedPolicy, received_at: Timestamp) -> Timestamp {
-    received_at + Duration::days(i64::from(policy.until_days))
+    time::after(received_at, Duration::days(i64::from(policy.until_days)))
 }
 
 #[cfg(test)]
 mod tests {
-    use leadyard_types::terms::AgedStep;
     use proptest::prelude::*;
 
     use super::*;
@@ -81,6 +81,15 @@ mod tests {
         assert_eq!(price(Some((700, "own")), (1_000, None), share), (700, Some("own".into())));
         assert_eq!(price(None, (1_010, Some("roof")), share), (252, Some("aged: 25 %".into())), "252.5 is 252");
         assert_eq!(price(None, (1_010, Some("roof")), Percent(100.into())), (1_010, Some("roof".into())));
+    }
+
+    /// Whatever an older set-up says, there is a moment for it.
+    #[test]
+    fn spans_beyond_all_calendars_have_an_end() {
+        let policy = policy(&[(4_000_000_000, 50)], 4_000_000_000, u32::MAX);
+        let (now, end) = (Timestamp::UNIX_EPOCH, until(&policy, Timestamp::UNIX_EPOCH));
+        assert_eq!(end, time::LATEST);
+        assert_eq!(next_offer(&policy, now, now, end), None);
     }
 
     proptest! {

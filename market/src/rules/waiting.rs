@@ -9,7 +9,7 @@
 
 use chrono::Duration;
 use leadyard_types::terms::UnsoldPolicy;
-use leadyard_types::{Check, ContractId, RevisionId, Timestamp};
+use leadyard_types::{Check, ContractId, RevisionId, Timestamp, time};
 
 use super::routing::{Routing, RoutingInput, Waits};
 
@@ -63,7 +63,7 @@ impl Unsold {
 }
 
 fn later(from: Timestamp, minutes: u32) -> Timestamp {
-    from + Duration::minutes(i64::from(minutes))
+    time::after(from, Duration::minutes(i64::from(minutes)))
 }
 
 /// Whether a second look at a lead that nobody bought found the same contracts refusing for the same reasons, at the same

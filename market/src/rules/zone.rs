@@ -3,6 +3,7 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use leadyard_types::Timestamp;
+use leadyard_types::time::{after, before};
 
 /// Seconds the zone's clocks are ahead of UTC at a moment.
 fn offset_seconds(at: Timestamp, zone: Tz) -> i32 {
@@ -36,7 +37,8 @@ pub(crate) fn day_start(date: NaiveDate, zone: Tz) -> Timestamp {
         Some(start) => start.with_timezone(&Utc),
         None => {
             // Clocks jump over this midnight; the jump lies within a day of it, in whichever zone.
-            let (before, after) = (midnight.and_utc() - TimeDelta::days(1), midnight.and_utc() + TimeDelta::days(1));
+            let (before, after) =
+                (before(midnight.and_utc(), TimeDelta::days(1)), after(midnight.and_utc(), TimeDelta::days(1)));
             clock_change(before, after, zone).unwrap_or(midnight.and_utc())
         }
     }
@@ -75,6 +77,16 @@ mod tests {
         assert_eq!(day_start(date("2026-11-01"), Tz::America__Havana), utc("2026-11-01T04:00:00Z"));
         assert_eq!(day_start(date("2011-12-30"), Tz::Pacific__Apia), utc("2011-12-30T10:00:00Z"));
         assert_eq!(day_start(date("2011-12-31"), Tz::Pacific__Apia), utc("2011-12-30T10:00:00Z"));
+    }
+
+    /// The first and the last day there are begin too, in every zone.
+    #[test]
+    fn the_ends_of_the_calendar_are_days() {
+        for zone in chrono_tz::TZ_VARIANTS {
+            for date in [NaiveDate::MIN, NaiveDate::MAX, days_later(NaiveDate::MAX, 1), monday(NaiveDate::MIN)] {
+                let _ = day_start(date, zone);
+            }
+        }
     }
 
     /// The change of clocks is found to the second.

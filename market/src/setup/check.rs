@@ -27,6 +27,8 @@ const DEADLINE_MS_MIN: u32 = 50;
 /// How long the auctions of a plan's stages may take together, in milliseconds, where none of them sells: the lead door
 /// gives a request up after thirty seconds, and the lead is still to be placed then.
 pub const AUCTIONS_MS_MAX: u32 = 29_000;
+/// How far back duplicates are looked for: a hundred years, longer than anybody asks for anything.
+const DUPLICATE_DAYS_MAX: u32 = 36_500;
 /// For how long suppliers are promised a price.
 const QUOTE_HOLDS_SECONDS: std::ops::RangeInclusive<u32> = 10..=86_400;
 /// More buyers than this never share a lead.
@@ -106,6 +108,10 @@ pub(crate) fn campaign(terms: &CampaignTerms, vertical: &VerticalTerms, policy: 
     if terms.complaints.clawback_days.is_some_and(|days| days < terms.complaints.window_days) {
         let message = "the supplier's window is at least as long as the buyers'";
         problems.push(problem("complaints.clawback_days", "OUT_OF_RANGE", message));
+    }
+    if terms.duplicates.window_days > DUPLICATE_DAYS_MAX {
+        let message = format!("0 to {DUPLICATE_DAYS_MAX} days are expected: a hundred years at most");
+        problems.push(problem("duplicates.window_days", "OUT_OF_RANGE", &message));
     }
     problems.extend(
         undefined(&terms.duplicates.fields, vertical)

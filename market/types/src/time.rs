@@ -9,6 +9,31 @@ use uuid::Uuid;
 /// A moment in UTC, whole microseconds (what both databases keep).
 pub type Timestamp = DateTime<Utc>;
 
+/// The first moment that both databases keep and compare alike: SQLite's are texts with years of four digits.
+pub const EARLIEST: Timestamp = moment(-62_135_596_800, Timestamp::MIN_UTC);
+/// The last one.
+pub const LATEST: Timestamp = moment(253_402_300_799, Timestamp::MAX_UTC);
+
+const fn moment(seconds: i64, otherwise: Timestamp) -> Timestamp {
+    match DateTime::from_timestamp(seconds, 0) {
+        Some(moment) => moment,
+        None => otherwise,
+    }
+}
+
+/// So much before a moment; the first there is, where that would be earlier still. Whatever a setting says, it ends no
+/// process.
+#[must_use]
+pub fn before(moment: Timestamp, by: Duration) -> Timestamp {
+    moment.checked_sub_signed(by).unwrap_or(EARLIEST).clamp(EARLIEST, LATEST)
+}
+
+/// So much after a moment; the last there is, where that would be later still.
+#[must_use]
+pub fn after(moment: Timestamp, by: Duration) -> Timestamp {
+    moment.checked_add_signed(by).unwrap_or(LATEST).clamp(EARLIEST, LATEST)
+}
+
 /// Where the time comes from. Only [`SystemClock`] reads the machine's clock.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The present moment, truncated to microseconds.
@@ -111,6 +136,23 @@ impl Ids for SeededIds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// No span of time that a setting can say leaves what the databases keep, and ordinary ones are exact.
+    #[test]
+    fn no_span_leaves_what_is_kept() {
+        let noon: Timestamp = "2026-07-06T12:00:00Z".parse().unwrap();
+        for days in [96_500_000, i64::from(u32::MAX), Duration::MAX.num_days()] {
+            let span = Duration::days(days);
+            assert_eq!((before(noon, span), after(noon, span)), (EARLIEST, LATEST));
+            assert_eq!((before(LATEST, span), after(EARLIEST, span)), (EARLIEST, LATEST));
+        }
+        assert_eq!(
+            (EARLIEST.to_rfc3339(), LATEST.to_rfc3339()),
+            ("0001-01-01T00:00:00+00:00".into(), "9999-12-31T23:59:59+00:00".into())
+        );
+        let month = Duration::days(31);
+        assert_eq!((before(noon, month), after(noon, month)), (noon - month, noon + month));
+    }
 
     /// The same seed gives the same ids, ascending; another seed gives others.
     #[test]

@@ -100,6 +100,11 @@ const CASES: &[Case] = &[
         "[[campaign]]\nname = \"Test\"\ncurrency = \"USD\"",
         &[(3, "NOT_ALLOWED", "a campaign keeps its currency for life")],
     ),
+    // A span of time that no calendar has.
+    (
+        "[[campaign]]\nname = \"Test\"\nduplicates = { fields = [\"email\"], matching = \"ANY\", window_days = 96500000, scope = \"CAMPAIGN\" }",
+        &[(3, "OUT_OF_RANGE", "0 to 36500 days are expected")],
+    ),
     // Destinations.
     (
         "[[destination]]\nname = \"/crm\"\nconfig = { url = \"ftp://x\", headers = [\n  [\"Host\", \"x\"],\n] }",

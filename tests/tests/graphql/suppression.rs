@@ -1,7 +1,10 @@
 //! The suppression list: who is on it is refused, who is taken off is taken in again, and it never says who anybody is.
 
+use std::sync::Arc;
+
+use leadyard_market::suppression::Suppressing;
 use leadyard_tests::market::{Selling, lead, terms};
-use leadyard_tests::{TestApp, on_both};
+use leadyard_tests::{OPERATE, TestApp, on_both};
 use leadyard_types::Role;
 use serde_json::{Value, json};
 
@@ -25,6 +28,36 @@ async fn done(by: &Asking, question: &str, input: Value) -> Value {
 
 async fn found(by: &Asking, filter: Value) -> Vec<String> {
     ids(&by.ask(LIST, json!({ "filter": filter })).await["suppressionEntries"])
+}
+
+/// The same new contacts may be added by many at once, each in an order of its own: all succeed, none as a victim of another,
+/// and each contact is new once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_list_is_added_by_many_at_once() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        for round in 0..5 {
+            let contacts: Vec<String> = (0..300).map(|number| format!("p{round}.{number}@mail.example.com")).collect();
+            let mut adding = tokio::task::JoinSet::new();
+            for caller in 0..6 {
+                let (market, mut contacts) = (Arc::clone(&app.app.market), contacts.clone());
+                contacts.rotate_left(caller * 50);
+                if caller % 2 == 1 {
+                    contacts.reverse();
+                }
+                adding.spawn(async move {
+                    let asked =
+                        Suppressing { contacts: &contacts, campaign: None, country: None, reason: "asked us to" };
+                    let added = market.suppress(OPERATE, asked).await.unwrap();
+                    assert_eq!(added.entries.len(), 300);
+                    added.new
+                });
+            }
+            assert_eq!(adding.join_all().await.into_iter().sum::<u64>(), 300);
+        }
+        app.finish().await;
+    })
+    .await;
 }
 
 /// However an address or number is written, whoever is on the list is refused with the check's name, everywhere or in one

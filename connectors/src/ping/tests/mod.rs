@@ -1,5 +1,6 @@
 mod asked;
 mod auction;
+mod connections;
 mod settings;
 mod written;
 

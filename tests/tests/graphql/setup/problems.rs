@@ -71,6 +71,8 @@ fn of_campaigns() -> Wrong<'static> {
         (json!({ "floorMinor": -1 }), "OUT_OF_RANGE", "floorMinor"),
         (json!({ "consent": { "maxAgeHours": -1 } }), "OUT_OF_RANGE", "consent.maxAgeHours"),
         (json!({ "duplicates": { "fields": ["nose"] } }), "UNKNOWN_FIELD", "duplicates.fields"),
+        (json!({ "duplicates": { "windowDays": 36_501 } }), "OUT_OF_RANGE", "duplicates.windowDays"),
+        (json!({ "duplicates": { "windowDays": 2_000_000_000 } }), "OUT_OF_RANGE", "duplicates.windowDays"),
         (json!({ "caps": [{ "period": "DAY" }] }), "REQUIRED", "caps.0"),
         (json!({ "caps": [{ "period": "DAY", "count": -1 }] }), "OUT_OF_RANGE", "caps.0.count"),
         (json!({ "unsold": { "retryWindowMinutes": 5 } }), "OUT_OF_RANGE", "unsold.retryEveryMinutes"),
