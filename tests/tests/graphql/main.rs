@@ -13,6 +13,7 @@ mod documents;
 mod experiments;
 mod filters;
 mod finance;
+mod invitations;
 mod keys;
 mod lists;
 mod mail;
