@@ -1,5 +1,6 @@
 //! Who is calling: users with passwords and sessions, sources with API keys. Secrets are stored hashed.
 
+mod hashing;
 mod keys;
 mod letters;
 mod patience;
@@ -7,22 +8,21 @@ mod people;
 mod sign_in;
 mod together;
 mod totp;
+mod uses;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use chrono::Duration;
 use leadyard_types::{BuyerId, Principal, Role, SessionId, SupplierId, Timestamp, UserId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 
 use crate::error::{StoreError, StoreResult};
 use crate::model::{session, user_account};
 use crate::store::{Read, Write};
 
-pub use keys::{Access, NewUserKey, is_active, scopes_of};
+pub use hashing::HashedFor;
+pub(crate) use hashing::Hashing;
+pub use keys::{Access, NewUserKey, Rotated, begins_with, is_active, made_until, scopes_of};
 pub use letters::{AskedBy, InvitationLetter, ResetLetter};
 pub use patience::Tried;
 pub(crate) use people::address;
@@ -32,6 +32,7 @@ pub(crate) use together::KeyLookups;
 pub use totp::NewTotp;
 #[cfg(feature = "testing")]
 pub use totp::code_at;
+pub(crate) use uses::KeyUses;
 
 /// How long a session lives, however busy: a day's work.
 const SESSION_HOURS: i64 = 12;
@@ -78,42 +79,12 @@ pub struct Device {
     pub agent: Option<String>,
 }
 
-fn fault(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Fault(format!("password hashing: {error}"))
-}
-
 fn hash_token(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// How many passwords are hashed at once: each takes a core and 19 MiB, and whoever asks needs no key. One core makes
-/// dozens a second; small machines have two.
-static HASHED_AT_ONCE: Semaphore = Semaphore::const_new(1);
-
-/// The hash under which a password is kept. Slow on purpose: it runs beside the async workers. Call it with no
-/// transaction open.
-pub async fn hash_password(password: String) -> StoreResult<String> {
-    let _turn = HASHED_AT_ONCE.acquire().await.map_err(fault)?;
-    tokio::task::spawn_blocking(move || {
-        Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(fault)
-    })
-    .await
-    .map_err(fault)?
-}
-
-/// Whether a password is the one of a hash.
-pub async fn verify_password(password: String, hash: String) -> StoreResult<bool> {
-    let _turn = HASHED_AT_ONCE.acquire().await.map_err(fault)?;
-    tokio::task::spawn_blocking(move || {
-        let parsed = PasswordHash::new(&hash).map_err(fault)?;
-        Ok(Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
-    })
-    .await
-    .map_err(fault)?
 }
 
 fn principal_of(user: &user_account::Model) -> StoreResult<Principal> {
@@ -132,9 +103,9 @@ fn principal_of(user: &user_account::Model) -> StoreResult<Principal> {
 }
 
 impl Write {
-    /// Makes a user.
+    /// Makes a user, at this machine.
     pub async fn create_user(&self, new: NewUser) -> StoreResult<UserId> {
-        let hash = hash_password(new.password.clone()).await?;
+        let hash = self.store.hash_password(HashedFor::Network(None), new.password.clone()).await?;
         self.add_user(new, hash).await
     }
 

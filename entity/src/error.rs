@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The database is busy, gone or full: try again later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Too many passwords wait to be hashed: send it again in a few seconds.
+    #[error("many passwords are being checked already: send it again in a few seconds")]
+    Crowded,
     /// A uniqueness or integrity rule of the database refused the change.
     #[error("the database refused the change: {0}")]
     Conflict(String),
@@ -35,7 +38,7 @@ impl StoreError {
     /// Whether trying again later may help.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Crowded)
     }
 
     /// The same for another who waited for the same work.

@@ -73,6 +73,8 @@ struct Inner {
     statements: Arc<AtomicU64>,
     signals: Signals,
     key_lookups: crate::auth::KeyLookups,
+    key_uses: crate::auth::KeyUses,
+    hashing: crate::auth::Hashing,
     #[cfg(feature = "testing")]
     pub(crate) faults: crate::testing::Faults,
 }
@@ -103,6 +105,8 @@ impl Store {
                 statements,
                 signals,
                 key_lookups: crate::auth::KeyLookups::default(),
+                key_uses: crate::auth::KeyUses::default(),
+                hashing: crate::auth::Hashing::default(),
                 #[cfg(feature = "testing")]
                 faults: crate::testing::Faults::default(),
             }),
@@ -150,6 +154,14 @@ impl Store {
 
     pub(crate) fn key_lookups(&self) -> &crate::auth::KeyLookups {
         &self.inner.key_lookups
+    }
+
+    pub(crate) fn key_uses(&self) -> &crate::auth::KeyUses {
+        &self.inner.key_uses
+    }
+
+    pub(crate) fn hashing(&self) -> &crate::auth::Hashing {
+        &self.inner.hashing
     }
 
     /// How many statements this process has sent to the database: what a request costs is counted by it.
@@ -213,6 +225,7 @@ impl Store {
 
     /// Closes the connections; what is committed is safe without it.
     pub async fn close(&self) {
+        self.key_uses_noted().await;
         for connection in [&self.inner.reader, &self.inner.writer] {
             if let Err(error) = connection.clone().close().await {
                 tracing::debug!(%error, "a connection did not close cleanly");

@@ -164,6 +164,15 @@ impl People {
         Ok(Locked { user, admins })
     }
 
+    /// The caller as they are now, locked until the end: whoever was shut out meanwhile does nothing more. The machine's
+    /// administrator is nobody's user.
+    async fn still(&self, write: &Write) -> PeopleResult<Principal> {
+        let Some(caller) = self.principal.user_id() else { return Ok(self.principal) };
+        let rows = write.lock_users(&[caller]).await?;
+        let row = rows.iter().find(|row| row.id == caller.0 && row.disabled_at.is_none());
+        Ok(leadyard_entity::auth::principal(row.ok_or(PeopleError::NotAllowed)?)?)
+    }
+
     /// People are administered by people: the table at the edge keeps keys from all of it, and so does this.
     fn is_a_person(&self) -> PeopleResult<()> {
         if self.principal.key().is_some() { Err(PeopleError::NotAllowed) } else { Ok(()) }

@@ -35,7 +35,7 @@ const KEYED_DAYS: i64 = 60;
 const BODY_DAYS: i64 = 1;
 /// Pings that became no lead are kept for suppliers and staff to look at, counted from the end of what was promised.
 const QUOTE_DAYS: i64 = 30;
-/// Requests for a new password are counted by the hour.
+/// Requests for letters are counted by the hour, and by the day.
 const RESET_REQUEST_DAYS: i64 = 1;
 /// Dead tasks are kept for people to look at.
 const DEAD_TASK_DAYS: i64 = 90;

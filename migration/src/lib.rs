@@ -21,6 +21,7 @@ mod m20261121_000018_readings;
 mod m20261121_000019_keys;
 mod m20261121_000020_nouns;
 mod m20261121_000021_inside;
+mod m20261121_000022_successors;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000019_keys::Migration),
             Box::new(m20261121_000020_nouns::Migration),
             Box::new(m20261121_000021_inside::Migration),
+            Box::new(m20261121_000022_successors::Migration),
         ]
     }
 }

@@ -233,6 +233,7 @@ impl TestApp {
         if let Some(jobs) = &self.app.jobs {
             jobs.idle().await.unwrap();
         }
+        self.store().key_uses_noted().await;
     }
 
     /// Ends the workers once nothing is due: from here on only what the test does reaches the database.

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use leadyard_entity::auth::{Belonging, NewUser};
 use leadyard_market::people::People;
 use leadyard_market::rules::people::check_password;
+use leadyard_market::rules::value::mailbox;
 use leadyard_types::{BuyerId, Principal, Role, SupplierId, SystemTask, UserId};
 use secrecy::ExposeSecret as _;
 
@@ -102,6 +103,9 @@ async fn create(config: &Config, email: &str, name: &str, belonging: Belonging) 
     let password = std::env::var("LEADYARD_PASSWORD").context("put the new user's password into LEADYARD_PASSWORD")?;
     if let Some(problem) = check_password("LEADYARD_PASSWORD", &password).first() {
         bail!("{}", problem.message);
+    }
+    if let Err(fault) = mailbox(email.trim()) {
+        bail!("`{email}` cannot sign in: {}", fault.message);
     }
     let Belonging { role, buyer_id, supplier_id } = belonging;
     let store = open_store(config).await?;

@@ -160,8 +160,14 @@ pub(crate) fn people(error: PeopleError) -> Result<Vec<UserError>, Error> {
         PeopleError::LinkInvalid => vec![UserError::of("token", "LINK_INVALID", error.to_string())],
         PeopleError::NoMail => vec![UserError::general("MAIL_NOT_CONFIGURED", error.to_string())],
         PeopleError::TooOften => vec![UserError::general("TOO_MANY_REQUESTS", error.to_string())],
+        PeopleError::Store(StoreError::Crowded) => vec![crowded()],
         PeopleError::Store(error) => return Err(store(error)),
     })
+}
+
+/// Too many passwords wait to be hashed: nothing was looked at.
+pub(crate) fn crowded() -> UserError {
+    UserError::general("TOO_BUSY", StoreError::Crowded.to_string())
 }
 
 #[cfg(test)]

@@ -125,12 +125,16 @@ impl EmailConfig {
 
 /// An address with or without a name, in one line, whose domain has a dot.
 pub(super) fn mailbox(text: &str) -> Option<Mailbox> {
+    own_mailbox(text).filter(|mailbox| mailbox.email.domain().contains('.'))
+}
+
+/// The address of somebody who signs in here: its domain may be a host of the operator's own network, without a dot.
+pub(super) fn own_mailbox(text: &str) -> Option<Mailbox> {
     if text.chars().any(char::is_control) || text.len() > 320 {
         return None;
     }
     let mailbox: Mailbox = text.parse().ok()?;
-    let domain = mailbox.email.domain();
-    (domain.contains('.') && !domain.starts_with('[')).then_some(mailbox)
+    (!mailbox.email.domain().starts_with('[')).then_some(mailbox)
 }
 
 #[cfg(test)]

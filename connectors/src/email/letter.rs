@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use uuid::Uuid;
 
-use super::config::mailbox;
+use super::config::own_mailbox;
 use super::{Mailer, SmtpSecurity, SmtpSettings, automatic};
 use crate::attempted::Attempted;
 use crate::http::SetupFailure;
@@ -74,7 +74,7 @@ fn message(from: &Mailbox, letter: &Letter, now: Timestamp) -> Result<Message, &
     let body = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(letter.text.expose_secret().to_owned());
     Message::builder()
         .from(from.clone())
-        .to(mailbox(&letter.to).ok_or("the address is none that mail can be sent to")?)
+        .to(own_mailbox(&letter.to).ok_or("the address is none that mail can be sent to")?)
         .subject(letter.subject.clone())
         .date(SystemTime::from(now))
         .message_id(Some(format!("<{}@{}>", letter.id, from.email.domain())))

@@ -2,8 +2,8 @@
 //! made up is told by its checksum, before anybody asks the database.
 
 use chrono::Duration;
-use leadyard_types::{ApiKeyId, KeyScopes, Principal, SourceId, SystemTask, Timestamp, UserId};
-use sea_orm::EntityTrait;
+use leadyard_types::{ApiKeyId, KeyScopes, Principal, SourceId, Timestamp, UserId};
+use sea_orm::{EntityTrait, FromQueryResult};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -51,6 +51,17 @@ pub struct NewUserKey {
     pub expires_at: Option<Timestamp>,
 }
 
+/// How a key was replaced.
+#[derive(Debug, Clone, Copy)]
+pub struct Rotated {
+    /// Its successor.
+    pub successor: ApiKeyId,
+    /// When it would have ended by itself, if ever: what a successor's life is counted by.
+    pub made_until: Option<Timestamp>,
+    /// Until when it goes on beside its successor.
+    pub until: Timestamp,
+}
+
 fn checksum(public: &str, secret: &str) -> String {
     let sum = Sha256::digest(format!("{PREFIX}{public}_{secret}").as_bytes());
     hex(sum.as_slice().get(..CHECKSUM_LETTERS / 2).unwrap_or_default())
@@ -84,6 +95,18 @@ impl<'a> Shown<'a> {
 #[must_use]
 pub fn is_active(key: &api_key::Model, now: Timestamp) -> bool {
     key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now)
+}
+
+/// When a key was made to end by itself: not when its time beside a successor ends.
+#[must_use]
+pub fn made_until(key: &api_key::Model) -> Option<Timestamp> {
+    if key.successor_id.is_some() { key.made_until } else { key.expires_at }
+}
+
+/// How a key begins, by which people recognise it.
+#[must_use]
+pub fn begins_with(key: &api_key::Model) -> String {
+    format!("{PREFIX}{}", key.public_id)
 }
 
 /// The scopes of a user's key as they are stored.
@@ -127,6 +150,8 @@ impl Write {
             revoked_at: None,
             last_used_at: None,
             scopes: None,
+            successor_id: None,
+            made_until: None,
         };
         fill(&mut row);
         let id = ApiKeyId(row.id);
@@ -164,10 +189,26 @@ impl Write {
         Ok(self.all(sql, vec![key.0.into()]).await?.into_iter().next())
     }
 
-    /// Lets a key end at a moment, unless it ends earlier.
-    pub async fn end_key_at(&self, key: ApiKeyId, at: Timestamp) -> StoreResult<()> {
-        let sql = "UPDATE api_key SET expires_at = ? WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)";
-        self.run(sql, vec![at.into(), key.0.into(), at.into()]).await.map(|_| ())
+    /// Writes that a key was replaced.
+    pub async fn rotate_key(&self, key: ApiKeyId, rotated: Rotated) -> StoreResult<()> {
+        let sql = "UPDATE api_key SET successor_id = ?, made_until = ?, expires_at = ? WHERE id = ?";
+        let Rotated { successor, made_until, until } = rotated;
+        self.run(sql, vec![successor.0.into(), made_until.into(), until.into(), key.0.into()]).await.map(|_| ())
+    }
+
+    /// Ends the keys of a user that still open something, at once. Answers which they were.
+    pub async fn revoke_user_keys(&self, user: UserId) -> StoreResult<Vec<ApiKeyId>> {
+        #[derive(FromQueryResult)]
+        struct Ended {
+            id: uuid::Uuid,
+        }
+        let now = self.store.clock().now();
+        let sql = "UPDATE api_key SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL
+                   AND (expires_at IS NULL OR expires_at > ?) RETURNING id";
+        let ended: Vec<Ended> = self.all(sql, vec![now.into(), user.0.into(), now.into()]).await?;
+        let mut ids: Vec<ApiKeyId> = ended.into_iter().map(|row| ApiKeyId(row.id)).collect();
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     /// Ends a key at once. Answers whether it was active.
@@ -194,22 +235,9 @@ impl Read {
         let Some(user) = user.filter(|user| user.disabled_at.is_none()) else { return Ok(None) };
         let principal = principal_of(&user)?.by_key(ApiKeyId(row.id));
         if row.last_used_at.is_none_or(|last| now - last >= Duration::seconds(LAST_USE_SECONDS)) {
-            self.note_key_use(&row, now).await;
+            self.store.note_key_use(ApiKeyId(row.id), now);
         }
         Ok(Some(Access { principal, scopes: Some(scopes_of(&row)?) }))
-    }
-
-    /// Notes that a key is in use. Whoever asks does not suffer where the database is too busy for it.
-    async fn note_key_use(&self, row: &api_key::Model, now: Timestamp) {
-        let noted = async {
-            let write = self.store.write(Principal::System(SystemTask::Authenticate)).await?;
-            let sql = "UPDATE api_key SET last_used_at = ? WHERE id = ?";
-            write.run(sql, vec![now.into(), row.id.into()]).await?;
-            write.commit().await
-        };
-        if let Err(error) = noted.await {
-            tracing::warn!(%error, "the use of a key was not noted");
-        }
     }
 }
 

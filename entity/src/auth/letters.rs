@@ -2,7 +2,7 @@
 //! that is sent again, because its answer was lost, is the same letter with the same link.
 
 use chrono::Duration;
-use leadyard_types::{InvitationId, MailState, PasswordResetId, Role, Timestamp, UserId};
+use leadyard_types::{BuyerId, InvitationId, MailState, PasswordResetId, Role, Timestamp, UserId};
 use sea_orm::{EntityTrait, FromQueryResult};
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -36,13 +36,17 @@ pub struct ResetLetter {
     pub expires_at: Timestamp,
 }
 
-/// What requests for a new password are counted by.
+/// What requests for letters are counted by.
 #[derive(Debug, Clone, Copy)]
 pub enum AskedBy<'a> {
-    /// For an address, whether somebody signs in with it or not.
+    /// A new password for an address, whether somebody signs in with it or not.
     Address(&'a str),
-    /// From a place; `None` is this machine itself.
+    /// A new password from a place; `None` is this machine itself.
     Place(Option<&'a str>),
+    /// An invitation of an address.
+    Invited(&'a str),
+    /// An invitation by a buyer's people.
+    Inviting(BuyerId),
 }
 
 /// The token of a link that is sent by mail.
@@ -111,8 +115,8 @@ impl Write {
         self.run(sql, vec![state.into(), sent.into(), id.0.into(), state.into()]).await.map(|_| ())
     }
 
-    /// Counts a request for a new password; answers how many there were within the window, this one included.
-    pub async fn count_reset_request(&self, by: AskedBy<'_>, window: Duration) -> StoreResult<i64> {
+    /// Counts a request for a letter; answers how many there were within the window, this one included.
+    pub async fn count_request(&self, by: AskedBy<'_>, window: Duration) -> StoreResult<i64> {
         #[derive(FromQueryResult)]
         struct Counted {
             asked_count: i64,
@@ -123,6 +127,11 @@ impl Write {
                 email = people::address(text);
                 [b"reset_request", b"address", email.as_bytes()]
             }
+            AskedBy::Invited(text) => {
+                email = people::address(text);
+                [b"invitation", b"address", email.as_bytes()]
+            }
+            AskedBy::Inviting(ref buyer) => [b"invitation", b"buyer", buyer.0.as_bytes()],
             AskedBy::Place(place) => [b"reset_request", b"place", place.unwrap_or_default().as_bytes()],
         };
         let (about, now) = (self.store.keyring().keyed_hash(&parts).to_vec(), self.store.clock().now());

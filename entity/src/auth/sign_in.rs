@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
 use super::patience::Tried;
-use super::{Device, NewSession, SESSION_HOURS, hash_token, hex, people, principal_of, verify_password};
+use super::{Device, HashedFor, NewSession, SESSION_HOURS, hash_token, hex, people, principal_of};
 use crate::error::StoreResult;
 use crate::keyring::random_bytes;
 use crate::model::{session, user_account};
@@ -59,13 +59,14 @@ impl crate::Store {
     }
 
     /// Signs a user in. Unknown address, wrong password, wrong code, disabled and paused users get the same answer,
-    /// `None`.
+    /// `None`; where too many wait, so do all of them: [`crate::StoreError::Crowded`].
     pub async fn sign_in_from(&self, shown: Credentials<'_>, from: &Device) -> StoreResult<Option<NewSession>> {
         let authenticate = Principal::System(SystemTask::Authenticate);
         let by_address = user_account::Column::Email.eq(people::address(shown.email));
         let found = user_account::Entity::find().filter(by_address).one(self.read(authenticate).connection()).await?;
         let hash = found.as_ref().map_or(NOBODY, |user| user.password_hash.as_str()).to_owned();
-        let is_right = verify_password(shown.password.to_owned(), hash.clone()).await?;
+        let whose = HashedFor::Network(from.network.as_deref());
+        let is_right = self.verify_password(whose, shown.password.to_owned(), hash.clone()).await?;
         let write = self.write(authenticate).await?;
         let id = UserId(found.map(|user| user.id).unwrap_or_default());
         let Some(user) = write.lock_users(&[id]).await?.into_iter().find(|user| user.id == id.0) else {

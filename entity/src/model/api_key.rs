@@ -21,6 +21,8 @@ pub struct Model {
     pub last_used_at: Option<DateTimeUtc>,
     #[sea_orm(column_type = "Text", nullable)]
     pub scopes: Option<String>,
+    pub successor_id: Option<Uuid>,
+    pub made_until: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,8 +1,9 @@
-//! How often a new password was asked for, for one address or from one place.
+//! How often a letter was asked for, for one address, from one place or on behalf of one buyer.
 
 use sea_orm::entity::prelude::*;
 
-/// How often a new password was asked for, for one address or from one place. What it is about is a keyed hash.
+/// How often a letter was asked for, for one address, from one place or on behalf of one buyer: links to choose a new
+/// password, which the table was made for, and invitations. What it is about is a keyed hash.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "reset_request")]
 pub struct Model {

@@ -37,7 +37,7 @@ pub(super) fn check(
             continue;
         };
         let found = [
-            checker.problems(placed, after),
+            checker.problems(placed, before, after),
             checker.left_behind(placed, after, &named),
             status_change(placed.noun, before, after),
         ];
@@ -108,9 +108,13 @@ impl<'a> Checker<'a> {
     }
 
     /// What is wrong with one thing.
-    fn problems(&self, placed: &Placed, fields: &Fields) -> Vec<FieldProblem> {
+    fn problems(&self, placed: &Placed, before: Option<&Fields>, fields: &Fields) -> Vec<FieldProblem> {
         let mut problems = check::name("name", head_text(fields, "name"));
-        problems.extend(check::email(fields.get("email").and_then(Value::as_str)));
+        // An address that stands since before there was a rule for it stays; a new one is as the rule says.
+        let email = fields.get("email");
+        if email != before.and_then(|before| before.get("email")) {
+            problems.extend(check::email(email.and_then(Value::as_str)));
+        }
         problems.extend(match placed.noun {
             Noun::Vertical => {
                 let key = check::key(head_text(fields, "key"));

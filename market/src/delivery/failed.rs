@@ -9,11 +9,11 @@ use leadyard_entity::model::{delivery, sale};
 use leadyard_entity::tasks::{Claimed, TaskEnd, TaskStanding};
 use leadyard_entity::{StoreError, StoreResult};
 use leadyard_types::{
-    DeliveryId, DeliveryState, LeadId, Principal, SaleId, SaleState, SettledBy, SystemTask, TaskPayload,
+    DeliveryId, DeliveryState, LeadId, MailState, Principal, SaleId, SaleState, SettledBy, SystemTask, TaskPayload,
 };
 
 use super::post::{Answer, Asked};
-use super::{Courier, DELIVER, outcome, status};
+use super::{Courier, DELIVER, letter, outcome, status};
 use crate::market::Market;
 use crate::patience::patiently;
 use crate::settlement::VerdictGiven;
@@ -113,6 +113,12 @@ impl Courier {
             }
             Some(TaskPayload::Post { sale_id, delivery_id }) => {
                 patiently(self.patience, || self.market.give_up_post(task, sale_id, delivery_id, error)).await
+            }
+            // Whoever invited sees that nothing will come, and invites again.
+            Some(TaskPayload::MailInvitation { invitation_id }) => {
+                let (kind, end) = (letter::Kind::Invitation(invitation_id), TaskEnd::Dead { error: error.to_owned() });
+                let failed = Some(MailState::Failed);
+                patiently(self.patience, || self.market.settle_letter(task, kind, &end, failed)).await
             }
             _ => self.ending.submit((task.held(), TaskEnd::Dead { error: error.to_owned() })).await,
         }

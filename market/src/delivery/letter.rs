@@ -106,7 +106,7 @@ impl Market {
     }
 
     /// Ends the task's claim, and says how the letter stands. Whose lease is over changes nothing.
-    async fn settle_letter(
+    pub(super) async fn settle_letter(
         &self,
         task: &Claimed,
         kind: Kind,

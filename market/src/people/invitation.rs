@@ -1,22 +1,26 @@
 //! Invitations: a link that makes somebody a user, once.
 
 use chrono::Duration;
-use leadyard_entity::auth::{Belonging, NewInvitation, NewUser, hash_password};
+use leadyard_entity::auth::{AskedBy, Belonging, HashedFor, NewInvitation, NewUser};
 use leadyard_entity::model::invitation;
 use leadyard_entity::tasks::NewTask;
-use leadyard_entity::{Store, StoreError};
-use leadyard_types::{FieldProblem, InvitationId, Principal, SystemTask, TaskPayload, Timestamp, UserId};
+use leadyard_entity::{Store, StoreError, Write};
+use leadyard_types::{BuyerId, FieldProblem, InvitationId, Principal, SystemTask, TaskPayload, Timestamp, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{People, PeopleError, PeopleResult, refuse};
 use crate::delivery::MAIL_LANE;
-use crate::rules::people::{Domain, check_belonging, check_password, domain};
+use crate::rules::people::{Domain, check_belonging, check_by_hand, check_letters, check_password, domain};
 use crate::setup::check;
 
 /// Long enough for a weekend and a holiday, too short to lie in a mailbox for ever.
 const INVITATION_HOLDS: Duration = Duration::days(7);
+/// Over which time letters to an address are counted.
+const ADDRESS_WINDOW: Duration = Duration::hours(1);
+/// Over which time letters on behalf of a buyer are counted.
+const BUYER_WINDOW: Duration = Duration::days(1);
 
 /// Somebody to be invited.
 #[derive(Debug, Clone)]
@@ -25,7 +29,7 @@ pub struct Invitation {
     pub email: String,
     /// As whose user, and as what. A buyer's administrator may leave the buyer out.
     pub belonging: Belonging,
-    /// Whether whoever invites hands the link on, though letters are sent.
+    /// Whether whoever invites hands the link on, though letters are sent: for the operator's administrators only.
     pub by_hand: bool,
 }
 
@@ -54,40 +58,57 @@ pub(super) fn letter_task(payload: TaskPayload, id: Uuid, now: Timestamp) -> New
     NewTask { payload, lane: MAIL_LANE.to_owned(), run_at: now, dedupe_key: Some(format!("mail:{id}")) }
 }
 
+/// The buyer into which somebody invites who does not administer everybody.
+fn own_buyer(inviter: Domain) -> PeopleResult<Option<BuyerId>> {
+    match inviter {
+        Domain::All => Ok(None),
+        Domain::Buyer(buyer) => Ok(Some(buyer)),
+        Domain::None => Err(PeopleError::NotAllowed),
+    }
+}
+
+/// Where somebody is invited to, by whoever invites into their own buyer only.
+fn within(own: Option<BuyerId>, asked: Belonging) -> PeopleResult<Belonging> {
+    let Some(own) = own else { return Ok(asked) };
+    // Somebody else's buyer does not exist.
+    if asked.buyer_id.is_some_and(|buyer| buyer != own) {
+        return Err(PeopleError::NotFound("buyer"));
+    }
+    Ok(Belonging { buyer_id: Some(own), ..asked })
+}
+
+/// Counts an invitation that is to be sent: by its address, and by the buyer on whose behalf it is.
+async fn count_letter(write: &Write, email: &str, own: Option<BuyerId>) -> PeopleResult<Vec<FieldProblem>> {
+    let to_address = write.count_request(AskedBy::Invited(email), ADDRESS_WINDOW).await?;
+    let of_buyer = match own {
+        Some(buyer) => Some(write.count_request(AskedBy::Inviting(buyer), BUYER_WINDOW).await?),
+        None => None,
+    };
+    Ok(check_letters(to_address, of_buyer))
+}
+
 impl People {
-    /// Invites somebody: by a letter, or, where none are sent or it is asked for, by a token shown this once. An address that has a user already is told to those who see that
-    /// user, and to nobody else.
-    pub async fn invite(&self, mut new: Invitation) -> PeopleResult<MadeInvitation> {
+    /// Invites somebody: by a letter, or, where none are sent or it is asked for, by a token shown this once. An address
+    /// that has a user already is told to those who see that user, and to nobody else.
+    pub async fn invite(&self, new: Invitation) -> PeopleResult<MadeInvitation> {
         self.is_a_person()?;
-        let own = match domain(self.principal) {
-            Domain::All => None,
-            Domain::Buyer(buyer) => Some(buyer),
-            Domain::None => return Err(PeopleError::NotAllowed),
-        };
-        if let Some(own) = own {
-            let asked = *new.belonging.buyer_id.get_or_insert(own);
-            // Somebody else's buyer does not exist.
-            if asked != own {
-                return Err(PeopleError::NotFound("buyer"));
-            }
-        }
-        let Belonging { role, buyer_id, supplier_id } = new.belonging;
+        let inviter = domain(self.principal);
+        let own = own_buyer(inviter)?;
+        let belonging = within(own, new.belonging)?;
+        let Belonging { role, buyer_id, supplier_id } = belonging;
         let email = new.email.trim().to_owned();
-        refuse([check::email(Some(&email)), check_belonging(role, buyer_id, supplier_id)].concat())?;
+        let problems = [check::email(Some(&email)), check_belonging(role, buyer_id, supplier_id)].concat();
+        refuse(problems.into_iter().chain(check_by_hand(new.by_hand, self.mails, inviter)).collect())?;
         let mailed = self.mails && !new.by_hand;
         let mut write = self.store.write(self.principal).await?;
-        match write.belongs_somewhere(new.belonging).await? {
-            (false, _) => return Err(PeopleError::NotFound("buyer")),
-            (_, false) => return Err(PeopleError::NotFound("supplier")),
-            _ => {}
+        // Counted before users are locked: that is the order of locks. What is refused takes its count back.
+        let too_many = if mailed { count_letter(&write, &email, own).await? } else { Vec::new() };
+        if domain(self.still(&write).await?) != inviter {
+            return Err(PeopleError::NotAllowed);
         }
-        let taken = write.user_of_address(&email).await?;
-        if taken.is_some_and(|user| own.is_none_or(|own| user.buyer_id == Some(own.0))) {
-            let message = "somebody signs in with this address already";
-            return Err(PeopleError::Problems(vec![FieldProblem::new("email", "TAKEN", message)]));
-        }
-        let new = NewInvitation { email, belonging: new.belonging, holds: INVITATION_HOLDS, mailed };
-        let link = write.add_invitation(new).await?;
+        refuse(too_many)?;
+        self.may_belong(&write, &email, belonging, own).await?;
+        let link = write.add_invitation(NewInvitation { email, belonging, holds: INVITATION_HOLDS, mailed }).await?;
         if mailed {
             let payload = TaskPayload::MailInvitation { invitation_id: link.id };
             write.add_tasks(&[letter_task(payload, link.id.0, self.store.clock().now())]).await?;
@@ -96,6 +117,27 @@ impl People {
         write.audit("invite", "invitation", Some(link.id.0), &detail).await?;
         let _ = write.commit().await?;
         Ok(MadeInvitation { id: link.id, token: (!mailed).then_some(link.token) })
+    }
+
+    /// Whether there is a place for whoever is invited, and nobody with the address whom the inviter sees.
+    async fn may_belong(
+        &self,
+        write: &Write,
+        email: &str,
+        belonging: Belonging,
+        own: Option<BuyerId>,
+    ) -> PeopleResult<()> {
+        match write.belongs_somewhere(belonging).await? {
+            (false, _) => return Err(PeopleError::NotFound("buyer")),
+            (_, false) => return Err(PeopleError::NotFound("supplier")),
+            _ => {}
+        }
+        let taken = write.user_of_address(email).await?;
+        if taken.is_some_and(|user| own.is_none_or(|own| user.buyer_id == Some(own.0))) {
+            let message = "somebody signs in with this address already";
+            return Err(PeopleError::Problems(vec![FieldProblem::new("email", "TAKEN", message)]));
+        }
+        Ok(())
     }
 
     /// Ends an invitation that nobody has accepted yet.
@@ -125,7 +167,7 @@ pub async fn accept_invitation(store: &Store, who: Invited) -> PeopleResult<(Use
     refuse([check::name("name", &name), check_password("password", password)].concat())?;
     let found = store.read(authenticate).open_invitation(who.token.expose_secret()).await?;
     let invitation = found.ok_or(PeopleError::LinkInvalid)?;
-    let hash = hash_password(password.to_owned()).await?;
+    let hash = store.hash_password(HashedFor::Link(invitation.id), password.to_owned()).await?;
     let write = store.write(authenticate).await?;
     let is_taken = write.user_of_address(&invitation.email).await?.is_some();
     if is_taken || !write.use_invitation(InvitationId(invitation.id)).await? {

@@ -2,7 +2,7 @@
 //! makes them, in a session; a key makes no keys.
 
 use chrono::Duration;
-use leadyard_entity::auth::{NewUserKey, is_active, scopes_of};
+use leadyard_entity::auth::{NewUserKey, Rotated, begins_with, is_active, made_until, scopes_of};
 use leadyard_entity::model::{api_key, user_account};
 use leadyard_entity::{StoreError, Write};
 use leadyard_types::{ApiKeyId, FieldProblem, KeyScopes, Timestamp, UserId};
@@ -10,7 +10,9 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::{People, PeopleError, PeopleResult, refuse};
-use crate::rules::people::{KEYS_MAX, KeyEnds, check_key_end, check_old_key_end, check_scopes, rotated_end};
+use crate::rules::people::{
+    KEYS_MAX, KeyEnds, check_key_end, check_old_key_end, check_rotation, check_scopes, old_key_end, rotated_end,
+};
 use crate::setup::check;
 
 /// How long an old key goes on beside its successor where nothing else is said: a day to bring the new one everywhere.
@@ -30,7 +32,7 @@ pub struct NewKey {
 /// How a key is replaced.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KeyRotation {
-    /// Until when the old key goes on; left out, for a day.
+    /// Until when the old key goes on, never longer than it was made for; left out, for a day.
     pub old_until: Option<Timestamp>,
     /// When the new key ends by itself; left out, it lives as long as the old one was made for.
     pub expires_at: Option<Timestamp>,
@@ -81,21 +83,29 @@ impl People {
         Ok(MadeKey { id: made.0, key: made.1 })
     }
 
-    /// Replaces a key of the caller's own by one of the same name and scopes. The old one goes on until a stated moment.
+    /// Replaces a key of the caller's own by one of the same name and scopes. The old one goes on until a stated moment. It
+    /// has one successor: another only when that one opens nothing any more.
     pub async fn rotate_key(&self, key: ApiKeyId, rotation: KeyRotation) -> PeopleResult<MadeKey> {
         let (write, user) = self.own().await?;
         let now = self.store.clock().now();
         let old = write.user_key(key).await?.filter(|row| row.user_id == Some(user.id) && is_active(row, now));
         let old = old.ok_or(PeopleError::NotFound("apiKey"))?;
         let old_until = rotation.old_until.unwrap_or(now + OVERLAP);
-        let ends = KeyEnds { made_at: old.created_at, ends_at: old.expires_at };
+        let successor = match old.successor_id {
+            Some(id) => write.user_key(ApiKeyId(id)).await?.filter(|row| is_active(row, now)),
+            None => None,
+        };
+        let active = write.active_user_keys(UserId(user.id)).await?.len();
+        let ends = KeyEnds { made_at: old.created_at, ends_at: made_until(&old) };
         let expires_at = rotation.expires_at.or_else(|| rotated_end(ends, now));
-        let problems = check_old_key_end(old_until, now).into_iter();
+        let problems = check_rotation(successor.as_ref().map(begins_with).as_deref(), active).into_iter();
+        let problems = problems.chain(check_old_key_end(old_until, now));
         refuse(problems.chain(rotation.expires_at.and_then(|end| check_key_end(end, now))).collect())?;
         let new = NewUserKey { user: UserId(user.id), label: old.label.clone(), scopes: scopes_of(&old)?, expires_at };
         let (id, shown) = write.add_user_key(&new).await?;
-        write.end_key_at(key, old_until).await?;
-        let detail = json!({ "user": user.id, "successor": id, "old_until": old_until });
+        let until = old_key_end(ends, old_until);
+        write.rotate_key(key, Rotated { successor: id, made_until: ends.ends_at, until }).await?;
+        let detail = json!({ "user": user.id, "successor": id, "old_until": until });
         write.audit("rotate", "api_key", Some(key.0), &detail).await?;
         let detail = json!({ "user": user.id, "scopes": new.scopes.to_string(), "expires_at": expires_at });
         self.finish_key(write, "create", id, &detail).await?;
@@ -130,9 +140,8 @@ impl People {
 
 /// Ends every key of a user who was shut out.
 pub(super) async fn revoke_keys_of(write: &Write, user: UserId) -> Result<(), StoreError> {
-    for key in write.active_user_keys(user).await? {
-        write.revoke_key(ApiKeyId(key.id)).await?;
-        write.audit("revoke", "api_key", Some(key.id), &json!({ "user": user, "why": "USER_DISABLED" })).await?;
+    for key in write.revoke_user_keys(user).await? {
+        write.audit("revoke", "api_key", Some(key.0), &json!({ "user": user, "why": "USER_DISABLED" })).await?;
     }
     Ok(())
 }

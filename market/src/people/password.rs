@@ -1,7 +1,7 @@
 //! Passwords: changed by whoever knows the old one, replaced by whoever holds a reset.
 
 use chrono::Duration;
-use leadyard_entity::auth::{AskedBy, NewLink, Tried, hash_password, verify_password};
+use leadyard_entity::auth::{AskedBy, HashedFor, NewLink, Tried};
 use leadyard_entity::model::user_account;
 use leadyard_entity::{Store, StoreError};
 use leadyard_types::{FieldProblem, Principal, SessionId, SystemTask, TaskPayload, UserId};
@@ -12,8 +12,7 @@ use uuid::Uuid;
 use super::invitation::letter_task;
 use super::{People, PeopleError, PeopleResult, refuse};
 use crate::market::Market;
-use crate::rules::people::{PASSWORD_BYTES_MAX, check_password};
-use crate::setup::check;
+use crate::rules::people::{PASSWORD_BYTES_MAX, check_known_address, check_password};
 
 /// Whoever asked for it is waiting for it.
 const RESET_HOLDS: Duration = Duration::hours(1);
@@ -55,10 +54,10 @@ impl People {
         refuse(check_password("new_password", new))?;
         let found = self.store.read(self.principal).by_id::<user_account::Entity>(user.0).await?;
         let row = found.ok_or(PeopleError::NotFound("user"))?;
-        let current = change.current.expose_secret();
+        let (current, own) = (change.current.expose_secret(), HashedFor::User(user));
         let fits = current.len() <= PASSWORD_BYTES_MAX;
-        let is_right = fits && verify_password(current.to_owned(), row.password_hash.clone()).await?;
-        let hash = hash_password(new.to_owned()).await?;
+        let is_right = fits && self.store.verify_password(own, current.to_owned(), row.password_hash.clone()).await?;
+        let hash = self.store.hash_password(own, new.to_owned()).await?;
         let (write, locked) = self.own().await?;
         let paused = write.is_paused(user, Tried::Again).await?;
         // It may have been changed since it was compared.
@@ -94,15 +93,15 @@ pub async fn request_reset(market: &Market, asked: ResetAsked<'_>) -> PeopleResu
         return Err(PeopleError::NoMail);
     }
     let (store, email) = (market.store(), asked.email.trim());
-    refuse(check::email(Some(email)))?;
+    refuse(check_known_address(email).into_iter().collect())?;
     let mut write = store.write(Principal::System(SystemTask::Authenticate)).await?;
     // Counted before anything is looked up, for addresses of nobody too.
-    let from_place = write.count_reset_request(AskedBy::Place(asked.place), RESETS_WINDOW).await?;
+    let from_place = write.count_request(AskedBy::Place(asked.place), RESETS_WINDOW).await?;
     if from_place > RESETS_PER_PLACE {
         let _ = write.commit().await?;
         return Err(PeopleError::TooOften);
     }
-    let for_address = write.count_reset_request(AskedBy::Address(email), RESETS_WINDOW).await?;
+    let for_address = write.count_request(AskedBy::Address(email), RESETS_WINDOW).await?;
     let user = write.user_of_address(email).await?;
     let refused = match &user {
         None => Some("UNKNOWN"),
@@ -132,7 +131,7 @@ pub async fn reset_password(store: &Store, token: &SecretString, password: &Secr
     refuse(check_password("password", password))?;
     let found = store.read(authenticate).open_reset(token.expose_secret()).await?;
     let reset = found.ok_or(PeopleError::LinkInvalid)?;
-    let hash = hash_password(password.to_owned()).await?;
+    let hash = store.hash_password(HashedFor::Link(reset.id), password.to_owned()).await?;
     let write = store.write(authenticate).await?;
     let user = UserId(reset.user_id);
     let rows = write.lock_users(&[user]).await?;

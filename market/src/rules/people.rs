@@ -10,6 +10,8 @@ pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// How many keys of a user may be active: one for each program, and a successor for some.
 pub const KEYS_MAX: usize = 20;
+/// How many where they are replaced: each may have a successor, and no chain of successors grows without end.
+pub const KEYS_AND_SUCCESSORS_MAX: usize = 2 * KEYS_MAX;
 /// Longer is for ever, which is said by leaving the end out.
 const KEY_YEARS_MAX: i64 = 10;
 /// The longest a key goes on beside its successor: whoever needs longer has two programs.
@@ -99,12 +101,27 @@ pub fn check_old_key_end(until: Timestamp, now: Timestamp) -> Option<FieldProble
     (!fits).then(|| FieldProblem::new("old_until", "OUT_OF_RANGE", message))
 }
 
+/// Whether a key may be replaced, beside so many active keys of its user. `successor` is how the key begins that replaced it
+/// already and still opens something: whoever lost it ends it first, so that nobody has keys that nobody knows of.
+#[must_use]
+pub fn check_rotation(successor: Option<&str>, active: usize) -> Option<FieldProblem> {
+    if let Some(successor) = successor {
+        let message = format!(
+            "this key was replaced already, by the key that begins with {successor}: rotate that one; or, if nobody uses it, \
+             revoke it (apiKeyRevoke) and rotate this one again"
+        );
+        return Some(FieldProblem::new("api_key_id", "ALREADY_ROTATED", message));
+    }
+    let message = format!("{KEYS_AND_SUCCESSORS_MAX} keys are active, with their successors: revoke one first");
+    (active >= KEYS_AND_SUCCESSORS_MAX).then(|| FieldProblem::new("api_key_id", "TOO_MANY_KEYS", message))
+}
+
 /// How long a key was made for.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyEnds {
     /// When it was made.
     pub made_at: Timestamp,
-    /// When it ends, if it does.
+    /// When it ends, if it does, whatever time it has beside a successor.
     pub ends_at: Option<Timestamp>,
 }
 
@@ -112,6 +129,54 @@ pub struct KeyEnds {
 #[must_use]
 pub fn rotated_end(old: KeyEnds, now: Timestamp) -> Option<Timestamp> {
     old.ends_at.map(|end| now + (end - old.made_at))
+}
+
+/// Until when an old key goes on beside its successor: as was said, and never longer than it was made for.
+#[must_use]
+pub fn old_key_end(old: KeyEnds, until: Timestamp) -> Timestamp {
+    old.ends_at.map_or(until, |end| end.min(until))
+}
+
+/// How many letters an address is sent in an hour, whoever invites it: some get lost in spam.
+pub const LETTERS_PER_ADDRESS: i64 = 3;
+/// How many invitations are sent in a day on behalf of a buyer: a large one brings its people in, and no list of strangers.
+pub const LETTERS_PER_BUYER: i64 = 30;
+
+/// Whether one more invitation may be sent: the so many-th to the address within an hour, and, where a buyer's people
+/// invite, on the buyer's behalf within a day.
+#[must_use]
+pub fn check_letters(to_address: i64, of_buyer: Option<i64>) -> Vec<FieldProblem> {
+    let problem = |field, message| FieldProblem::new(field, "TOO_MANY_REQUESTS", message);
+    let address = (to_address > LETTERS_PER_ADDRESS).then(|| {
+        problem(
+            "email",
+            format!("at most {LETTERS_PER_ADDRESS} invitations an hour to an address: try again in an hour"),
+        )
+    });
+    let buyer = of_buyer.filter(|count| *count > LETTERS_PER_BUYER).map(|_| {
+        problem("buyer_id", format!("at most {LETTERS_PER_BUYER} invitations a day for a buyer: try again in a day"))
+    });
+    address.into_iter().chain(buyer).collect()
+}
+
+/// Whether somebody may hand an invitation on by themselves where letters are sent: only who administers everybody. From
+/// others the address proves itself by the letter.
+#[must_use]
+pub fn check_by_hand(by_hand: bool, mails: bool, inviter: Domain) -> Option<FieldProblem> {
+    let message = "invitations are sent by mail here; only the operator's administrators hand them on: leave it out";
+    let refused = by_hand && mails && inviter != Domain::All;
+    refused.then(|| FieldProblem::new("by_hand", "NOT_ALLOWED", message))
+}
+
+/// Longer than any real address, of which there are 254 letters at most.
+const ADDRESS_BYTES_MAX: usize = 1_024;
+
+/// An address that somebody may sign in with. What addresses look like is asked of new ones: whoever has an older one is
+/// looked up by it as it is.
+#[must_use]
+pub fn check_known_address(email: &str) -> Option<FieldProblem> {
+    let fits = (1..=ADDRESS_BYTES_MAX).contains(&email.trim().len());
+    (!fits).then(|| FieldProblem::new("email", "LENGTH", "the address that signs in is expected"))
 }
 
 /// Whether an administrator is left where this one no longer is.
@@ -161,6 +226,47 @@ mod tests {
         assert!(check_password("password", "ääääääääääää").is_empty());
         assert_eq!(codes(&check_password("password", "elevenchars")), [("password", "TOO_SHORT")]);
         assert_eq!(codes(&check_password("password", &"x".repeat(1_025))), [("password", "TOO_LONG")]);
+    }
+
+    /// A key has one successor that opens something; and even a chain of them ends.
+    #[test]
+    fn a_key_has_one_successor() {
+        let told = |successor, active| check_rotation(successor, active).map(|problem| problem.code);
+        assert_eq!(told(None, KEYS_AND_SUCCESSORS_MAX - 1), None);
+        assert_eq!(told(None, KEYS_AND_SUCCESSORS_MAX).as_deref(), Some("TOO_MANY_KEYS"));
+        assert_eq!(told(Some("ly_live_0a"), 2).as_deref(), Some("ALREADY_ROTATED"));
+    }
+
+    /// A successor lives as long as the first key was made for; an old key never longer than that, however long it may go on.
+    #[test]
+    fn an_overlap_is_no_lifetime() {
+        let at = |hour: i64| Timestamp::UNIX_EPOCH + Duration::hours(hour);
+        let old = KeyEnds { made_at: at(0), ends_at: Some(at(48)) };
+        assert_eq!((rotated_end(old, at(1)), old_key_end(old, at(25))), (Some(at(49)), at(25)));
+        assert_eq!(old_key_end(old, at(72)), at(48));
+        let endless = KeyEnds { ends_at: None, ..old };
+        assert_eq!((rotated_end(endless, at(1)), old_key_end(endless, at(25))), (None, at(25)));
+    }
+
+    /// An address is spared whoever invites; a buyer's people have a day's worth besides; and what is wrong is all told.
+    #[test]
+    fn letters_are_bounded() {
+        assert!(check_letters(LETTERS_PER_ADDRESS, Some(LETTERS_PER_BUYER)).is_empty());
+        assert!(check_letters(1, None).is_empty());
+        let many = "TOO_MANY_REQUESTS";
+        assert_eq!(codes(&check_letters(LETTERS_PER_ADDRESS + 1, None)), [("email", many)]);
+        assert_eq!(codes(&check_letters(99, Some(LETTERS_PER_BUYER + 1))), [("email", many), ("buyer_id", many)]);
+    }
+
+    /// Who signs in is looked up by whatever they have; nothing, and what nobody has, is no address.
+    #[test]
+    fn known_addresses_are_taken_as_they_are() {
+        for known in ["admin@localhost", "root", " Ada <ada@example.com>"] {
+            assert_eq!(check_known_address(known), None, "{known}");
+        }
+        for none in ["", "  ", &"x".repeat(1_025)] {
+            assert!(check_known_address(none).is_some(), "{none}");
+        }
     }
 
     /// The last administrator is noticed.

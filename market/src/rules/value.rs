@@ -209,13 +209,26 @@ fn invalid_date(country: &str) -> Fault {
     fault("INVALID_DATE", format!("send a calendar date such as 2026-11-21 or {habit}"))
 }
 
-/// One e-mail address, in lower case: a lead's and everybody else's.
+/// One e-mail address of a lead, in lower case. People who ask for offers read their mail on the internet.
 ///
 /// # Errors
 /// What cannot be one: with a name, without a domain that has a dot.
 pub fn email(text: &str) -> Result<String, Fault> {
+    address_of(text, Options::default().with_required_tld())
+}
+
+/// One e-mail address of somebody who works with the market, a user, a buyer, a supplier, in lower case. Its domain may be
+/// a host of their own network, without a dot: a domain has one part or more (RFC 5321, section 2.3.5).
+///
+/// # Errors
+/// What cannot be one: with a name, without a domain.
+pub fn mailbox(text: &str) -> Result<String, Fault> {
+    address_of(text, Options::default())
+}
+
+fn address_of(text: &str, options: Options) -> Result<String, Fault> {
     let address = text.to_lowercase();
-    let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
+    let options = options.without_display_text().without_domain_literal();
     match EmailAddress::parse_with_options(&address, options) {
         Ok(_) => Ok(address),
         Err(_) => Err(fault("INVALID_EMAIL", "send one e-mail address such as name@example.com")),
@@ -458,6 +471,20 @@ mod tests {
                 (json!("a@example.com,b@example.com"), Err("INVALID_EMAIL")),
             ],
         );
+    }
+
+    /// Who works with the market may read mail on a host of their own network; a name beside the address is none all the same.
+    #[test]
+    fn mailboxes_may_have_no_dot() {
+        for (sent, wanted) in [("Admin@Localhost", "admin@localhost"), ("ada@mail.example.com", "ada@mail.example.com")]
+        {
+            assert_eq!(mailbox(sent).as_deref(), Ok(wanted));
+        }
+        for none in
+            ["", "admin", "@localhost", "admin@", "Ada <admin@localhost>", "admin@[127.0.0.1]", "a@b c", "a@b\r\n"]
+        {
+            assert_eq!(mailbox(none).map_err(|fault| fault.code), Err("INVALID_EMAIL"), "{none}");
+        }
     }
 
     /// Postal codes keep leading zeros; a number that lost them is told so.

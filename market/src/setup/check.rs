@@ -74,7 +74,7 @@ pub(crate) fn country(country: &str) -> Vec<FieldProblem> {
 
 /// An address people are told things at.
 pub(crate) fn email(email: Option<&str>) -> Vec<FieldProblem> {
-    let fault = email.and_then(|email| value::email(email).err());
+    let fault = email.and_then(|email| value::mailbox(email).err());
     fault.map(|fault| problem("email", fault.code, &fault.message)).into_iter().collect()
 }
 

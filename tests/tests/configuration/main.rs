@@ -252,6 +252,34 @@ async fn what_is_left_out_stays() {
     .await;
 }
 
+/// An address that stands since before there was a rule for it goes through an export and back, and stays where something
+/// else is changed; a new one is as the rule says.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_address_stays() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        app.market(Selling::default()).await;
+        app.buyer("Buyer", 0, Vec::new()).await;
+        let write = app.store().write(OPERATE).await.unwrap();
+        assert_eq!(write.plant("UPDATE buyer SET email = 'Ada <ada@b.example>'").await.unwrap(), 1);
+        assert_eq!(write.plant("UPDATE supplier SET email = 'nobody'").await.unwrap(), 1);
+        let _ = write.commit().await.unwrap();
+        let setup = app.setup();
+        let text = text_of(&setup).await;
+        assert!(text.contains("Ada <ada@b.example>") && text.contains("\"nobody\""), "{text}");
+        assert_eq!(told(&plan(&setup, &text).await.unwrap()), "");
+        let paused = "[[supplier]]\nname = \"Supplier of Test\"\nemail = \"nobody\"\nstatus = \"PAUSED\"";
+        apply(&setup, paused).await.unwrap();
+        let changed = "[[supplier]]\nname = \"Supplier of Test\"\nemail = \"somebody\"";
+        let refused = plan(&setup, changed).await.unwrap_err().to_string();
+        assert!(refused.contains("INVALID_EMAIL"), "{refused}");
+        let host = "[[supplier]]\nname = \"Supplier of Test\"\nemail = \"leads@intranet\"";
+        apply(&setup, host).await.unwrap();
+        app.finish().await;
+    })
+    .await;
+}
+
 /// Stages and contracts that only fit together are changed together; one without the other is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fits_only_together_is_applied_together() {

@@ -1,12 +1,13 @@
 //! API keys of users: a part of what their user may do, shown once, replaced without a gap, ended at once.
 
 use chrono::Duration;
+use futures_util::FutureExt as _;
 use leadyard::http::rates::RateLimits;
 use leadyard::http::server::ServerLimits;
 use leadyard_connectors::LeadSender;
 use leadyard_entity::testing::plant_faults;
 use leadyard_tests::market::{Selling, lead, terms};
-use leadyard_tests::{TestApp, TestDatabase, on_both};
+use leadyard_tests::{OPERATE, TestApp, TestDatabase, on_both};
 use leadyard_types::{KeyScope, Role};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -149,8 +150,10 @@ async fn a_key_is_made_and_used() {
         let robot = Asking::with(app.client(""), secret);
         let viewer = robot.ask(VIEWER, json!({})).await["viewer"].take();
         assert_eq!((&viewer["apiKey"]["id"], &viewer["user"]["role"]), (&key["id"], &json!("ADMIN")));
+        app.idle().await;
         app.clock.advance(Duration::seconds(30));
         robot.ask(VIEWER, json!({})).await;
+        app.idle().await;
         let listed = admin.ask(KEYS, json!({})).await["apiKeys"].take();
         assert_eq!((&listed["totalCount"], &listed["nodes"][0]["lastUsedAt"]), (&json!(1), &json!("2026-07-01T10:00:00+00:00")));
         assert!(!admin.text(KEYS, json!({})).await.contains(secret), "it is shown once");
@@ -224,6 +227,121 @@ async fn keys_end_and_are_replaced_without_a_gap() {
         assert_eq!(active["apiKeys"]["totalCount"], 0);
         let states = user.ask(KEYS, json!({})).await["apiKeys"]["nodes"].take();
         assert!(states.as_array().unwrap().iter().all(|key| key["state"] == "EXPIRED"), "{states}");
+        app.finish().await;
+    })
+    .await;
+}
+
+/// A key has one successor: whoever rotates it again by mistake gets no second one that would end with the overlap. Once the
+/// successor was revoked there may be another, and it lives as long as the first key was made for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_has_one_successor() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        let user = app.staff(Role::Manager).await;
+        let old = made(&user, &[KeyScope::Leads], Some("2026-07-03T10:00:00Z")).await["apiKey"]["id"].take();
+        let rotate = "mutation($input: ApiKeyRotateInput!) { apiKeyRotate(input: $input) {
+            apiKey { id beginsWith expiresAt } userErrors { code field message } } }";
+        let rotated = async |id: &Value, until: Option<&str>| {
+            let input = json!({ "input": { "apiKeyId": id, "oldUntil": until } });
+            user.ask(rotate, input).await["apiKeyRotate"].take()
+        };
+        let ends = async |id: &Value| {
+            let keys = user.ask("{ apiKeys(first: 100) { nodes { id expiresAt } } }", json!({})).await;
+            let keys = keys["apiKeys"]["nodes"].as_array().unwrap().clone();
+            keys.into_iter().find(|key| key["id"] == *id).unwrap()["expiresAt"].take()
+        };
+        app.clock.advance(Duration::hours(1));
+        let (one, other) = tokio::join!(rotated(&old, None), rotated(&old, None));
+        let (first, refused) = if one["apiKey"].is_null() { (other, one) } else { (one, other) };
+        assert_eq!(first["apiKey"]["expiresAt"], "2026-07-03T11:00:00+00:00", "{first}");
+        assert_eq!(ends(&old).await, "2026-07-02T11:00:00+00:00");
+        let error = &refused["userErrors"][0];
+        assert_eq!((&error["code"], &error["field"][1]), (&json!("ALREADY_ROTATED"), &json!("apiKeyId")), "{refused}");
+        let (told, begins) = (error["message"].as_str().unwrap(), first["apiKey"]["beginsWith"].as_str().unwrap());
+        assert!(told.contains(begins) && told.contains("revoke it"), "{told}");
+        assert_eq!(ends(&old).await, "2026-07-02T11:00:00+00:00", "what is refused changes nothing");
+
+        let revoked = user.ask(REVOKE, json!({ "input": { "apiKeyId": first["apiKey"]["id"] } })).await;
+        assert_eq!(revoked["apiKeyRevoke"]["apiKey"]["state"], "REVOKED");
+        app.clock.advance(Duration::hours(1));
+        let second = rotated(&old, Some("2026-07-20T10:00:00Z")).await;
+        assert_eq!(second["apiKey"]["expiresAt"], "2026-07-03T12:00:00+00:00", "two days, not an overlap: {second}");
+        assert_eq!(ends(&old).await, "2026-07-03T10:00:00+00:00", "never longer than it was made for");
+        // A successor is a key like any other, and has a successor of its own.
+        assert!(rotated(&second["apiKey"]["id"], None).await["userErrors"][0].is_null());
+        assert_eq!(rotated(&old, None).await["userErrors"][0]["code"], "ALREADY_ROTATED");
+
+        // One that never ends has a successor that never ends.
+        let endless = made(&user, &[KeyScope::Leads], None).await["apiKey"]["id"].take();
+        let first = rotated(&endless, None).await;
+        user.ask(REVOKE, json!({ "input": { "apiKeyId": first["apiKey"]["id"] } })).await;
+        assert!(
+            first["apiKey"]["expiresAt"].is_null() && rotated(&endless, None).await["apiKey"]["expiresAt"].is_null()
+        );
+        app.finish().await;
+    })
+    .await;
+}
+
+/// Keys that were replaced count too: no chain of successors grows without end. All of them end with their user, each with a
+/// line in the audit.
+#[tokio::test(flavor = "multi_thread")]
+async fn successors_are_counted() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        let (admin, user) = (app.staff(Role::Admin).await, app.staff(Role::Manager).await);
+        let mut id = made(&user, &[KeyScope::Leads], None).await["apiKey"]["id"].take();
+        let until = "2026-07-20T10:00:00Z";
+        for _ in 1..40 {
+            let input = json!({ "input": { "apiKeyId": id, "oldUntil": until } });
+            let rotated = user.ask(ROTATE, input).await["apiKeyRotate"].take();
+            assert!(rotated["secret"].is_string(), "{rotated}");
+            id = rotated["apiKey"]["id"].clone();
+        }
+        let input = json!({ "input": { "apiKeyId": id, "oldUntil": until } });
+        let error = user.ask(ROTATE, input).await["apiKeyRotate"]["userErrors"][0].take();
+        assert_eq!((&error["code"], &error["field"][1]), (&json!("TOO_MANY_KEYS"), &json!("apiKeyId")));
+        let active = json!({ "filter": { "active": true } });
+        assert_eq!(admin.ask(KEYS, active.clone()).await["apiKeys"]["totalCount"], 40);
+        let user = user.ask(VIEWER, json!({})).await["viewer"]["user"]["id"].take();
+        let disable = "mutation($id: ID!) { userDisable(input: { userId: $id }) { userErrors { code } } }";
+        admin.ask(disable, json!({ "id": user })).await;
+        assert_eq!(admin.ask(KEYS, active).await["apiKeys"]["totalCount"], 0);
+        let entries = "query($id: ID!) { auditEntries(first: 5, filter: { subjectId: $id }) { nodes { action } } }";
+        let told = admin.ask(entries, json!({ "id": id })).await["auditEntries"]["nodes"].take();
+        assert!(told.to_string().contains("\"revoke\""), "{told}");
+        app.finish().await;
+    })
+    .await;
+}
+
+/// Whoever asks with a key waits for nobody who writes: that the key was used is noted beside, and told afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn noting_a_use_keeps_nobody_waiting() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        let admin = app.staff(Role::Admin).await;
+        let robot = robot(&app, &admin, &[KeyScope::Market]).await;
+        // SQLite's only writer, and PostgreSQL's lock of the key's row.
+        let write = app.store().write(OPERATE).await.unwrap();
+        assert!(write.plant("UPDATE api_key SET label = label").await.unwrap() > 0);
+        let asked = futures_util::future::join_all((0..5).map(|_| is_in(&robot)));
+        let asked = tokio::time::timeout(std::time::Duration::from_secs(20), asked).await.expect("somebody waits");
+        assert_eq!(asked, [true; 5]);
+        assert!(app.store().key_uses_noted().now_or_never().is_none(), "whoever closes the store waits for it");
+        write.rollback().await.unwrap();
+        app.idle().await;
+        app.clock.advance(Duration::seconds(59));
+        assert!(is_in(&robot).await);
+        app.idle().await;
+        let listed = admin.ask(KEYS, json!({})).await["apiKeys"]["nodes"].take();
+        assert_eq!(listed[0]["lastUsedAt"], "2026-07-01T10:00:00+00:00", "to the minute");
+        app.clock.advance(Duration::seconds(1));
+        assert!(is_in(&robot).await);
+        app.idle().await;
+        let listed = admin.ask(KEYS, json!({})).await["apiKeys"]["nodes"].take();
+        assert_eq!(listed[0]["lastUsedAt"], "2026-07-01T10:01:00+00:00");
         app.finish().await;
     })
     .await;

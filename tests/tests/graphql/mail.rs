@@ -3,7 +3,7 @@
 use chrono::Duration;
 use leadyard_connectors::fake::{FakeSmtp, Mail, SmtpBehaviour};
 use leadyard_connectors::{PostOffice, SmtpSettings, install_crypto};
-use leadyard_entity::auth::code_at;
+use leadyard_entity::auth::{NewUser, code_at};
 use leadyard_tests::{OPERATE, TestApp, TestDatabase, TestOptions, on_both};
 use leadyard_types::{Clock as _, Role};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn app_with(database: TestDatabase, address: &str) -> TestApp {
     TestApp::start_with(database, TestOptions { post, ..TestOptions::default() }).await
 }
 
-async fn app_and_mail(database: TestDatabase) -> (TestApp, FakeSmtp) {
+pub(crate) async fn app_and_mail(database: TestDatabase) -> (TestApp, FakeSmtp) {
     let mail = FakeSmtp::start().await.unwrap();
     let app = app_with(database, &mail.address().to_string()).await;
     (app, mail)
@@ -244,6 +244,47 @@ async fn a_forgotten_password_is_chosen_anew() {
         app.idle().await;
         assert_eq!(reset(&token(mail.mails().last().unwrap(), "password-reset")).await["changed"], true);
         assert!(signed_in(&app, "admin@staff.example", OTHER_PASSWORD).await.is_some());
+        app.finish().await;
+    })
+    .await;
+}
+
+/// Whoever has an address that new ones may not look like signs in with it and is sent a link to it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_address_gets_its_letter() {
+    on_both(async |database| {
+        let (app, mail) = app_and_mail(database).await;
+        let admin = app.staff(Role::Admin).await;
+        let write = app.store().write(OPERATE).await.unwrap();
+        for email in ["ada@localhost", "root"] {
+            let new = NewUser {
+                email: email.into(),
+                name: email.into(),
+                role: Role::Analyst,
+                buyer_id: None,
+                supplier_id: None,
+                password: PASSWORD.into(),
+            };
+            write.create_user(new).await.unwrap();
+        }
+        let _ = write.commit().await.unwrap();
+        for email in ["ada@localhost", " Ada@LOCALHOST ", "root"] {
+            assert!(signed_in(&app, email, PASSWORD).await.is_some(), "{email}");
+            let answer = anonymous(&app, REQUEST, json!({ "email": email })).await;
+            assert_eq!(answer["passwordResetRequest"], json!({ "accepted": true, "userErrors": [] }), "{email}");
+        }
+        for email in ["", " ", &"x".repeat(1_025)] {
+            assert!(signed_in(&app, email, PASSWORD).await.is_none());
+            let answer = anonymous(&app, REQUEST, json!({ "email": email })).await["passwordResetRequest"].take();
+            assert_eq!((&answer["accepted"], &answer["userErrors"][0]["code"]), (&json!(false), &json!("LENGTH")));
+        }
+        app.idle().await;
+        assert!(mail.mails().iter().any(|mail| mail.to == ["ada@localhost"]), "{:?}", mail.mails());
+        // A new one needs a domain, which may be a host of their own network.
+        let made = invite(&admin, json!({ "email": "Grace@intranet", "role": "ANALYST" })).await;
+        assert!(made["userErrors"][0].is_null(), "{made}");
+        let listed = admin.ask("{ users(first: 10) { nodes { email } } }", json!({})).await.to_string();
+        assert!(listed.contains("\"ada@localhost\"") && listed.contains("\"root\""), "{listed}");
         app.finish().await;
     })
     .await;

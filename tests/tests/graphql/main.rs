@@ -12,6 +12,7 @@ mod documents;
 mod experiments;
 mod filters;
 mod finance;
+mod invitations;
 mod keys;
 mod lists;
 mod mail;

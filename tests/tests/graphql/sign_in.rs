@@ -1,7 +1,9 @@
 //! Signing in: the second factor, and patience with those who guess.
 
 use chrono::Duration;
-use leadyard_entity::auth::code_at;
+use futures_util::FutureExt as _;
+use leadyard_entity::StoreError;
+use leadyard_entity::auth::{HashedFor, code_at};
 use leadyard_tests::{TestApp, on_both};
 use leadyard_types::{Clock as _, Role};
 use serde_json::{Value, json};
@@ -102,6 +104,38 @@ async fn a_code_counts_once() {
         assert_eq!(disable(&manager, of_user.clone()).await["userErrors"][0]["code"], "NOT_ALLOWED");
         assert_eq!(disable(&admin, of_user).await["disabled"], true);
         assert!(signed_in(&app, EMAIL, PASSWORD).await.is_some());
+        app.finish().await;
+    })
+    .await;
+}
+
+/// Passwords are hashed one behind the other, and one network has some of the waiting places: where it has them all, the
+/// next from there is told to come again, and nothing is looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_is_told_to_come_again() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        let user = app.staff(Role::Analyst).await;
+        let here = "198.51.100.1";
+        let hash = app.store().hash_password(HashedFor::Network(None), PASSWORD.to_owned()).await.unwrap();
+        let checked = || app.store().verify_password(HashedFor::Network(Some(here)), WRONG.to_owned(), hash.clone());
+        let mut waiting: Vec<_> = std::iter::repeat_with(|| Box::pin(checked())).take(8).collect();
+        assert!(waiting.iter_mut().all(|checked| checked.now_or_never().is_none()));
+        // The first is done; of the others nobody goes on, so that the places stay taken.
+        assert!(!waiting.remove(0).await.unwrap());
+        waiting.push(Box::pin(checked()));
+        assert!(waiting[7].as_mut().now_or_never().is_none());
+        assert!(matches!(checked().await, Err(StoreError::Crowded)));
+        for password in [PASSWORD, WRONG] {
+            let answer = answer(&app, here, EMAIL, password, None).await;
+            assert!(answer.contains("TOO_BUSY") && answer.contains("in a few seconds"), "{answer}");
+        }
+        // One whose places are free is served in turn.
+        let elsewhere = is_let_in(&app, "203.0.113.9", PASSWORD, None);
+        let (answers, elsewhere) = tokio::join!(futures_util::future::join_all(waiting), elsewhere);
+        assert!(elsewhere && answers.into_iter().all(|answer| !answer.unwrap()));
+        assert!(is_let_in(&app, here, PASSWORD, None).await, "places are free again, and nobody was paused");
+        assert!(user.ask("{ viewer { user { id } } }", json!({})).await["viewer"].is_object());
         app.finish().await;
     })
     .await;

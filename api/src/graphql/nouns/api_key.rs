@@ -158,9 +158,10 @@ pub(crate) struct ApiKeyCreateInput {
 pub(crate) struct ApiKeyRotateInput {
     /// The key, one of your own.
     api_key_id: ID,
-    /// Until when the old key goes on, within 30 days; left out, for a day.
+    /// Until when the old key goes on, within 30 days and never longer than it was made for; left out, for a day.
     old_until: Option<Timestamp>,
-    /// When the new key ends by itself; left out, it lives as long as the old one was made for.
+    /// When the new key ends by itself; left out, it lives as long as the old one was made for, whatever time that one has
+    /// beside it.
     expires_at: Option<Timestamp>,
 }
 
@@ -226,7 +227,7 @@ impl ApiKeyMutations {
     }
 
     /// Replaces one of your keys by one of the same name and scopes; the old one goes on until a stated moment, so that
-    /// no program stands still meanwhile.
+    /// no program stands still meanwhile. A key has one successor: another only when that one was revoked or has ended.
     async fn api_key_rotate(
         &self,
         ctx: &Context<'_>,

@@ -147,7 +147,7 @@ pub(crate) struct UserInviteInput {
     buyer_id: Option<ID>,
     /// The supplier, for a supplier's role.
     supplier_id: Option<ID>,
-    /// Whether you hand the link on yourself, where this server would send it by mail.
+    /// Whether you hand the link on yourself, where this server would send it by mail: for the operator's administrators only.
     #[graphql(default)]
     by_hand: bool,
 }
@@ -208,7 +208,9 @@ pub(crate) struct InvitationMutations;
 
 #[Object]
 impl InvitationMutations {
-    /// Invites somebody to become a user, by mail where this server sends mail. An older invitation of the same address into the same place ends.
+    /// Invites somebody to become a user, by mail where this server sends mail. An older invitation of the same address into
+    /// the same place ends. An address is sent three in an hour at most, and a buyer's administrators send 30 in a day
+    /// together.
     async fn user_invite(
         &self,
         ctx: &Context<'_>,

@@ -1,21 +1,21 @@
 //! Sessions: signing in and out, and where one is signed in.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use leadyard_entity::StoreError;
 use leadyard_entity::auth::{Credentials, is_session_of};
 use leadyard_entity::model::session;
 use leadyard_types::{SessionId, Timestamp};
 
 use super::super::context::{self, edge, market};
-use super::super::errors::{UserError, store};
+use super::super::errors::{UserError, crowded, store};
 use super::super::http::{signed_in, signed_out};
 use super::super::id::Kind;
-use super::super::scalars::EmailAddress;
 
 /// What signing in needs.
 #[derive(InputObject)]
 pub(crate) struct SessionCreateInput {
-    /// The address of the user.
-    email: EmailAddress,
+    /// The address of the user, in whatever case. It is looked up as it is: what addresses look like is asked of new ones.
+    email: String,
     /// The user's password.
     password: String,
     /// A code of the authenticator, or a recovery code, for users who have one. Each counts once.
@@ -132,7 +132,7 @@ pub(crate) struct SessionMutations;
 #[Object]
 impl SessionMutations {
     /// Signs a user in. A wrong password, a wrong or missing code, an unknown address and a user who
-    /// may not sign in get the same answer.
+    /// may not sign in get the same answer. Where many sign in at once the next are told to come again: `TOO_BUSY`.
     async fn session_create(
         &self,
         ctx: &Context<'_>,
@@ -146,12 +146,15 @@ impl SessionMutations {
             let message = "a cookie is for pages of this server's own host: take the token instead";
             return refused(UserError::of("cookie", "NOT_OWN_PAGE", message));
         }
-        let lengths = [input.email.0.len(), input.password.len(), input.code.as_ref().map_or(0, String::len)];
+        let lengths = [input.email.len(), input.password.len(), input.code.as_ref().map_or(0, String::len)];
         let fits = lengths.into_iter().all(|length| length <= PASSWORD_BYTES_MAX);
         let made = if fits {
             let store_of = market(ctx)?.store();
-            let shown = Credentials { email: &input.email.0, password: &input.password, code: input.code.as_deref() };
-            store_of.sign_in_from(shown, &edge.device).await.map_err(store)?
+            let shown = Credentials { email: &input.email, password: &input.password, code: input.code.as_deref() };
+            match store_of.sign_in_from(shown, &edge.device).await {
+                Err(StoreError::Crowded) => return refused(crowded()),
+                made => made.map_err(store)?,
+            }
         } else {
             None
         };

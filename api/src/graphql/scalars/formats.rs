@@ -1,5 +1,5 @@
-//! Texts with a form that is known beyond this API. What they look like is said once, by the market's own rules: a lead's
-//! e-mail address and a buyer's are read alike, and come to the same spelling.
+//! Texts with a form that is known beyond this API. What they look like is said once, by the market's own rules, and they
+//! come to one spelling.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono_tz::Tz;
@@ -20,9 +20,24 @@ fn normal(kind: FieldKind, sent: &Value) -> Option<String> {
     }
 }
 
-/// A scalar whose values are those of a kind of field.
-macro_rules! of_kind {
-    ($(#[$about:meta])* $name:ident, $kind:ident, $expected:tt $(, $specification:tt)?) => {
+/// The address of somebody who works with the market, or of a lead, whose rule is the narrower one.
+fn mailbox(sent: &Value) -> Option<String> {
+    let Value::String(text) = sent else { return None };
+    let text = value::as_text(FieldKind::Email, &serde_json::Value::from(text.as_str())).ok()??;
+    value::mailbox(&text).ok()
+}
+
+fn phone(sent: &Value) -> Option<String> {
+    normal(FieldKind::Phone, sent)
+}
+
+fn postal_code(sent: &Value) -> Option<String> {
+    normal(FieldKind::PostalCode, sent)
+}
+
+/// A scalar whose values a function reads.
+macro_rules! read_by {
+    ($(#[$about:meta])* $name:ident, $read:ident, $expected:tt $(, $specification:tt)?) => {
         $(#[$about])*
         #[derive(Debug, Clone, PartialEq, Eq, async_graphql::Description)]
         pub(crate) struct $name(pub(crate) String);
@@ -33,7 +48,7 @@ macro_rules! of_kind {
 
             /// What is stored of one, if it is one.
             pub(crate) fn of(text: &str) -> Option<Self> {
-                normal(FieldKind::$kind, &Value::from(text)).map(Self)
+                $read(&Value::from(text)).map(Self)
             }
         }
 
@@ -46,11 +61,11 @@ macro_rules! of_kind {
         #[Scalar(use_type_description $(, specified_by_url = $specification)?)]
         impl ScalarType for $name {
             fn parse(value: Value) -> InputValueResult<Self> {
-                normal(FieldKind::$kind, &value).map(Self).ok_or_else(|| InputValueError::custom(Self::EXPECTED))
+                $read(&value).map(Self).ok_or_else(|| InputValueError::custom(Self::EXPECTED))
             }
 
             fn is_valid(value: &Value) -> bool {
-                normal(FieldKind::$kind, value).is_some()
+                $read(value).is_some()
             }
 
             fn to_value(&self) -> Value {
@@ -60,23 +75,24 @@ macro_rules! of_kind {
     };
 }
 
-of_kind! {
-    /// One e-mail address without a name, kept in lower case: `name@example.com`. Its domain has a dot.
-    EmailAddress, Email, "an e-mail address is expected, for example name@example.com",
+read_by! {
+    /// One e-mail address without a name, kept in lower case: `name@example.com`. Its domain may be a host without a dot,
+    /// `admin@localhost`; that of a lead's has one.
+    EmailAddress, mailbox, "an e-mail address is expected, for example name@example.com",
     "https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2"
 }
 
-of_kind! {
+read_by! {
     /// A telephone number that can exist, in E.164: `+493020000000`. As input it may have blanks, brackets and hyphens, but
     /// always its country code: `+49 (30) 2000-0000`.
-    PhoneNumber, Phone, "a telephone number in E.164 with its country code is expected, for example +493020000000",
+    PhoneNumber, phone, "a telephone number in E.164 with its country code is expected, for example +493020000000",
     "https://www.itu.int/rec/T-REC-E.164"
 }
 
-of_kind! {
+read_by! {
     /// A postal code with its leading zeros, 2 to 10 letters and digits: `01067`, `SW1A 1AA`. Of which form it is in a
     /// country, and whether it exists there, is for the place where it is used to say.
-    PostalCode, PostalCode, "a postal code of 2 to 10 letters and digits is expected, as a text, for example \"01067\""
+    PostalCode, postal_code, "a postal code of 2 to 10 letters and digits is expected, as a text, for example \"01067\""
 }
 
 /// A time zone by its name in the IANA database: `Europe/Berlin`, `UTC`.
@@ -128,9 +144,11 @@ mod tests {
     /// What is one comes to one spelling, and what is answered can be sent back.
     #[test]
     fn what_is_one_has_one_spelling() {
-        for (written, normal) in
-            [("anna@example.com", "anna@example.com"), (" Anna.M+x@Example.COM ", "anna.m+x@example.com")]
-        {
+        for (written, normal) in [
+            ("anna@example.com", "anna@example.com"),
+            (" Anna.M+x@Example.COM ", "anna.m+x@example.com"),
+            ("Admin@localhost", "admin@localhost"),
+        ] {
             assert_eq!(read::<EmailAddress>(written), spelt(normal), "{written}");
         }
         for written in ["+493020000000", "+49 (30) 2000-0000", "tel:+49-30-20000000"] {
@@ -148,7 +166,7 @@ mod tests {
     /// What is none is refused, whatever its type; the refusal says what is expected and nothing of what was sent.
     #[test]
     fn what_is_none_is_refused() {
-        for sent in ["", "secret", "a@localhost", "Anna <a@example.com>", "a@example.com\nBcc: b@example.com"] {
+        for sent in ["", "secret", "a@", "Anna <a@example.com>", "a@example.com\nBcc: b@example.com"] {
             assert_eq!(read::<EmailAddress>(sent), None, "{sent}");
         }
         for sent in ["", "secret", "030 20000000", "00493020000000", "+49", "+999123456", "+1 800 FLOWERS"] {
