@@ -59,7 +59,7 @@ impl crate::Store {
     }
 
     /// Signs a user in. Unknown address, wrong password, wrong code, disabled and paused users get the same answer,
-    /// `None`; where too many wait, so do all of them: [`StoreError::Crowded`].
+    /// `None`; where too many wait, so do all of them: [`crate::StoreError::Crowded`].
     pub async fn sign_in_from(&self, shown: Credentials<'_>, from: &Device) -> StoreResult<Option<NewSession>> {
         let authenticate = Principal::System(SystemTask::Authenticate);
         let by_address = user_account::Column::Email.eq(people::address(shown.email));

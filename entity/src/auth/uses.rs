@@ -56,9 +56,11 @@ impl Store {
         let Some(noting) = self.key_uses().begin(key) else { return };
         let store = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = store.write_key_use(noting.key, now).await {
+            if let Err(error) = store.write_key_use(key, now).await {
                 tracing::warn!(%error, "the use of a key was not noted");
             }
+            // Named, so that all of it lives until here.
+            drop(noting);
         });
     }
 

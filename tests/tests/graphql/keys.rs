@@ -1,6 +1,7 @@
 //! API keys of users: a part of what their user may do, shown once, replaced without a gap, ended at once.
 
 use chrono::Duration;
+use futures_util::FutureExt as _;
 use leadyard::http::rates::RateLimits;
 use leadyard::http::server::ServerLimits;
 use leadyard_connectors::LeadSender;
@@ -328,6 +329,7 @@ async fn noting_a_use_keeps_nobody_waiting() {
         let asked = futures_util::future::join_all((0..5).map(|_| is_in(&robot)));
         let asked = tokio::time::timeout(std::time::Duration::from_secs(20), asked).await.expect("somebody waits");
         assert_eq!(asked, [true; 5]);
+        assert!(app.store().key_uses_noted().now_or_never().is_none(), "whoever closes the store waits for it");
         write.rollback().await.unwrap();
         app.idle().await;
         app.clock.advance(Duration::seconds(59));
