@@ -18,7 +18,7 @@ use sea_orm::{
 };
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::{Keyring, MasterKeys};
@@ -35,6 +35,12 @@ const SQLITE_ROWS_AHEAD: usize = 1_024;
 /// How long a caller waits for a connection before it is told that the database is not available.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What SQLite calls a file that another has locked (the low byte of its codes).
+const SQLITE_BUSY: u32 = 5;
+/// How often a new file is opened that another process makes at this moment.
+const SQLITE_OPEN_TRIES: u32 = 100;
+/// The pause in between: five seconds in all, as long as a statement waits for another's.
+const SQLITE_OPEN_PAUSE: Duration = Duration::from_millis(50);
 /// How often a process that starts waits for another that migrates the file, five seconds each: two minutes.
 const SQLITE_MIGRATION_TURNS: u32 = 24;
 
@@ -371,17 +377,27 @@ async fn connect_sqlite(url: &str) -> StoreResult<(DatabaseConnection, DatabaseC
         let failed = |error| StoreError::Fault(format!("the folder {} cannot be made: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    let writer = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options.clone())
-        .await?;
-    let reader = SqlitePoolOptions::new()
-        .max_connections(SQLITE_READERS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options.pragma("query_only", "on"))
-        .await?;
+    let writer = open_sqlite(1, options.clone()).await?;
+    let reader = open_sqlite(SQLITE_READERS, options.pragma("query_only", "on")).await?;
     Ok((SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), SqlxSqliteConnector::from_sqlx_sqlite_pool(reader)))
+}
+
+/// Opens a file. Another process that makes it at this moment holds it for an instant, and SQLite does not wait by itself
+/// where the kind of the journal changes.
+async fn open_sqlite(connections: u32, options: SqliteConnectOptions) -> StoreResult<SqlitePool> {
+    let is_busy = |error: &sqlx::Error| {
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
+    };
+    let mut tries = 1;
+    loop {
+        let pool = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        match pool.connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && tries < SQLITE_OPEN_TRIES => tries += 1,
+            opened => return Ok(opened?),
+        }
+        tokio::time::sleep(SQLITE_OPEN_PAUSE).await;
+    }
 }
 
 async fn connect_postgres(options: &StoreOptions) -> StoreResult<DatabaseConnection> {
