@@ -3,11 +3,20 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use chrono::{DateTime, Duration, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, Duration, SubsecRound, Utc};
 use uuid::Uuid;
 
 /// A moment in UTC, whole microseconds (what both databases keep).
 pub type Timestamp = DateTime<Utc>;
+
+/// The years that both databases hold, and sort alike.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1..=9_999;
+
+/// Whether both databases hold a moment, and sort it alike.
+#[must_use]
+pub fn is_storable(moment: Timestamp) -> bool {
+    YEARS.contains(&moment.year())
+}
 
 /// Where the time comes from. Only [`SystemClock`] reads the machine's clock.
 pub trait Clock: Send + Sync + std::fmt::Debug {

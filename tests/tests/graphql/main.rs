@@ -9,6 +9,7 @@ mod configuration;
 mod consents;
 mod destination_test;
 mod documents;
+mod entries;
 mod experiments;
 mod filters;
 mod finance;
