@@ -26,6 +26,7 @@ mod simulation;
 mod statements;
 mod statistics;
 mod suppression;
+mod texts;
 
 use leadyard_tests::market::{Selling, lead, terms};
 use leadyard_tests::{TestApp, TestDatabase};

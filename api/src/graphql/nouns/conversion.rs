@@ -7,7 +7,7 @@ use leadyard_types::Timestamp;
 
 use super::super::connection::connection;
 use super::super::id::Kind;
-use super::super::scalars::Money;
+use super::super::scalars::{Moment, Money};
 use super::super::words::ConversionKind;
 use super::buyer::Buyer;
 use super::lead::Lead;
@@ -31,9 +31,9 @@ pub(crate) struct ConversionFilter {
     /// Of this sale.
     sale_id: Option<ID>,
     /// Reported at this moment or later.
-    reported_since: Option<Timestamp>,
+    reported_since: Option<Moment>,
     /// Reported before this moment.
-    reported_until: Option<Timestamp>,
+    reported_until: Option<Moment>,
 }
 
 impl ConversionFilter {
@@ -44,8 +44,8 @@ impl ConversionFilter {
             buyers: ids(Kind::Buyer, self.buyer_ids)?,
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
             sale: sale.into_iter().next(),
-            reported_since: self.reported_since,
-            reported_until: self.reported_until,
+            reported_since: self.reported_since.map(Moment::into),
+            reported_until: self.reported_until.map(Moment::into),
         })
     }
 }
