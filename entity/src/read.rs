@@ -28,6 +28,7 @@ pub use lists::{
     LeadFilter, LeadOrder, NameOrder, SaleFilter, SaleOrder, SourceFilter, SupplierFilter, TimeOrder, TransferFilter,
     UserFilter,
 };
+pub(crate) use page::moment_of;
 pub use page::{Cursor, Listed, Page, PageArgs, SortValue};
 pub use records::{ConsentFilter, ConversionFilter, HoldFilter, SuppressionFilter};
 

@@ -9,7 +9,7 @@ use leadyard_types::{CampaignId, CampaignTerms, Plan};
 use serde::Serialize;
 
 use crate::rules::chance::{Proportion, RARE, Sums, of_means, of_proportions};
-use crate::rules::zone::{day_start, days_later};
+use crate::rules::zone::{day_start, days_later, storable_day};
 
 /// What one plan brought so far. Amounts are minor units of the campaign's currency; ad spend belongs to no lead and is
 /// not in them.
@@ -76,6 +76,7 @@ pub fn asked(
     // Years of four digits: all that the databases compare alike.
     let first = since.unwrap_or(NaiveDate::from_ymd_opt(1970, 1, 1).unwrap_or_default());
     let last = until.unwrap_or(NaiveDate::from_ymd_opt(9998, 12, 30).unwrap_or_default());
+    let (first, last) = (storable_day(first), storable_day(last));
     let (since, until) = (day_start(first, terms.time_zone), day_start(days_later(last, 1), terms.time_zone));
     SplitAsked { campaign_id, split, since, until }
 }

@@ -9,9 +9,14 @@ use leadyard_entity::{Read, StoreResult};
 use leadyard_types::TransferKind;
 use uuid::Uuid;
 
-use crate::rules::intervals::{Span, intervals};
-use crate::rules::zone::{day_start, days_later};
-use crate::statistics::{POINTS_MAX, POINTS_TOGETHER_MAX, Pieces, StatisticsError};
+use crate::rules::intervals::Span;
+use crate::rules::zone::{day_start, days_later, storable_day};
+use crate::statistics::{POINTS_TOGETHER_MAX, Pieces, StatisticsError};
+
+/// The most statements over different days that are worked out for one request: each sums up what was before it.
+pub const PERIODS_TOGETHER_MAX: usize = 12;
+/// The longest time of one statement: a leap year.
+pub const PERIOD_DAYS_MAX: i64 = 366;
 
 /// Days of somebody's time, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,18 +33,9 @@ impl Period {
     /// The first moment of the first day, and the first moment behind the last.
     #[must_use]
     pub fn span(&self) -> Span {
-        // Days that no database holds are as good as the first and the last that it does.
-        let day = |day: NaiveDate| day.clamp(first_day(), last_day());
-        (day_start(day(self.since), self.zone), day_start(days_later(day(self.until), 1), self.zone))
+        let (since, until) = (storable_day(self.since), storable_day(self.until));
+        (day_start(since, self.zone), day_start(days_later(until, 1), self.zone))
     }
-}
-
-fn first_day() -> NaiveDate {
-    NaiveDate::from_ymd_opt(2, 1, 1).unwrap_or_default()
-}
-
-fn last_day() -> NaiveDate {
-    NaiveDate::from_ymd_opt(9_998, 12, 30).unwrap_or_default()
 }
 
 /// How an account stands at a moment, minor units.
@@ -169,8 +165,7 @@ pub async fn payables(
     accounts: &[Uuid],
     pieces: Pieces,
 ) -> Result<HashMap<Uuid, Payables>, StatisticsError> {
-    let spans = intervals((pieces.since, pieces.until), pieces.interval, pieces.zone, POINTS_MAX)
-        .ok_or(StatisticsError::TooManyPoints)?;
+    let spans = pieces.spans()?;
     if spans.len() * accounts.len() > POINTS_TOGETHER_MAX {
         return Err(StatisticsError::TooManyTogether);
     }

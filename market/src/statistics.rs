@@ -9,6 +9,7 @@ use leadyard_entity::{Read, StoreError};
 use uuid::Uuid;
 
 pub use crate::rules::intervals::{Interval, Span, intervals};
+use crate::rules::zone::storable_day;
 
 /// The most points of one plot: more than a screen has room for.
 pub const POINTS_MAX: usize = 1_000;
@@ -26,6 +27,14 @@ pub struct Pieces {
     pub interval: Interval,
     /// In whose time.
     pub zone: Tz,
+}
+
+impl Pieces {
+    /// Every piece, in order: of the days that both databases hold.
+    pub fn spans(&self) -> Result<Vec<Span>, StatisticsError> {
+        let days = (storable_day(self.since), storable_day(self.until));
+        intervals(days, self.interval, self.zone, POINTS_MAX).ok_or(StatisticsError::TooManyPoints)
+    }
 }
 
 /// Why there are no figures.
@@ -114,8 +123,7 @@ pub async fn series(
     wanted: &HashMap<Uuid, Vec<String>>,
     pieces: Pieces,
 ) -> Result<HashMap<Uuid, Vec<Series>>, StatisticsError> {
-    let spans = intervals((pieces.since, pieces.until), pieces.interval, pieces.zone, POINTS_MAX)
-        .ok_or(StatisticsError::TooManyPoints)?;
+    let spans = pieces.spans()?;
     if spans.len() * wanted.len() > POINTS_TOGETHER_MAX {
         return Err(StatisticsError::TooManyTogether);
     }
@@ -142,4 +150,25 @@ fn plot(currency: &str, spans: &[Span], rows: &[SeriesRow]) -> Series {
         }
     }
     Series { currency: currency.to_owned(), points, total }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadyard_types::time::is_storable;
+
+    use super::*;
+
+    /// Whatever days are asked for, the pieces are of moments that both databases hold.
+    #[test]
+    fn pieces_are_of_days_that_are_held() {
+        let far = |year| NaiveDate::from_ymd_opt(year, 1, 1).unwrap();
+        for (since, until) in [(-99_999, -99_999), (-99_999, 1), (9_999, 99_999), (99_999, 99_999)] {
+            for interval in [Interval::Hour, Interval::Day, Interval::Week, Interval::Month] {
+                let pieces = Pieces { since: far(since), until: far(until), interval, zone: Tz::Pacific__Kiritimati };
+                let spans = pieces.spans().unwrap();
+                let held = |(start, end): &Span| is_storable(*start) && is_storable(*end);
+                assert!(!spans.is_empty() && spans.iter().all(held), "{since} {until} {interval:?}: {spans:?}");
+            }
+        }
+    }
 }

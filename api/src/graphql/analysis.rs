@@ -33,6 +33,10 @@ const DEFINITIONS_MAX: usize = 100;
 const MUTATIONS_MAX: u64 = 100;
 /// The most a document may cost: about the values of a hundred leads with everything that hangs on them.
 pub(crate) const COST_MAX: u64 = 50_000;
+/// What fields cost beside their children that are more work than rows to read: a statement sums up all that moved an
+/// account since it was opened, a page of it all up to its edge.
+const WEIGHTS: [(&str, &str, u64); 3] =
+    [("Buyer", "statement", 100), ("Supplier", "statement", 100), ("Statement", "entries", 20)];
 /// How many items a list without a page size is taken to have.
 const LIST_GUESS: u64 = 5;
 /// How much of the schema may be looked at by asking it about itself: twice what tools ask for that want all of it. Types
@@ -269,7 +273,8 @@ impl<'a> Pass<'a> {
             _ => 1,
         };
         let children = self.set(&shape.leads_to, &field.selection_set.node, inside)?;
-        Ok(weighed(children, items, effort))
+        let weighed = weighed(children, items, effort);
+        Ok(Weight { cost: weighed.cost.saturating_add(weight_of(of, name)), ..weighed })
     }
 
     fn forbidden(&self, of: &str, name: &str) -> Refused {
@@ -346,6 +351,12 @@ fn out_of_scope(of: &str, name: &str, needed: Needed) -> Refused {
         Needed::Nothing | Needed::OneOf(_) => "this key has no scope for this field",
     };
     Refused { code: "OUT_OF_SCOPE", message, field: Some(format!("{of}.{name}")) }
+}
+
+/// What a field costs beside its children and the one that every field costs.
+fn weight_of(of: &str, name: &str) -> u64 {
+    let heavy = WEIGHTS.iter().find(|(noun, field, _)| *noun == of && *field == name);
+    heavy.map_or(0, |(_, _, weight)| weight.saturating_sub(1))
 }
 
 /// The engine's own types, by which the schema is asked about itself.

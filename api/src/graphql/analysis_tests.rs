@@ -100,6 +100,21 @@ fn what_costs_too_much_is_refused() {
     assert_eq!(code(&format!("{{ viewer {directives} {{ user {{ id }} }} }}"), "staff"), "DOCUMENT_TOO_LARGE");
 }
 
+/// What is more work than reading rows costs more, and the table of it names fields that there are.
+#[test]
+fn sums_over_histories_weigh_what_they_are() {
+    let cost = |inside: &str| ask(&format!("{{ buyers(first: 10) {{ nodes {{ {inside} }} }} }}"), "staff", &Json::Null);
+    let range = "(range: { days: { since: \"2026-07-01\", until: \"2026-07-31\" } })";
+    assert_eq!(cost("id").unwrap(), 1 + 10 * (1 + 1));
+    // Five statements are guessed for a buyer, as of every list without a size.
+    assert_eq!(cost(&format!("statement{range} {{ since }}")).unwrap(), 1 + 10 * (1 + 100 + 5));
+    let entries = format!("statement{range} {{ entries(first: 4) {{ nodes {{ at }} }} }}");
+    assert_eq!(cost(&entries).unwrap(), 1 + 10 * (1 + 100 + 5 * (20 + 4 * 2)));
+    for (of, name, weight) in WEIGHTS {
+        assert!(shape().field(of, name).is_some() && weight > 1, "{of}.{name}");
+    }
+}
+
 /// The table holds through aliases, fragments, inline fragments and `node`.
 #[test]
 fn fields_are_refused_however_they_are_asked_for() {

@@ -12,7 +12,7 @@ use leadyard_market::statistics::StatisticsError;
 use leadyard_market::suppression::SuppressionError;
 use leadyard_types::FieldProblem;
 
-/// Something in the input that the caller can put right. Nothing was changed.
+/// Something in the input that the caller can put right. Nothing was changed, unless the mutation says that the rest goes on.
 #[derive(Debug, Clone, SimpleObject)]
 pub(crate) struct UserError {
     /// What is wrong, stable, for programs: `REQUIRED`, `NOT_FOUND`, `NOT_ALLOWED`, `TOO_LONG` …

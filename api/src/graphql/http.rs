@@ -31,10 +31,10 @@ use super::analysis::{Question, analyse};
 use super::batches::{Batches, WithItsWave};
 use super::context::{Caller, Loading, SessionToken};
 use super::lane::{Lane, Turn};
-use super::loaders::Loaders;
+use super::loaders::{Loaders, Periods};
 use super::operations::{Operations, Unknown, Wanted};
 use super::policy::{Audience, Shape};
-use super::scan::{Oversized, scan};
+use super::scan::{Unfit, nul_in, scan};
 use super::views::Views;
 use crate::http::rates::Origin;
 use crate::http::receive::Trouble;
@@ -236,6 +236,16 @@ fn unavailable() -> answer::Refusal {
     answer::Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the database is not available; try again")
 }
 
+/// A document that nobody looks at any further.
+const fn unscanned(unfit: Unfit) -> answer::Refusal {
+    let (code, message) = match unfit {
+        Unfit::Depth => ("DOCUMENT_TOO_DEEP", "brackets nest too deep: at most 48 are expected"),
+        Unfit::Tokens => ("DOCUMENT_TOO_LARGE", "at most 10000 tokens are expected"),
+        Unfit::Nul => ("NUL_CHARACTER", "texts without the character U+0000 are expected, also in variables"),
+    };
+    answer::Refusal::request(code, message)
+}
+
 async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, answer: Answer) -> Response {
     let query = match posted.wanted().map(|wanted| state.operations.find(wanted)) {
         Some(Ok(query)) => query,
@@ -245,14 +255,11 @@ async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, a
     let variables = posted.variables.unwrap_or_default();
     let tokens = match scan(&query) {
         Ok(tokens) => tokens,
-        Err(oversized) => {
-            let (code, message) = match oversized {
-                Oversized::Depth => ("DOCUMENT_TOO_DEEP", "brackets nest too deep: at most 48 are expected"),
-                Oversized::Tokens => ("DOCUMENT_TOO_LARGE", "at most 10000 tokens are expected"),
-            };
-            return answer.refused(answer::Refusal::request(code, message));
-        }
+        Err(unfit) => return answer.refused(unscanned(unfit)),
     };
+    if nul_in(&variables) {
+        return answer.refused(unscanned(Unfit::Nul));
+    }
     let Ok(turn) = state.lane.turn(query.len(), tokens).await else {
         return answer.refused(CROWDED);
     };
@@ -280,7 +287,7 @@ async fn run(state: &GraphqlState, posted: Posted, asking: Asking, edge: Edge, a
     let views = Views::default();
     if let Some(principal) = principal {
         let (read, market) = (state.market.store().read(principal), Arc::clone(&state.market));
-        let loaders = Loaders { read, market, views: views.clone() };
+        let loaders = Loaders { read, market, views: views.clone(), periods: Periods::default() };
         request = request.data(Loading(DataLoader::new(loaders, batches.clone(), WithItsWave)));
     }
     if let Some(token) = token {

@@ -30,7 +30,7 @@ use uuid::Uuid;
 use super::errors::{fixed, internal, statistics, store};
 use super::views::Views;
 
-pub(crate) use accounts::{AdSpendOf, EntriesOf, PayablesOf, StatementOf};
+pub(crate) use accounts::{AdSpendOf, EntriesOf, PayablesOf, Periods, StatementOf};
 
 /// The loaders of one request.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct Loaders {
     pub(crate) market: Arc<Market>,
     /// What is shown of people.
     pub(crate) views: Views,
+    /// Of which days statements were asked for.
+    pub(crate) periods: Periods,
 }
 
 type Loaded<K, V> = Result<HashMap<K, V>, Error>;

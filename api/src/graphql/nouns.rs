@@ -139,6 +139,14 @@ fn name_part(text: Option<String>) -> Result<Option<String>> {
     Ok(text)
 }
 
+/// A text that a filter compares with what was sent with a lead: no longer than that may be.
+fn bounded(text: Option<String>, chars_max: usize) -> Result<Option<String>> {
+    if text.as_ref().is_some_and(|text| text.chars().count() > chars_max) {
+        return Err(fixed("TEXT_TOO_LONG", "at most 200 characters of a mark, 2048 of a consent's text are expected"));
+    }
+    Ok(text)
+}
+
 /// A small count as GraphQL knows numbers.
 fn int<N: TryInto<i32>>(number: N) -> i32 {
     number.try_into().unwrap_or(i32::MAX)

@@ -1,17 +1,20 @@
 //! Scalars: values that fit in one text or number, each with its format.
 
 mod formats;
+mod moment;
 
 use async_graphql::{InputValueError, InputValueResult, Object, Scalar, ScalarType, SimpleObject, Value};
-use chrono::NaiveDate;
-use leadyard_types::Money as Amount;
+use chrono::{Datelike as _, NaiveDate};
+use leadyard_types::{Money as Amount, time};
 
 pub(crate) use formats::{EmailAddress, PhoneNumber, PostalCode, TimeZone};
+pub(crate) use moment::Moment;
 
 /// What a value of a scalar looks like, for people; `None` for the scalars that the engine brings.
 pub(crate) fn expected(scalar: &str) -> Option<&'static str> {
     Some(match scalar {
         "Date" => Date::EXPECTED,
+        "DateTime" => Moment::EXPECTED,
         "EmailAddress" => EmailAddress::EXPECTED,
         "MinorUnits" => MinorUnits::EXPECTED,
         "PhoneNumber" => PhoneNumber::EXPECTED,
@@ -82,13 +85,13 @@ impl ScalarType for WholeNumber {
 pub(crate) struct Date(pub(crate) NaiveDate);
 
 impl Date {
-    const EXPECTED: &str = "a calendar date is expected, for example 2026-11-21";
+    const EXPECTED: &str = "a calendar date of the years 0001 to 9999 is expected, for example 2026-11-21";
 
     fn read(value: &Value) -> Option<NaiveDate> {
-        match value {
-            Value::String(text) if text.len() == 10 => text.parse().ok(),
-            _ => None,
-        }
+        let Value::String(text) = value else { return None };
+        // As it is written here, too: without a sign, with all its digits.
+        let day: NaiveDate = text.parse().ok().filter(|day: &NaiveDate| day.to_string() == *text)?;
+        time::YEARS.contains(&day.year()).then_some(day)
     }
 }
 
@@ -137,4 +140,21 @@ pub(crate) struct NamedValue {
     pub(crate) name: String,
     /// What was found, for example `50 of 50`.
     pub(crate) value: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Dates are those of four-digit years: all that both databases hold and sort alike.
+    #[test]
+    fn dates_are_of_years_that_are_held() {
+        for day in ["0001-01-01", "2026-11-21", "9999-12-31"] {
+            assert_eq!(Date::parse(Value::from(day)).unwrap().to_value(), Value::from(day));
+        }
+        for day in ["0000-12-31", "-99999-1-1", "-9999-01-1", "+9999-12-1", "99999-1-01", "2026-02-30", "2026-1-1", ""]
+        {
+            assert!(!Date::is_valid(&Value::from(day)), "{day}");
+        }
+    }
 }

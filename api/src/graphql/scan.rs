@@ -1,7 +1,10 @@
 //! The first pass: a scan over the bytes of a document, before anything parses it.
 //!
 //! The engine's parser calls itself for every bracket, and a 4 KB document of nothing but brackets would end the whole
-//! process. So brackets and tokens are counted first, in one pass that neither allocates nor recurses.
+//! process. So brackets and tokens are counted first, in one pass that neither allocates nor recurses. The same pass finds
+//! U+0000 in its texts, and another one in what its variables hold: PostgreSQL stores no such text, SQLite would.
+
+use serde_json::{Map, Value};
 
 /// How deep brackets may nest: far deeper than any screen needs, far too shallow to exhaust a stack.
 const DEPTH_MAX: u32 = 48;
@@ -10,15 +13,17 @@ const TOKENS_MAX: u32 = 10_000;
 
 /// Why a document is not looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Oversized {
+pub(crate) enum Unfit {
     /// Brackets nest too deep.
     Depth,
     /// There are too many tokens.
     Tokens,
+    /// A text holds the character U+0000.
+    Nul,
 }
 
 /// Counts brackets and tokens; what stands in strings and comments does not count. Answers how many tokens there are.
-pub(crate) fn scan(document: &str) -> Result<u32, Oversized> {
+pub(crate) fn scan(document: &str) -> Result<u32, Unfit> {
     let bytes = document.as_bytes();
     let (mut at, mut depth, mut tokens) = (0, 0_u32, 0_u32);
     while let Some(byte) = bytes.get(at) {
@@ -26,14 +31,18 @@ pub(crate) fn scan(document: &str) -> Result<u32, Oversized> {
             b'#' => at = until(bytes, at, |byte| matches!(byte, b'\n' | b'\r')),
             b'"' => {
                 tokens += 1;
-                at = after_string(bytes, at);
+                let end = after_string(bytes, at);
+                if has_nul(bytes.get(at..end).unwrap_or_default()) {
+                    return Err(Unfit::Nul);
+                }
+                at = end;
                 continue;
             }
             b'{' | b'[' | b'(' => {
                 tokens += 1;
                 depth += 1;
                 if depth > DEPTH_MAX {
-                    return Err(Oversized::Depth);
+                    return Err(Unfit::Depth);
                 }
             }
             b'}' | b']' | b')' => {
@@ -48,7 +57,7 @@ pub(crate) fn scan(document: &str) -> Result<u32, Oversized> {
                     |byte| !matches!(byte, b'_' | b'.' | b'-' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'),
                 );
                 if tokens > TOKENS_MAX {
-                    return Err(Oversized::Tokens);
+                    return Err(Unfit::Tokens);
                 }
                 continue;
             }
@@ -56,7 +65,7 @@ pub(crate) fn scan(document: &str) -> Result<u32, Oversized> {
             _ => tokens += 1,
         }
         if tokens > TOKENS_MAX {
-            return Err(Oversized::Tokens);
+            return Err(Unfit::Tokens);
         }
         at += 1;
     }
@@ -96,6 +105,38 @@ fn after_string(bytes: &[u8], at: usize) -> usize {
     bytes.len()
 }
 
+/// Whether a string or block string of a document holds U+0000, written as itself or, in a string, as `\u0000`.
+fn has_nul(literal: &[u8]) -> bool {
+    if literal.contains(&0) {
+        return true;
+    }
+    if literal.starts_with(b"\"\"\"") {
+        return false;
+    }
+    let mut at = 0;
+    while let Some(rest) = literal.get(at..).filter(|rest| !rest.is_empty()) {
+        if rest.starts_with(b"\\u0000") {
+            return true;
+        }
+        // What stands behind a backslash begins no escape of its own.
+        at += if rest.starts_with(b"\\") { 2 } else { 1 };
+    }
+    false
+}
+
+/// Whether what was sent for variables holds U+0000, as a text or as a key. What was sent nests no deeper than JSON may.
+pub(crate) fn nul_in(variables: &Map<String, Value>) -> bool {
+    fn holds(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(items) => items.iter().any(holds),
+            Value::Object(map) => nul_in(map),
+            _ => false,
+        }
+    }
+    variables.iter().any(|(key, value)| key.contains('\0') || holds(value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,12 +146,12 @@ mod tests {
     fn brackets_and_tokens_are_bounded() {
         let nested =
             |open: &str, close: &str, times| format!("{{a(x:{}1{})}}", open.repeat(times), close.repeat(times));
-        assert_eq!(scan(&nested("[", "]", 2_000)), Err(Oversized::Depth));
-        assert_eq!(scan(&nested("{a:", "}", 2_000)), Err(Oversized::Depth));
-        assert_eq!(scan(&"{a".repeat(60)), Err(Oversized::Depth));
+        assert_eq!(scan(&nested("[", "]", 2_000)), Err(Unfit::Depth));
+        assert_eq!(scan(&nested("{a:", "}", 2_000)), Err(Unfit::Depth));
+        assert_eq!(scan(&"{a".repeat(60)), Err(Unfit::Depth));
         assert!(scan(&nested("[", "]", 40)).is_ok());
-        assert_eq!(scan(&"a ".repeat(10_001)), Err(Oversized::Tokens));
-        assert_eq!(scan(&"@".repeat(10_001)), Err(Oversized::Tokens));
+        assert_eq!(scan(&"a ".repeat(10_001)), Err(Unfit::Tokens));
+        assert_eq!(scan(&"@".repeat(10_001)), Err(Unfit::Tokens));
         assert_eq!(scan("query { leads(first: 10) { nodes { id } } }"), Ok(15));
     }
 
@@ -130,6 +171,38 @@ mod tests {
             assert!(scan(&document).is_ok(), "{document}");
         }
         // A broken string ends with its line: what follows counts.
-        assert_eq!(scan(&format!("{{a(x:\"\n{brackets}")), Err(Oversized::Depth));
+        assert_eq!(scan(&format!("{{a(x:\"\n{brackets}")), Err(Unfit::Depth));
+    }
+
+    /// U+0000 is found in every text, however it is written, and nowhere else.
+    #[test]
+    fn a_nul_in_a_text_is_found() {
+        for document in [
+            "{a(x:\"\0\")}",
+            "{a(x:\"b\\u0000\")}",
+            "{a(x:\"\\\\\\u0000\")}",
+            "{a(x:\"\"\"b\0\"\"\")}",
+            "{a(x:[\"\", {y:\"\\u0000\"}])}",
+            "query($v: String = \"\\u0000\") {a(x: $v)}",
+            "{a(x:\"\0",
+        ] {
+            assert_eq!(scan(document), Err(Unfit::Nul), "{document:?}");
+        }
+        for document in
+            ["{a(x:\"\\\\u0000\")}", "{a(x:\"\"\"\\u0000\"\"\")}", "{a(x:\"u0000\\u0001\")}", "{a} # \\u0000 \0"]
+        {
+            assert!(scan(document).is_ok(), "{document:?}");
+        }
+        let sent = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap();
+        for text in [
+            r#"{"a":"\u0000"}"#,
+            r#"{"a":"b\u0000c"}"#,
+            r#"{"a\u0000":1}"#,
+            r#"{"a":[1,{"b":["\u0000"]}]}"#,
+            r#"{"a":{"\u0000":1}}"#,
+        ] {
+            assert!(nul_in(&sent(text)), "{text}");
+        }
+        assert!(!nul_in(&sent(r#"{"a":"\\u0000","b":[null,1,true,"\u0001"]}"#)));
     }
 }

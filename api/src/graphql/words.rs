@@ -45,11 +45,13 @@ mirror! {
     ApiKeyScope = "leadyard_types::KeyScope", leadyard_types::KeyScope {
         /// Reads how the market is set up and how it stands: campaigns, contracts, standing, territory.
         Market,
-        /// Changes how the market is set up: the operator's terms, a buyer's own bids.
+        /// Changes how the market is set up: the operator's terms, a buyer's own bids; who is on the suppression list; and
+        /// sends made-up leads to destinations to try them out.
         Setup,
         /// Reads leads and what became of them: sales, deliveries, decisions; without what people entered.
         Leads,
-        /// Reads what people entered, beside the leads themselves; masked as the role has it.
+        /// Reads what people entered, beside the leads themselves; masked as the role has it. Finds the leads of a person,
+        /// and reads the suppression list.
         Persons,
         /// Sends leads.
         Submit,
@@ -57,7 +59,7 @@ mirror! {
         Delivery,
         /// Reads balances, transfers and figures; simulates.
         Books,
-        /// Moves money: top-ups, credits, credit limits, what becomes of complaints.
+        /// Moves money: top-ups, credits, credit limits, what suppliers are paid, ad spend, what becomes of complaints.
         Money,
         /// Reads who the users are, their keys and sessions, and the audit.
         People,

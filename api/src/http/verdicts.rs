@@ -91,6 +91,11 @@ fn read(mut map: Map<String, Value>, repeated: &[String]) -> Result<ToldVerdict,
 fn text(map: &mut Map<String, Value>, key: &str, problems: &mut Vec<FieldProblem>) -> Option<String> {
     match map.remove(key)? {
         Value::Null => None,
+        // PostgreSQL takes no NUL; other control characters break terminals.
+        Value::String(text) if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) => {
+            problems.push(FieldProblem::new(key, "CONTROL_CHARACTER", "send plain text without control characters"));
+            None
+        }
         Value::String(text) => Some(text),
         _ => {
             problems.push(FieldProblem::new(key, "INVALID_TYPE", "a text is expected"));

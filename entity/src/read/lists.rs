@@ -1,5 +1,7 @@
 //! The lists people look through: their filters, orders and cursors.
 
+use std::collections::BTreeMap;
+
 use leadyard_types::{
     AccountId, BuyerId, CampaignId, ComplaintState, ContractId, DeliveryState, DestinationId, LeadId, LeadState,
     Principal, Role, SaleState, SourceId, Status, SupplierId, Timestamp, TransferKind, UserId,
@@ -320,10 +322,33 @@ impl Wanted {
     /// set up by hand.
     fn part<C: ColumnTrait>(self, column: C, part: Option<&String>) -> Self {
         let Some(part) = part else { return self };
-        let plain = part.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let plain = lowered(part).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         let like = LikeExpr::new(format!("%{plain}%")).escape('\\');
-        self.and(Expr::expr(Func::lower(Expr::col(column.as_column_ref()))).like(like))
+        // SQLite lowers ASCII alone, and PostgreSQL what its locale knows: letters beyond, where they are looked for, are
+        // lowered one by one.
+        let name = beyond_ascii(part).into_iter().fold(Expr::col(column.as_column_ref()), |name, (letter, small)| {
+            Expr::expr(Func::cust("replace").args([name, Expr::value(letter.to_string()), Expr::value(small)]))
+        });
+        self.and(Expr::expr(Func::lower(name)).like(like))
     }
+}
+
+/// A text in small letters, each by itself: the same whatever stands beside it.
+fn lowered(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// The letters beyond ASCII that a text has or has in another case, where they are not small, with their small ones.
+fn beyond_ascii(text: &str) -> BTreeMap<char, String> {
+    let letters = text.chars().filter(|letter| !letter.is_ascii());
+    let either_case = letters.flat_map(|letter| std::iter::once(letter).chain(one(letter.to_uppercase())));
+    let both = either_case.map(|letter| (letter, letter.to_lowercase().collect::<String>()));
+    both.filter(|(letter, small)| !letter.is_ascii() && small.chars().ne([*letter])).collect()
+}
+
+/// The only one, if there is only one.
+fn one<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    items.next().filter(|_| items.next().is_none())
 }
 
 /// A column of the sales that somebody sees and that fit. What others paid is no way to tell leads apart.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use leadyard_types::{Principal, Timestamp};
+use leadyard_types::{Principal, Timestamp, time};
 use sea_orm::sea_query::{Alias, Asterisk, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, Condition, DbBackend, FromQueryResult, JoinType, ModelTrait, Order, PaginatorTrait, QueryFilter,
@@ -68,13 +68,20 @@ impl FromStr for Cursor {
         let mut rest = rest.chars();
         let (kind, value) = (rest.next().ok_or(())?, rest.as_str());
         let value = match kind {
-            't' => SortValue::Time(value.parse().ok().and_then(Timestamp::from_timestamp_micros).ok_or(())?),
+            't' => SortValue::Time(moment_of(value).ok_or(())?),
             'n' => SortValue::Number(value.parse().map_err(|_| ())?),
-            's' => SortValue::Text(value.to_owned()),
+            // PostgreSQL holds no such text, so no row has it.
+            's' if !value.contains('\0') => SortValue::Text(value.to_owned()),
             _ => return Err(()),
         };
         Ok(Self { value, id: Uuid::try_parse(id).map_err(|_| ())? })
     }
+}
+
+/// The moment of a cursor, if it is one that both databases hold and sort alike.
+pub(crate) fn moment_of(micros: &str) -> Option<Timestamp> {
+    let moment = Timestamp::from_timestamp_micros(micros.parse().ok()?)?;
+    time::is_storable(moment).then_some(moment)
 }
 
 /// Which part of a list.
@@ -329,6 +336,8 @@ mod tests {
             SortValue::Number(-3),
             SortValue::Text("Ä, ö t1".into()),
             SortValue::Time(Timestamp::from_timestamp_micros(1_700_000_000_000_001).unwrap()),
+            SortValue::Time(Timestamp::from_timestamp_micros(-62_135_596_800_000_000).unwrap()),
+            SortValue::Time(Timestamp::from_timestamp_micros(253_402_300_799_999_999).unwrap()),
         ];
         for value in values {
             let cursor = Cursor { value, id };
@@ -340,6 +349,11 @@ mod tests {
             "00000000000000000000000000000007",
             "00000000000000000000000000000007t",
             "ä0000000000000000000000000000007n1",
+            // A text that PostgreSQL cannot hold, and moments beyond the years that both databases sort.
+            "00000000000000000000000000000007sa\0",
+            "00000000000000000000000000000007t-62135596800000001",
+            "00000000000000000000000000000007t253402300800000000",
+            "00000000000000000000000000000007t9223372036854775807",
         ] {
             assert_eq!(bad.parse::<Cursor>(), Err(()));
         }

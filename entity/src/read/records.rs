@@ -3,7 +3,7 @@
 use leadyard_types::{
     AccountId, BuyerId, CampaignId, ConversionKind, FieldKind, HoldState, Principal, SaleId, Timestamp,
 };
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, LikeExpr, Query, SelectStatement};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
@@ -120,8 +120,9 @@ impl Wanted {
         let Some(text) = text else { return self };
         // As the column spells it, quotes and all: no text is a part of another.
         let spelt = serde_json::Value::from(text).to_string();
-        let plain = spelt.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        self.and(column.like(LikeExpr::new(format!("%{plain}%")).escape('\\')))
+        // LIKE would ignore the case of ASCII on SQLite: what taking the text out of it changes, has it, on both databases.
+        let without = Func::cust("replace").args([column.into_expr(), Expr::value(spelt), Expr::value("")]);
+        self.and(Expr::expr(without).ne(column.into_expr()))
     }
 }
 

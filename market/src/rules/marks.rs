@@ -11,7 +11,7 @@ pub const MARK_CHARS_MAX: usize = 200;
 /// The longest consent text: a page of small print.
 pub const CONSENT_TEXT_CHARS_MAX: usize = 20_000;
 /// The longest of a consent's other texts; longer addresses break in browsers.
-const CONSENT_CHARS_MAX: usize = 2_048;
+pub const CONSENT_CHARS_MAX: usize = 2_048;
 /// The most purposes, recipients or certificates of a consent.
 pub const CONSENT_LIST_MAX: usize = 200;
 /// The most problems that are named: who sends more has sent something else altogether.

@@ -44,6 +44,14 @@ pub(crate) fn day_start(date: NaiveDate, zone: Tz) -> Timestamp {
     }
 }
 
+/// The day, or the first or last whose moments any database holds, in whichever zone: who asks for more days than there are
+/// gets all there are.
+pub(crate) fn storable_day(day: NaiveDate) -> NaiveDate {
+    let first = NaiveDate::from_ymd_opt(2, 1, 1).unwrap_or_default();
+    let last = NaiveDate::from_ymd_opt(9_998, 12, 30).unwrap_or_default();
+    day.clamp(first, last)
+}
+
 /// So many days later; the last date there is, if that is none.
 pub(crate) fn days_later(date: NaiveDate, days: u64) -> NaiveDate {
     date.checked_add_days(Days::new(days)).unwrap_or(NaiveDate::MAX)
@@ -87,6 +95,19 @@ mod tests {
                 let _ = day_start(date, zone);
             }
         }
+    }
+
+    /// Days beyond what a database holds become the last it does, in every zone; others stay.
+    #[test]
+    fn days_beyond_the_databases_become_the_last() {
+        for day in [NaiveDate::MIN, NaiveDate::MAX, NaiveDate::default()] {
+            for zone in [Tz::Pacific__Kiritimati, Tz::Etc__GMTPlus12, Tz::UTC] {
+                let end = day_start(days_later(storable_day(day), 1), zone);
+                assert!(leadyard_types::time::is_storable(day_start(storable_day(day), zone)), "{day} {zone}");
+                assert!(leadyard_types::time::is_storable(end), "{day} {zone}");
+            }
+        }
+        assert_eq!(storable_day(NaiveDate::default()), NaiveDate::default());
     }
 
     /// The change of clocks is found to the second.

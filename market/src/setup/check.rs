@@ -50,12 +50,17 @@ fn problem(field: &str, code: &str, message: &str) -> FieldProblem {
     FieldProblem::new(field, code, message)
 }
 
-/// A name people read: not empty, not endless.
+/// A name people read: not empty, not endless, in one line. PostgreSQL takes no NUL; other control characters break
+/// terminals and letters.
 pub(crate) fn name(field: &str, name: &str) -> Vec<FieldProblem> {
-    if (1..=200).contains(&name.trim().chars().count()) {
-        return Vec::new();
+    if !(1..=200).contains(&name.trim().chars().count()) {
+        return vec![problem(field, "LENGTH", "a name of 1 to 200 characters is expected")];
     }
-    vec![problem(field, "LENGTH", "a name of 1 to 200 characters is expected")]
+    if name.chars().any(char::is_control) {
+        let message = "a name in one line, without control characters, is expected";
+        return vec![problem(field, "CONTROL_CHARACTER", message)];
+    }
+    Vec::new()
 }
 
 /// A vertical's key: it stands in addresses and files.
@@ -436,6 +441,21 @@ mod tests {
         // What does not ask takes no time.
         stages.push(Stage::new("rest", Method::Waterfall));
         stages
+    }
+
+    /// A name is a line that people read: with letters of any alphabet, without characters that are none to read.
+    #[test]
+    fn names_are_lines_to_read() {
+        let code = |text: &str| name("name", text).first().map(|found| found.code.clone());
+        for good in ["Sun", " Söhne & Töchter ", "日本", "\u{1f31e}"] {
+            assert_eq!(code(good), None, "{good:?}");
+        }
+        for bad in ["a\0b", "Sun\n", "a\tb", "\u{1b}[31m", "\u{85}x"] {
+            assert_eq!(code(bad).as_deref(), Some("CONTROL_CHARACTER"), "{bad:?}");
+        }
+        for bad in ["", "  ", &"x".repeat(201)] {
+            assert_eq!(code(bad).as_deref(), Some("LENGTH"), "{bad:?}");
+        }
     }
 
     fn told(main: &[u32], split: Option<&[u32]>) -> Vec<(String, String)> {

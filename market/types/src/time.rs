@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use chrono::{DateTime, Duration, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, Duration, SubsecRound, Utc};
 use uuid::Uuid;
 
 /// A moment in UTC, whole microseconds (what both databases keep).
@@ -32,6 +32,15 @@ pub fn before(moment: Timestamp, by: Duration) -> Timestamp {
 #[must_use]
 pub fn after(moment: Timestamp, by: Duration) -> Timestamp {
     moment.checked_add_signed(by).unwrap_or(LATEST).clamp(EARLIEST, LATEST)
+}
+
+/// The years that both databases hold, and sort alike.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1..=9_999;
+
+/// Whether both databases hold a moment, and sort it alike.
+#[must_use]
+pub fn is_storable(moment: Timestamp) -> bool {
+    YEARS.contains(&moment.year())
 }
 
 /// Where the time comes from. Only [`SystemClock`] reads the machine's clock.

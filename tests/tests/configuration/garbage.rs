@@ -94,6 +94,8 @@ const CASES: &[Case] = &[
         &[(6, "TAKEN", "there is another buyer of this name")],
     ),
     ("[[supplier]]\nname = \"\"", &[(2, "LENGTH", "name")]),
+    ("[[supplier]]\nname = \"a\\u0000b\"", &[(2, "CONTROL_CHARACTER", "name")]),
+    ("[[supplier]]\nname = \"a\\u0007b\"", &[(2, "CONTROL_CHARACTER", "name")]),
     // What stays for life.
     ("[[contract]]\nid = \"A-ID\"\nbuyer = \"Other\"", &[(3, "NOT_ALLOWED", "a contract keeps its buyer for life")]),
     (

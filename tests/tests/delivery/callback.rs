@@ -125,6 +125,13 @@ async fn a_verdict_stands_once_it_is_settled() {
         assert_eq!(say(&app, &sold, json!({ "verdict": "duplicate" })).await.0, 409);
         assert_eq!(say(&app, &sold, json!({ "verdict": "perhaps" })).await.1["problems"][0]["field"], "verdict");
         assert_eq!(say(&app, &sold, json!({ "verdict": "accepted", "reference": "a b" })).await.0, 400);
+        for key in ["verdict", "reason", "reference"] {
+            let mut body = json!({ "verdict": "accepted" });
+            body[key] = json!("a\0b");
+            let (status, problem) = say(&app, &sold, body).await;
+            assert_eq!((status, &problem["problems"][0]["field"]), (400, &json!(key)), "{problem}");
+            assert_eq!(problem["problems"][0]["code"], "CONTROL_CHARACTER", "{problem}");
+        }
         assert_eq!(states(&app, lead).await, ["REJECTED", "SOLD"]);
         assert_eq!((charges(&app).await, held(&app).await), (1, 0));
         reproduces(&app).await;

@@ -50,6 +50,10 @@ async fn evidence_is_found_and_masked() {
             (json!({ "purpose": "call_back" }), vec![id(1), id(2)]),
             (json!({ "purpose": "back" }), vec![]),
             (json!({ "purpose": "%" }), vec![]),
+            (json!({ "purpose": "CALL" }), vec![]),
+            (json!({ "purpose": "Call_Back" }), vec![]),
+            (json!({ "purpose": "" }), vec![]),
+            (json!({ "textVersion": "V2" }), vec![]),
             (json!({ "basis": "x" }), vec![]),
             (json!({ "campaignIds": [format!("Campaign:{}", market.campaign_id)] }), vec![id(0), id(1), id(2)]),
             (json!({ "campaignIds": ["Campaign:00000000-0000-0000-0000-000000000001"] }), vec![]),
@@ -58,6 +62,11 @@ async fn evidence_is_found_and_masked() {
         ] {
             let answer = manager.ask(CONSENTS, json!({ "filter": filter })).await;
             assert_eq!(ids(&answer["consents"]), expected, "{filter}");
+        }
+        for text in ["textVersion", "basis", "purpose"] {
+            let answer = manager.raw(CONSENTS, json!({ "filter": { text: "x".repeat(2_049) } })).await;
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "TEXT_TOO_LONG", "{text}");
+            assert_eq!(manager.ask(CONSENTS, json!({ "filter": { text: "x".repeat(2_048) } })).await["consents"]["totalCount"], 0);
         }
         // Whoever sees the lead sees its evidence, by the lead and by its own id; nobody else does.
         let user = app.buyer_user(buyer).await;

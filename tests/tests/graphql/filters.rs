@@ -89,6 +89,43 @@ async fn lists_are_filtered_within_what_is_visible() {
     .await;
 }
 
+/// A name is found by a part of it whatever the case, beyond ASCII too, and as it is typed: on both databases alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_found_whatever_their_case() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        for name in ["Öl GmbH", "ÖL & GAS", "Heizöl Müller", "Straße 7", "Ωmega", "İstanbul", "Oel AG"] {
+            app.buyer(name, 1_000, vec![]).await;
+        }
+        let staff = app.staff(Role::Manager).await;
+        for (part, names) in [
+            ("Öl", 3),
+            ("öl", 3),
+            ("ÖL", 3),
+            ("Öl GmbH", 1),
+            ("öl gMBh", 1),
+            ("ÖL GMBH", 1),
+            ("öl & gas", 1),
+            ("HEIZÖL MÜLLER", 1),
+            ("müller", 1),
+            ("straße", 1),
+            ("ωM", 1),
+            ("ΩMEGA", 1),
+            ("İst", 1),
+            ("İSTANBUL", 1),
+            ("ol", 0),
+            ("oEL", 1),
+            ("ä", 0),
+            ("ö%", 0),
+            ("_l", 0),
+        ] {
+            assert_eq!(found(&staff, "buyers", json!({ "name": part })).await, names, "{part}");
+        }
+        app.finish().await;
+    })
+    .await;
+}
+
 /// Staff who may see people find a person's leads by the whole address or number, however it is written; nobody else may ask.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_is_found_by_the_whole_contact() {

@@ -10,6 +10,7 @@ mod consents;
 mod conversions;
 mod destination_test;
 mod documents;
+mod entries;
 mod experiments;
 mod filters;
 mod finance;
@@ -27,6 +28,7 @@ mod simulation;
 mod statements;
 mod statistics;
 mod suppression;
+mod texts;
 
 use leadyard_tests::market::{Selling, lead, terms};
 use leadyard_tests::{TestApp, TestDatabase};

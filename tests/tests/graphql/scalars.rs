@@ -31,6 +31,7 @@ async fn a_value_that_is_none_of_its_scalar_is_named_by_its_place() {
         input.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         json!({ "input": input })
     };
+    let leads = "query($filter: LeadFilter) { leads(first: 1, filter: $filter) { totalCount } }";
     let filter = |filter: Value| json!({ "input": { "contractId": "x", "version": 1, "filter": filter } });
     let zone = |zone: &str| json!({ "time": { "timeZone": zone, "windows": [] } });
     for (question, variables, place, expected) in [
@@ -62,6 +63,13 @@ async fn a_value_that_is_none_of_its_scalar_is_named_by_its_place() {
             vec!["range", "since"],
             "2026-11-21",
         ),
+        (
+            leads,
+            json!({ "filter": { "receivedSince": "secret" } }),
+            vec!["filter", "receivedSince"],
+            "2026-11-21T10:00:00Z",
+        ),
+        (leads, json!({ "filter": { "receivedUntil": 5 } }), vec!["filter", "receivedUntil"], "RFC 3339"),
     ] {
         let (code, at, message) = told(&staff, question, variables.clone()).await;
         assert_eq!((code, at), (json!("BAD_USER_INPUT"), json!(place)), "{variables}");

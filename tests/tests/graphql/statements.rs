@@ -469,11 +469,51 @@ async fn statements_are_for_their_owners() {
             assert_eq!(code(user.raw(question, asked(days, zone)).await), expected);
         }
         let all = "query($range: StatementRange!) { buyers(first: 9) { nodes { statement(range: $range) { closing { amountMinor } entries(first: 1) { totalCount } } } } }";
-        let whole = user.ask(all, asked(("0000-01-01", "9999-12-31"), "UTC")).await;
+        let whole = user.ask(all, asked(("2026-01-01", "2027-01-01"), "UTC")).await;
         let some = user.ask(all, asked(("2026-06-01", "2026-12-31"), "UTC")).await;
-        assert_eq!(whole, some, "all days that there are");
+        assert_eq!(whole, some, "a leap year's days at once");
+        for days in [("2026-01-01", "2027-01-02"), ("0001-01-01", "9999-12-31")] {
+            assert_eq!(code(user.raw(all, asked(days, "UTC")).await), "RANGE_INVALID");
+        }
         let cursor = "query($range: StatementRange!) { buyers(first: 1) { nodes { statement(range: $range) { entries(first: 1, after: \"00000000000000000000000000000007n5\") { totalCount } } } } }";
         assert_eq!(code(user.raw(cursor, asked(("2026-07-01", "2026-07-01"), "UTC")).await), "CURSOR_INVALID");
+        app.finish().await;
+    })
+    .await;
+}
+
+/// Statements over many different days are asked for in several requests: each is a sum over a history of its own. How
+/// many accounts and pages are asked for, and how often the same days, does not matter.
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_over_few_periods_are_worked_out_together() {
+    on_both(async |database| {
+        let app = TestApp::start(database).await;
+        moving(&app).await;
+        let finance = app.staff(Role::Finance).await;
+        let asked = |days: std::ops::RangeInclusive<u32>, zone: &str| {
+            let one = |day: u32| {
+                format!(
+                    "d{day}: statement(range: {{ days: {{ since: \"2026-07-{day:02}\", until: \"2026-07-{day:02}\" }}, timeZone: \"{zone}\" }})
+                     {{ closing {{ amountMinor }} }} "
+                )
+            };
+            days.map(one).collect::<String>()
+        };
+        let of = |buyers: &str, suppliers: &str| {
+            format!("{{ buyers(first: 2) {{ nodes {{ {buyers} }} }} suppliers(first: 1) {{ nodes {{ id {suppliers} }} }} }}")
+        };
+        let (twelve, six) = (asked(1..=12, "UTC"), asked(7..=12, "UTC"));
+        for (question, fits) in [
+            (of(&twelve, &six), true),
+            (of(&asked(1..=13, "UTC"), ""), false),
+            (of(&twelve, &asked(13..=13, "UTC")), false),
+            (of(&asked(1..=6, "UTC"), &asked(1..=6, "Asia/Kathmandu")), true),
+            (of(&asked(1..=7, "UTC"), &asked(1..=7, "Asia/Kathmandu")), false),
+        ] {
+            let answer = finance.raw(&question, json!({})).await;
+            let expected = if fits { Value::Null } else { json!("TOO_MANY_PERIODS") };
+            assert_eq!(answer["errors"][0]["extensions"]["code"], expected, "{question}: {answer}");
+        }
         app.finish().await;
     })
     .await;

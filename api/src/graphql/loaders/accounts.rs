@@ -1,17 +1,37 @@
 //! Loaders of statements and costs: those of many accounts and sources are read together.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::dataloader::Loader;
 use leadyard_entity::model::ad_spend;
 use leadyard_entity::read::{Page, PageArgs};
 use leadyard_entity::statements::{EntryFilter, StatementEntry};
-use leadyard_market::statement::{Payables, Period, Statement, payables, statements};
+use leadyard_market::statement::{PERIODS_TOGETHER_MAX, Payables, Period, Statement, payables, statements};
 use leadyard_market::statistics::Pieces;
 use uuid::Uuid;
 
-use super::super::errors::{statistics, store};
+use super::super::errors::{fixed, statistics, store};
 use super::{Error, HashMap, Loaded, Loaders, grouped};
+
+/// Of which days a request asked for statements: each is a sum over histories of its own, so they are few.
+#[derive(Debug, Default)]
+pub(crate) struct Periods(Mutex<HashSet<Period>>);
+
+impl Periods {
+    /// Takes those of some statements in, as long as they are not too many.
+    fn admit(&self, periods: impl Iterator<Item = Period>) -> Result<(), Error> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(periods);
+        if known.len() <= PERIODS_TOGETHER_MAX {
+            return Ok(());
+        }
+        Err(fixed(
+            "TOO_MANY_PERIODS",
+            "statements of at most 12 periods together: fewer ranges are expected, or one timeZone for all",
+        ))
+    }
+}
 
 /// The statement of an account over some days, without its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +44,7 @@ impl Loader<StatementOf> for Loaders {
     type Value = Arc<Statement>;
     type Error = Error;
     async fn load(&self, keys: &[StatementOf]) -> Loaded<StatementOf, Self::Value> {
+        self.periods.admit(keys.iter().map(|key| key.period))?;
         let mut loaded = HashMap::new();
         for group in grouped(keys, |key| key.period) {
             let Some(StatementOf { period, .. }) = group.first().copied() else { continue };

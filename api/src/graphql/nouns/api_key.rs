@@ -14,6 +14,7 @@ use super::super::errors::{self, UserError, store};
 use super::super::id::Kind;
 use super::super::loaders::ApiKeyBy;
 use super::super::order::TimeOrder;
+use super::super::scalars::Moment;
 use super::super::words::ApiKeyScope;
 use super::user::{User, people};
 use super::{ids, of_row, one, there};
@@ -150,7 +151,7 @@ pub(crate) struct ApiKeyCreateInput {
     /// What of your role it may do.
     scopes: Vec<ApiKeyScope>,
     /// When it ends by itself, within ten years; left out, it goes on until it is revoked.
-    expires_at: Option<Timestamp>,
+    expires_at: Option<Moment>,
 }
 
 /// A key to be replaced.
@@ -159,10 +160,10 @@ pub(crate) struct ApiKeyRotateInput {
     /// The key, one of your own.
     api_key_id: ID,
     /// Until when the old key goes on, within 30 days and never longer than it was made for; left out, for a day.
-    old_until: Option<Timestamp>,
+    old_until: Option<Moment>,
     /// When the new key ends by itself; left out, it lives as long as the old one was made for, whatever time that one has
     /// beside it.
-    expires_at: Option<Timestamp>,
+    expires_at: Option<Moment>,
 }
 
 /// A key to be ended.
@@ -222,7 +223,7 @@ impl ApiKeyMutations {
         #[graphql(desc = "What it is called and may do.")] input: ApiKeyCreateInput,
     ) -> Result<ApiKeyCreatePayload> {
         let scopes = input.scopes.into_iter().map(Into::into).collect();
-        let new = NewKey { name: input.name, scopes, expires_at: input.expires_at };
+        let new = NewKey { name: input.name, scopes, expires_at: input.expires_at.map(Moment::into) };
         ApiKeyCreatePayload::of(ctx, people(ctx)?.create_key(new).await).await
     }
 
@@ -233,7 +234,10 @@ impl ApiKeyMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The key, and until when it goes on.")] input: ApiKeyRotateInput,
     ) -> Result<ApiKeyCreatePayload> {
-        let rotation = KeyRotation { old_until: input.old_until, expires_at: input.expires_at };
+        let rotation = KeyRotation {
+            old_until: input.old_until.map(Moment::into),
+            expires_at: input.expires_at.map(Moment::into),
+        };
         ApiKeyCreatePayload::of(ctx, people(ctx)?.rotate_key(key_id(&input.api_key_id), rotation).await).await
     }
 

@@ -9,6 +9,7 @@ use super::super::connection::PageInfo;
 use super::super::context::read;
 use super::super::errors::{fixed, store};
 use super::super::id::Kind;
+use super::super::scalars::Moment;
 use super::user::User;
 use super::{int, of_row, one};
 
@@ -75,9 +76,9 @@ pub(crate) struct AuditFilter {
     /// To this thing, or where it was seen.
     subject_id: Option<ID>,
     /// At this moment or later.
-    since: Option<Timestamp>,
+    since: Option<Moment>,
     /// Before this moment.
-    until: Option<Timestamp>,
+    until: Option<Moment>,
 }
 
 impl AuditFilter {
@@ -90,8 +91,8 @@ impl AuditFilter {
             action: self.action,
             noun: self.noun,
             subject: self.subject_id.map(any).transpose()?,
-            since: self.since,
-            until: self.until,
+            since: self.since.map(Moment::into),
+            until: self.until.map(Moment::into),
         })
     }
 }

@@ -11,7 +11,7 @@ use super::super::context::{loader, market, principal};
 use super::super::errors::{self, UserError};
 use super::super::id::Kind;
 use super::super::loaders::{ComplaintBy, TextsOfComplaint};
-use super::super::scalars::{MinorUnits, Money};
+use super::super::scalars::{MinorUnits, Moment, Money};
 use super::super::words::{ComplaintReason, ComplaintState};
 use super::buyer::Buyer;
 use super::campaign::Campaign;
@@ -37,9 +37,9 @@ pub(crate) struct ComplaintFilter {
     /// About sales by one of these contracts.
     contract_ids: Option<Vec<ID>>,
     /// Opened at this moment or later.
-    opened_since: Option<Timestamp>,
+    opened_since: Option<Moment>,
     /// Opened before this moment.
-    opened_until: Option<Timestamp>,
+    opened_until: Option<Moment>,
 }
 
 impl ComplaintFilter {
@@ -49,8 +49,8 @@ impl ComplaintFilter {
             buyers: ids(Kind::Buyer, self.buyer_ids)?,
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
             contracts: ids(Kind::Contract, self.contract_ids)?,
-            opened_since: self.opened_since,
-            opened_until: self.opened_until,
+            opened_since: self.opened_since.map(Moment::into),
+            opened_until: self.opened_until.map(Moment::into),
         })
     }
 }

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use leadyard_entity::model::consent;
 use leadyard_entity::read::{self, ConsentFilter as Filter};
+use leadyard_market::rules::marks::CONSENT_CHARS_MAX;
 use leadyard_types::{Consent as Evidence, Timestamp};
 
 use super::super::connection::connection;
@@ -10,8 +11,9 @@ use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
 use super::super::loaders::{CampaignBy, CampaignTermsOf, ContentsOfLead, LeadBy};
+use super::super::scalars::Moment;
 use super::lead::Lead;
-use super::{ids, of_row, one, queries, there};
+use super::{bounded, ids, of_row, one, queries, there};
 
 of_row! {
     /// The evidence that a lead may be passed on. It is never changed, and outlives the erasure of the person in what does
@@ -31,26 +33,26 @@ pub(crate) struct ConsentFilter {
     /// For exactly this purpose, among others: `contact_by_phone`.
     purpose: Option<String>,
     /// Given at this moment or later.
-    given_since: Option<Timestamp>,
+    given_since: Option<Moment>,
     /// Given before this moment.
-    given_until: Option<Timestamp>,
+    given_until: Option<Moment>,
     /// Stored at this moment or later.
-    recorded_since: Option<Timestamp>,
+    recorded_since: Option<Moment>,
     /// Stored before this moment.
-    recorded_until: Option<Timestamp>,
+    recorded_until: Option<Moment>,
 }
 
 impl ConsentFilter {
     pub(crate) fn read(self) -> Result<Filter> {
         Ok(Filter {
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
-            text_version: self.text_version,
-            basis: self.basis,
-            purpose: self.purpose,
-            given_since: self.given_since,
-            given_until: self.given_until,
-            recorded_since: self.recorded_since,
-            recorded_until: self.recorded_until,
+            text_version: bounded(self.text_version, CONSENT_CHARS_MAX)?,
+            basis: bounded(self.basis, CONSENT_CHARS_MAX)?,
+            purpose: bounded(self.purpose, CONSENT_CHARS_MAX)?,
+            given_since: self.given_since.map(Moment::into),
+            given_until: self.given_until.map(Moment::into),
+            recorded_since: self.recorded_since.map(Moment::into),
+            recorded_until: self.recorded_until.map(Moment::into),
         })
     }
 }

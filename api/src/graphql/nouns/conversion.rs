@@ -10,7 +10,7 @@ use super::super::connection::connection;
 use super::super::context::{market, principal};
 use super::super::errors::{self, UserError};
 use super::super::id::Kind;
-use super::super::scalars::{MinorUnits, Money};
+use super::super::scalars::{MinorUnits, Moment, Money};
 use super::super::words::ConversionKind;
 use super::buyer::Buyer;
 use super::lead::Lead;
@@ -34,9 +34,9 @@ pub(crate) struct ConversionFilter {
     /// Of this sale.
     sale_id: Option<ID>,
     /// Reported at this moment or later.
-    reported_since: Option<Timestamp>,
+    reported_since: Option<Moment>,
     /// Reported before this moment.
-    reported_until: Option<Timestamp>,
+    reported_until: Option<Moment>,
 }
 
 impl ConversionFilter {
@@ -47,8 +47,8 @@ impl ConversionFilter {
             buyers: ids(Kind::Buyer, self.buyer_ids)?,
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
             sale: sale.into_iter().next(),
-            reported_since: self.reported_since,
-            reported_until: self.reported_until,
+            reported_since: self.reported_since.map(Moment::into),
+            reported_until: self.reported_until.map(Moment::into),
         })
     }
 }
@@ -120,7 +120,7 @@ pub(crate) struct ConversionInput {
     /// What it was worth to the buyer, in minor units of the sale's currency.
     value_minor: Option<MinorUnits>,
     /// When it happened; left out: now.
-    happened_at: Option<Timestamp>,
+    happened_at: Option<Moment>,
 }
 
 /// What became of leads that were bought.
@@ -162,7 +162,7 @@ impl ConversionMutations {
                 sale_id: SaleId(Kind::Sale.read(&conversion.sale_id).unwrap_or_default()),
                 kind: conversion.kind.into(),
                 value_minor: conversion.value_minor.map(|value| value.0),
-                happened_at: conversion.happened_at,
+                happened_at: conversion.happened_at.map(Timestamp::from),
             })
             .collect();
         Ok(match market(ctx)?.report_conversions(principal(ctx)?, &reported).await {

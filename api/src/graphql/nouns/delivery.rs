@@ -10,6 +10,7 @@ use super::super::context::{loader, market, principal};
 use super::super::errors::{UserError, store};
 use super::super::id::Kind;
 use super::super::loaders::{AttemptsOfDelivery, DeliveryBy};
+use super::super::scalars::Moment;
 use super::super::words::{AttemptKind, DeliveryOutcome, DeliveryState};
 use super::buyer::Buyer;
 use super::destination::Destination;
@@ -75,9 +76,9 @@ pub(crate) struct DeliveryFilter {
     /// Of sales by one of these contracts.
     contract_ids: Option<Vec<ID>>,
     /// Made at this moment or later.
-    created_since: Option<Timestamp>,
+    created_since: Option<Moment>,
     /// Made before this moment.
-    created_until: Option<Timestamp>,
+    created_until: Option<Moment>,
 }
 
 impl DeliveryFilter {
@@ -88,8 +89,8 @@ impl DeliveryFilter {
             destinations: ids(Kind::Destination, self.destination_ids)?,
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
             contracts: ids(Kind::Contract, self.contract_ids)?,
-            created_since: self.created_since,
-            created_until: self.created_until,
+            created_since: self.created_since.map(Moment::into),
+            created_until: self.created_until.map(Moment::into),
         })
     }
 }

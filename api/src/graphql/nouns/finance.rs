@@ -5,7 +5,7 @@ use leadyard_market::finance::{AdSpendLine, FinanceError, record_ad_spend, set_c
 use leadyard_types::{BuyerId, Currency, FieldProblem, Money as Amount, SourceId, Timestamp};
 
 use super::super::context::{loader, market, principal};
-use super::super::errors::{self, UserError, fixed, internal};
+use super::super::errors::{self, UserError, internal};
 use super::super::id::Kind;
 use super::super::loaders::{AccountsOf, AdSpendOf};
 use super::super::scalars::{Date, MinorUnits, Money};
@@ -24,9 +24,6 @@ pub(crate) struct AdSpendDay {
     recorded_at: Timestamp,
 }
 
-/// The longest range of days that is listed at once: a leap year.
-const DAYS_MAX: i64 = 366;
-
 /// What ads cost for a source, day by day; days without any are left out.
 pub(super) async fn ad_spend(
     ctx: &Context<'_>,
@@ -34,10 +31,7 @@ pub(super) async fn ad_spend(
     currency: &str,
     range: &DayRange,
 ) -> Result<Vec<AdSpendDay>> {
-    let (since, until) = range.ordered()?;
-    if (until - since).num_days() >= DAYS_MAX {
-        return Err(fixed("RANGE_INVALID", "at most 366 days are expected"));
-    }
+    let (since, until) = range.within_a_year()?;
     let rows = loader(ctx)?.load_one(AdSpendOf { source, since, until }).await?.unwrap_or_default();
     let told = |row: &leadyard_entity::model::ad_spend::Model| {
         Ok(AdSpendDay {

@@ -10,7 +10,7 @@ use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
 use super::super::loaders::{HoldEndBy, TransfersOfSale};
-use super::super::scalars::Money;
+use super::super::scalars::{Moment, Money};
 use super::super::words::HoldState;
 use super::sale::Sale;
 use super::transfer::Transfer;
@@ -32,9 +32,9 @@ pub(crate) struct HoldFilter {
     /// On wallets of one of these buyers.
     buyer_ids: Option<Vec<ID>>,
     /// Made at this moment or later.
-    created_since: Option<Timestamp>,
+    created_since: Option<Moment>,
     /// Made before this moment.
-    created_until: Option<Timestamp>,
+    created_until: Option<Moment>,
 }
 
 impl HoldFilter {
@@ -43,8 +43,8 @@ impl HoldFilter {
             states: words(self.state),
             wallets: ids(Kind::Wallet, self.wallet_ids)?,
             buyers: ids(Kind::Buyer, self.buyer_ids)?,
-            created_since: self.created_since,
-            created_until: self.created_until,
+            created_since: self.created_since.map(Moment::into),
+            created_until: self.created_until.map(Moment::into),
         })
     }
 }

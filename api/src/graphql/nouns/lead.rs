@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::{lead, lead_event};
 use leadyard_entity::read::{self, LeadContents, LeadFieldValue, LeadFilter as Filter};
+use leadyard_market::rules::marks::MARK_CHARS_MAX;
 use leadyard_types::{FieldDefinition, FieldKind, Timestamp};
 
 use super::super::connection::connection;
@@ -12,7 +13,7 @@ use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
 use super::super::loaders::{CampaignBy, ContentsOfLead, VerticalBy, VerticalTermsOf};
-use super::super::scalars::{EmailAddress, MinorUnits, NamedValue, PhoneNumber, PostalCode};
+use super::super::scalars::{EmailAddress, MinorUnits, Moment, NamedValue, PhoneNumber, PostalCode};
 use super::super::words::{Check, Door, LeadEventKind, LeadState, Plan};
 use super::campaign::Campaign;
 use super::consent::Consent;
@@ -20,7 +21,7 @@ use super::decision::Decision;
 use super::sale::Sale;
 use super::source::Source;
 use super::supplier::Supplier;
-use super::{ids, int, many, of_row, one, queries, there, words};
+use super::{bounded, ids, int, many, of_row, one, queries, there, words};
 
 of_row! {
     /// A person's enquiry.
@@ -115,9 +116,9 @@ pub(crate) struct LeadFilter {
     /// With this mark of the supplier's own.
     subid: Option<String>,
     /// Received at this moment or later.
-    received_since: Option<Timestamp>,
+    received_since: Option<Moment>,
     /// Received before this moment.
-    received_until: Option<Timestamp>,
+    received_until: Option<Moment>,
 }
 
 impl LeadFilter {
@@ -132,10 +133,10 @@ impl LeadFilter {
             price_min_minor: self.price_min_minor.map(|price| price.0),
             price_max_minor: self.price_max_minor.map(|price| price.0),
             fingerprints: None,
-            external_id: self.external_id,
-            subid: self.subid,
-            received_since: self.received_since,
-            received_until: self.received_until,
+            external_id: bounded(self.external_id, MARK_CHARS_MAX)?,
+            subid: bounded(self.subid, MARK_CHARS_MAX)?,
+            received_since: self.received_since.map(Moment::into),
+            received_until: self.received_until.map(Moment::into),
         })
     }
 }

@@ -2,14 +2,14 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_market::IntakeError;
-use leadyard_types::{Consent as Evidence, Door, FieldProblem, LeadAnswer, LeadDraft, Principal, SourceId, Timestamp};
+use leadyard_types::{Consent as Evidence, Door, FieldProblem, LeadAnswer, LeadDraft, Principal, SourceId};
 use serde_json::{Map, Value};
 
 use super::super::context::{market, principal};
 use super::super::errors::{UserError, fixed, store};
 use super::super::id::Kind;
 use super::super::loaders::SourceBy;
-use super::super::scalars::Money;
+use super::super::scalars::{Moment, Money};
 use super::super::words::{Check, LeadState};
 use super::lead::Lead;
 use super::one;
@@ -34,7 +34,7 @@ pub(crate) struct ConsentInput {
     /// The version of that text.
     text_version: Option<String>,
     /// When the person agreed.
-    given_at: Option<Timestamp>,
+    given_at: Option<Moment>,
     /// The page where.
     page_url: Option<String>,
     /// From which address.
@@ -54,7 +54,7 @@ impl From<ConsentInput> for Evidence {
         Self {
             text: input.text,
             text_version: input.text_version,
-            given_at: input.given_at,
+            given_at: input.given_at.map(Moment::into),
             page_url: input.page_url,
             ip: input.ip,
             purposes: input.purposes.unwrap_or_default(),
@@ -79,7 +79,7 @@ pub(crate) struct LeadSubmitInput {
     /// An id of your own, passed through.
     external_id: Option<String>,
     /// When the enquiry was made, where that is not now; never in the future.
-    enquired_at: Option<Timestamp>,
+    enquired_at: Option<Moment>,
     /// The same key gets the first answer again; without one, the same lead within 60 seconds does.
     idempotency_key: Option<String>,
 }
@@ -236,6 +236,6 @@ fn draft(input: LeadSubmitInput, source_id: SourceId) -> LeadDraft {
         subid: input.subid,
         external_id: input.external_id,
         idempotency_key: input.idempotency_key,
-        enquired_at: input.enquired_at,
+        enquired_at: input.enquired_at.map(Moment::into),
     }
 }

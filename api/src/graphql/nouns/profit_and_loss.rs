@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use chrono::NaiveDate;
 use leadyard_entity::reports::{ProfitBy as By, ProfitLine};
+use leadyard_market::statement::PERIOD_DAYS_MAX;
 
 use super::super::context::read;
 use super::super::errors::{fixed, store};
@@ -41,6 +42,15 @@ impl DayRange {
         let (since, until) = (self.since.0, self.until.0);
         if since > until {
             return Err(fixed("RANGE_INVALID", "the first day of a range is not after its last"));
+        }
+        Ok((since, until))
+    }
+
+    /// The same, of at most a leap year.
+    pub(super) fn within_a_year(&self) -> Result<(NaiveDate, NaiveDate)> {
+        let (since, until) = self.ordered()?;
+        if (until - since).num_days() >= PERIOD_DAYS_MAX {
+            return Err(fixed("RANGE_INVALID", "at most 366 days are expected"));
         }
         Ok((since, until))
     }

@@ -11,7 +11,7 @@ use super::super::context::{loader, market, principal};
 use super::super::errors::{UserError, store};
 use super::super::id::Kind;
 use super::super::loaders::SaleBy;
-use super::super::scalars::{MinorUnits, Money};
+use super::super::scalars::{MinorUnits, Moment, Money};
 use super::super::words::{SaleState, Verdict};
 use super::buyer::Buyer;
 use super::campaign::Campaign;
@@ -48,9 +48,9 @@ pub(crate) struct SaleFilter {
     /// Of this lead.
     lead_id: Option<ID>,
     /// Sold at this moment or later.
-    sold_since: Option<Timestamp>,
+    sold_since: Option<Moment>,
     /// Sold before this moment.
-    sold_until: Option<Timestamp>,
+    sold_until: Option<Moment>,
     /// At this price or more, in minor units.
     price_min_minor: Option<MinorUnits>,
     /// At this price or less, in minor units.
@@ -67,8 +67,8 @@ impl SaleFilter {
             contracts: ids(Kind::Contract, self.contract_ids)?,
             sources: ids(Kind::Source, self.source_ids)?,
             lead: lead.into_iter().next(),
-            sold_since: self.sold_since,
-            sold_until: self.sold_until,
+            sold_since: self.sold_since.map(Moment::into),
+            sold_until: self.sold_until.map(Moment::into),
             price_min_minor: self.price_min_minor.map(|least| least.0),
             price_max_minor: self.price_max_minor.map(|most| most.0),
         })

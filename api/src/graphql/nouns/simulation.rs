@@ -6,14 +6,14 @@ use leadyard_market::draft::Draft;
 use leadyard_market::simulation::{
     ChangedLead, Compared, SaleShown, SalesOf, Simulation as Report, SimulationError, SimulationRequest,
 };
-use leadyard_types::{Currency, Money as Amount, Timestamp};
+use leadyard_types::{Currency, Money as Amount};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::super::context::Api;
 use super::super::errors::{UserError, store};
 use super::super::id::Kind;
-use super::super::scalars::Money;
+use super::super::scalars::{Moment, Money};
 use super::int;
 use crate::market_file;
 
@@ -29,9 +29,9 @@ static RUNNING: Semaphore = Semaphore::const_new(1);
 #[derive(Debug, InputObject)]
 pub(crate) struct SimulateInput {
     /// Leads decided from this moment on; left out: from the beginning.
-    since: Option<Timestamp>,
+    since: Option<Moment>,
     /// Leads decided before this moment; left out: to the end.
-    until: Option<Timestamp>,
+    until: Option<Moment>,
     /// The terms that change: a configuration text (TOML) that may name only what it changes; left out: none.
     change: Option<String>,
 }
@@ -291,7 +291,8 @@ impl SimulationMutations {
                 Err(problems) => return Ok(SimulatePayload::not_understood(problems)),
             },
         };
-        let (since, until, decisions_max) = (input.since, input.until, Some(DECISIONS_MAX));
+        let (since, until) = (input.since.map(Moment::into), input.until.map(Moment::into));
+        let decisions_max = Some(DECISIONS_MAX);
         let request = SimulationRequest { since, until, draft, decisions_max };
         match api.market.simulate(request, |_| {}).await {
             Ok(report) => Ok(SimulatePayload { simulation: Some(report.into()), user_errors: Vec::new() }),

@@ -23,10 +23,10 @@ use super::sale::Sale;
 use super::transfer::Transfer;
 use super::{int, money, one, there, words};
 
-/// Which days a statement covers.
+/// Which days a statement covers. A request asks for statements of at most 12 periods, days and time zone together.
 #[derive(Debug, InputObject)]
 pub(crate) struct StatementRange {
-    /// The first and the last day, in the time zone below.
+    /// The first and the last day, in the time zone below: at most 366 days.
     days: DayRange,
     /// The time zone in which days are meant, `Europe/Berlin`; left out, the buyer's own, and for suppliers UTC.
     time_zone: Option<TimeZone>,
@@ -35,7 +35,7 @@ pub(crate) struct StatementRange {
 impl StatementRange {
     /// The days, in the zone given or another.
     pub(super) fn period(&self, own: chrono_tz::Tz) -> Result<Period> {
-        let (since, until) = self.days.ordered()?;
+        let (since, until) = self.days.within_a_year()?;
         Ok(Period { since, until, zone: self.time_zone.map_or(own, |zone| zone.0) })
     }
 }

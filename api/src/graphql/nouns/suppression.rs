@@ -11,6 +11,7 @@ use super::super::context::{market, principal};
 use super::super::errors::{self, UserError};
 use super::super::id::Kind;
 use super::super::order::TimeOrder;
+use super::super::scalars::Moment;
 use super::campaign::Campaign;
 use super::lead_lookup::ContactInput;
 use super::user::User;
@@ -43,9 +44,9 @@ pub(crate) struct SuppressionEntryFilter {
     /// True for those that hold everywhere, false for those of single campaigns.
     everywhere: Option<bool>,
     /// Added at this moment or later.
-    created_since: Option<Timestamp>,
+    created_since: Option<Moment>,
     /// Added before this moment.
-    created_until: Option<Timestamp>,
+    created_until: Option<Moment>,
 }
 
 impl SuppressionEntryFilter {
@@ -59,8 +60,8 @@ impl SuppressionEntryFilter {
                 ContactKind::Email => FieldKind::Email,
                 ContactKind::Phone => FieldKind::Phone,
             }),
-            created_since: self.created_since,
-            created_until: self.created_until,
+            created_since: self.created_since.map(Moment::into),
+            created_until: self.created_until.map(Moment::into),
         })
     }
 }

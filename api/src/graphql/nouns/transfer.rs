@@ -10,7 +10,7 @@ use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
 use super::super::loaders::WalletBy;
-use super::super::scalars::{Date, Money};
+use super::super::scalars::{Date, Moment, Money};
 use super::super::words::{AccountKind, TransferKind};
 use super::buyer::Buyer;
 use super::campaign::Campaign;
@@ -58,9 +58,9 @@ pub(crate) struct TransferFilter {
     /// About one of these contracts.
     contract_ids: Option<Vec<ID>>,
     /// Posted at this moment or later.
-    posted_since: Option<Timestamp>,
+    posted_since: Option<Moment>,
     /// Posted before this moment.
-    posted_until: Option<Timestamp>,
+    posted_until: Option<Moment>,
 }
 
 impl TransferFilter {
@@ -72,8 +72,8 @@ impl TransferFilter {
             suppliers: ids(Kind::Supplier, self.supplier_ids)?,
             campaigns: ids(Kind::Campaign, self.campaign_ids)?,
             contracts: ids(Kind::Contract, self.contract_ids)?,
-            posted_since: self.posted_since,
-            posted_until: self.posted_until,
+            posted_since: self.posted_since.map(Moment::into),
+            posted_until: self.posted_until.map(Moment::into),
         })
     }
 }

@@ -98,8 +98,35 @@ fn every_code_is_explained() {
     assert!(missing.is_empty(), "not in reference/codes.txt: {missing:?}");
 }
 
+/// What is thrown stands among the errors of the request: those who look for it look there.
+#[test]
+fn what_is_thrown_is_told_as_thrown() {
+    let (requests, _) = CODES.split_once("---\n").unwrap();
+    let known: BTreeSet<&str> = requests.lines().filter_map(|line| line.split(':').next()).collect();
+    let mut thrown = BTreeSet::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/graphql"), &mut |text| {
+        let calls = text.split("fixed(").skip(1).filter_map(|call| call.trim_start().strip_prefix('"'));
+        thrown.extend(calls.filter_map(|code| code.split('"').next()).map(str::to_owned));
+    });
+    assert!(thrown.len() > 10, "{thrown:?}");
+    let missing: Vec<&String> = thrown.iter().filter(|code| !known.contains(code.as_str())).collect();
+    assert!(missing.is_empty(), "not in the first part of reference/codes.txt: {missing:?}");
+}
+
 /// The words in capitals that the sources of a folder spell as texts; those of imports are told on the command line only.
 fn spelt(folder: &Path, each: &mut impl FnMut(&str)) {
+    sources(folder, &mut |text| {
+        let code = |word: &&str| {
+            word.contains('_')
+                && word.starts_with(|letter: char| letter.is_ascii_uppercase())
+                && word.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
+        };
+        text.split('"').skip(1).filter(code).for_each(&mut *each);
+    });
+}
+
+/// The sources of a folder, without tests and imports.
+fn sources(folder: &Path, each: &mut impl FnMut(&str)) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -107,17 +134,9 @@ fn spelt(folder: &Path, each: &mut impl FnMut(&str)) {
             continue;
         }
         if path.is_dir() {
-            spelt(&path, each);
+            sources(&path, each);
         } else if name.ends_with(".rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let code = |word: &&str| {
-                word.contains('_')
-                    && word.starts_with(|letter: char| letter.is_ascii_uppercase())
-                    && word
-                        .chars()
-                        .all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
-            };
-            text.split('"').skip(1).filter(code).for_each(&mut *each);
+            each(&std::fs::read_to_string(&path).unwrap());
         }
     }
 }

@@ -205,7 +205,8 @@ pub(super) fn errors(codes: &str) -> anyhow::Result<String> {
     table(&mut text, requests)?;
     text.push_str(
         "\n## Of the input\n\nIn `userErrors[].code` of a mutation's answer; `field` is the path in the input, empty where it \
-         is about all of it. Nothing was changed. Problems of a lead itself stand in its submission with the same codes.\n\n\
+         is about all of it. Nothing was changed, but for `suppressionEntriesRemove`: what is not on the list is told, and the \
+         rest goes. Problems of a lead itself stand in its submission with the same codes.\n\n\
          | Code | Means |\n|---|---|\n",
     );
     table(&mut text, users)?;
