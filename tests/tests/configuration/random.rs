@@ -207,7 +207,7 @@ proptest! {
     #[test]
     fn any_contract_survives(one in contract(source()), other in contract(source())) {
         let base = planned(&parse(BASE).unwrap(), &Standing::default()).after().clone();
-        let document = Document { entries: vec![contract_entry("A", &one), contract_entry("A \"2\"\n", &other)] };
+        let document = Document { entries: vec![contract_entry("A", &one), contract_entry("A \"2\" \\ #", &other)] };
         let market = planned(&document, &base).after().clone();
         let text = write(&export(&market, None));
         let read = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -220,7 +220,7 @@ proptest! {
         let drafted = draft(&read, &base, &RandomIds, &OutboundPolicy::new(true)).unwrap();
         let terms: BTreeMap<&str, &ContractTerms> =
             drafted.contracts.values().map(|contract| (contract.name.as_str(), &contract.terms)).collect();
-        prop_assert_eq!(terms, BTreeMap::from([("A", &one), ("A \"2\"\n", &other)]));
+        prop_assert_eq!(terms, BTreeMap::from([("A", &one), ("A \"2\" \\ #", &other)]));
         prop_assert!(drafted.campaigns.is_empty() && drafted.sources.is_empty() && drafted.buyers.is_empty());
     }
 }
