@@ -21,6 +21,10 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Idle connections kept: one for each of a few hundred clients.
 const IDLE_CONNECTIONS: usize = 512;
 
+/// How long an idle connection is used again: leadyard closes silent ones after five seconds, and what is sent at that very
+/// moment is lost.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A client of one leadyard, bound to one address and port: the name is resolved once, here, and nothing else is ever
 /// dialled. Cheap to clone; clones share connections.
 #[derive(Clone)]
@@ -59,7 +63,10 @@ impl LeadSender {
             None => return Err(wrong("has no host")),
         };
         let (client, _) = build_client(|| {
-            let builder = client_builder().pool_max_idle_per_host(IDLE_CONNECTIONS).connect_timeout(TIMEOUT);
+            let builder = client_builder()
+                .pool_max_idle_per_host(IDLE_CONNECTIONS)
+                .pool_idle_timeout(IDLE_TIMEOUT)
+                .connect_timeout(TIMEOUT);
             match &name {
                 Some(name) => builder.resolve(name, address),
                 None => builder,

@@ -55,7 +55,7 @@ mirror! {
         Persons,
         /// Sends leads.
         Submit,
-        /// Sees to what was sold: sends deliveries again, settles lost answers, opens complaints.
+        /// Sees to what was sold: sends deliveries again, settles lost answers, opens complaints, reports conversions.
         Delivery,
         /// Reads balances, transfers and figures; simulates.
         Books,
