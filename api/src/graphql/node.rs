@@ -30,6 +30,7 @@ use super::nouns::user::User;
 use super::nouns::vertical::Vertical;
 use super::nouns::wallet::Wallet;
 
+// The interface awaits its field: `id` is the one plain column that every noun answers by an async function.
 /// Anything that has a global id.
 #[derive(Debug, Clone, Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "The global id."))]

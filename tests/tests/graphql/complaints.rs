@@ -39,7 +39,8 @@ fn wrong(code: &str, field: &str) -> (String, String) {
     (code.to_owned(), field.to_owned())
 }
 
-async fn sales_of(by: &Asking) -> Vec<Value> {
+/// The sales that somebody sees, oldest first.
+pub(crate) async fn sales_of(by: &Asking) -> Vec<Value> {
     let answer = by.ask("{ sales(first: 100, orderBy: OLDEST) { nodes { id } } }", json!({})).await;
     ids(&answer["sales"]).into_iter().map(Value::from).collect()
 }

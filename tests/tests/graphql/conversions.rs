@@ -5,18 +5,14 @@ use leadyard_tests::{TestApp, TestDatabase};
 use leadyard_types::{Role, SaleMode};
 use serde_json::{Value, json};
 
-use crate::people::{Asking, People, ids};
+use crate::complaints::sales_of;
+use crate::people::{Asking, People};
 
 const REPORT: &str = "mutation($input: ConversionsReportInput!) { conversionsReport(input: $input) { reportedCount
     conversions { id kind happenedAt value { amountMinor } sale { id } } userErrors { code field } } }";
 
 async fn report(by: &Asking, conversions: Value) -> Value {
     by.ask(REPORT, json!({ "input": { "conversions": conversions } })).await["conversionsReport"].take()
-}
-
-async fn sales_of(by: &Asking) -> Vec<Value> {
-    let answer = by.ask("{ sales(first: 100, orderBy: OLDEST) { nodes { id } } }", json!({})).await;
-    ids(&answer["sales"]).into_iter().map(Value::from).collect()
 }
 
 /// A buyer reports what became of its leads, all of a report or nothing of it; what was told before stays as it was told
