@@ -5,13 +5,15 @@
 
 mod entries;
 
+use std::collections::BTreeSet;
+
 use leadyard_types::Timestamp;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::error::StoreResult;
-use crate::model::audit;
+use crate::model::{audit, audit_seen};
 use crate::store::{Read, Write};
 
 pub use entries::{AuditFilter, VIEW};
@@ -30,6 +32,8 @@ pub(crate) struct NewAudit {
     noun: String,
     noun_id: Option<Uuid>,
     detail: String,
+    /// Whom it was about, where somebody was seen: it is found by each of them.
+    seen: BTreeSet<Uuid>,
 }
 
 #[derive(FromQueryResult)]
@@ -52,6 +56,19 @@ impl Write {
         id: Option<Uuid>,
         detail: &serde_json::Value,
     ) -> StoreResult<()> {
+        self.note_audit(action, noun, id, detail, BTreeSet::new());
+        Ok(())
+    }
+
+    /// Records with the commit that personal values of leads and texts of complaints were shown: one line, which is found by
+    /// each of them.
+    pub fn audit_view(&self, leads: &BTreeSet<Uuid>, complaints: &BTreeSet<Uuid>) {
+        let one = leads.first().copied().filter(|_| leads.len() == 1 && complaints.is_empty());
+        let detail = serde_json::json!({ "leads": leads, "complaints": complaints });
+        self.note_audit(VIEW, "lead", one, &detail, leads | complaints);
+    }
+
+    fn note_audit(&self, action: &str, noun: &str, id: Option<Uuid>, detail: &serde_json::Value, seen: BTreeSet<Uuid>) {
         let mut detail = detail.clone();
         // What a key did is the user's doing, and told apart from what the person did.
         if let (Some(key), Some(told)) = (self.principal.key(), detail.as_object_mut()) {
@@ -63,9 +80,9 @@ impl Write {
             noun: noun.to_owned(),
             noun_id: id,
             detail: detail.to_string(),
+            seen,
         };
         self.audits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(entry);
-        Ok(())
     }
 
     /// Puts what was recorded at the end of the chain. The last thing a transaction does.
@@ -79,7 +96,7 @@ impl Write {
         let last: Vec<LastHash> = self.all("SELECT hash FROM audit WHERE no = ?", vec![(first - 1).into()]).await?;
         let mut previous = last.into_iter().next().map_or_else(|| BEGINNING.to_vec(), |row| row.hash);
         let actor = self.principal.audit_name();
-        let mut rows = Vec::with_capacity(entries.len());
+        let (mut rows, mut seen) = (Vec::with_capacity(entries.len()), Vec::new());
         for (no, entry) in (first..).zip(entries) {
             let mut row = audit::Model {
                 no,
@@ -95,8 +112,10 @@ impl Write {
             row.hash = chain_hash(&row);
             previous = row.hash.clone();
             rows.push(row);
+            seen.extend(entry.seen.into_iter().map(|subject_id| audit_seen::Model { subject_id, no }));
         }
-        self.insert_all::<audit::Entity>(rows).await
+        self.insert_all::<audit::Entity>(rows).await?;
+        self.insert_all::<audit_seen::Entity>(seen).await
     }
 }
 

@@ -5,6 +5,7 @@ pub mod ad_spend;
 pub mod api_key;
 pub mod attempt;
 pub mod audit;
+pub mod audit_seen;
 pub mod buyer;
 pub mod buyer_group;
 pub mod campaign;

@@ -22,6 +22,7 @@ mod m20261121_000019_keys;
 mod m20261121_000020_nouns;
 mod m20261121_000021_inside;
 mod m20261121_000022_successors;
+mod m20261122_000023_views;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000020_nouns::Migration),
             Box::new(m20261121_000021_inside::Migration),
             Box::new(m20261121_000022_successors::Migration),
+            Box::new(m20261122_000023_views::Migration),
         ]
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use leadyard_entity::audit::AuditFilter;
 use leadyard_entity::testing::{differences, migrate_some, migrate_up_down_up, plant_faults, schema_of};
 use leadyard_entity::{MasterKeys, Store, StoreOptions, StoreResult};
 use leadyard_tests::market::{Selling, lead, terms};
@@ -63,6 +64,41 @@ async fn migrations_that_are_cut_short_are_made_up_for() {
     }
 }
 
+/// Views that were recorded before they were found by whom they showed are found, too: by leads and complaints alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_recorded_before_are_found() {
+    const BEFORE: u32 = 18;
+    let (lead, other, complaint) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2), uuid::Uuid::from_u128(3));
+    for database in TestDatabase::both().await {
+        let keys = MasterKeys::generate().unwrap();
+        let is_sqlite = matches!(database, TestDatabase::Sqlite(_));
+        migrate_some(&format!("{}{}", database.url(), if is_sqlite { "?mode=rwc" } else { "" }), BEFORE).await.unwrap();
+        let line = |no: u32, action: &str, detail: &str| {
+            let (at, bytes) = ("'2026-11-01T10:00:00.000000+00:00'", if is_sqlite { "x'00'" } else { "'\\x00'" });
+            format!(
+                "INSERT INTO audit (no, at, actor, action, noun, detail, previous, hash)
+                 VALUES ({no}, {at}, 'user:x', '{action}', 'lead', '{detail}', {bytes}, {bytes})"
+            )
+        };
+        let lines = [
+            line(1, "view", &format!(r#"{{"by_key":"k","complaints":["{complaint}"],"leads":["{lead}","{other}"]}}"#)),
+            line(2, "revise", &format!(r#"{{"leads":["{lead}"]}}"#)),
+            line(3, "view", &format!(r#"{{"complaints":[],"leads":["{lead}"]}}"#)),
+        ];
+        plant_faults(&database.url(), &lines).await.unwrap();
+        let store = open(&database, &keys).await.unwrap();
+        for (subject, expected) in
+            [(lead, vec![3, 1]), (other, vec![1]), (complaint, vec![1]), (uuid::Uuid::nil(), vec![])]
+        {
+            let filter = AuditFilter { subject: Some(subject), ..AuditFilter::default() };
+            let found = store.read(OPERATE).audit_entries(&filter, None, 10).await.unwrap();
+            assert_eq!(found.iter().map(|line| line.no).collect::<Vec<_>>(), expected);
+        }
+        store.close().await;
+        database.remove().await;
+    }
+}
+
 /// Processes that start at the same moment on an empty database take turns, and all of them come up.
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_start_together_take_turns() {
@@ -87,7 +123,10 @@ async fn append_only_tables_refuse_changes() {
         let buyer = app.buyer("Buyer", 100_000, vec![]).await;
         app.contract(market.campaign_id, buyer, "a", terms(1_000)).await;
         app.client(&market.key).send_json("/v1/leads", &lead(1), None).await.unwrap();
-        for table in ["revision", "ledger_transfer", "decision", "lead_event", "audit"] {
+        let write = app.store().write(OPERATE).await.unwrap();
+        write.audit_view(&[uuid::Uuid::nil()].into(), &[].into());
+        let _ = write.commit().await.unwrap();
+        for table in ["revision", "ledger_transfer", "decision", "lead_event", "audit", "audit_seen"] {
             for sql in [format!("DELETE FROM {table}"), format!("UPDATE {table} SET {}", own_column(table))] {
                 let write = app.store().write(OPERATE).await.unwrap();
                 assert!(write.plant(&sql).await.is_err(), "{sql} went through");
@@ -104,6 +143,7 @@ fn own_column(table: &str) -> &'static str {
         "ledger_transfer" => "amount_minor = amount_minor",
         "decision" => "outcome = outcome",
         "lead_event" => "kind = kind",
+        "audit_seen" => "no = no",
         _ => "action = action",
     }
 }

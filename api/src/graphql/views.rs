@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use leadyard_entity::audit::VIEW;
 use leadyard_entity::{Store, StoreResult};
 use leadyard_types::Principal;
-use serde_json::json;
 use uuid::Uuid;
 
 /// What a request has shown of people. Cheap to clone; clones share it.
@@ -37,10 +35,8 @@ impl Views {
         if !is_staff || (seen.leads.is_empty() && seen.complaints.is_empty()) {
             return Ok(());
         }
-        let one = seen.leads.first().copied().filter(|_| seen.leads.len() == 1 && seen.complaints.is_empty());
         let write = store.write(who).await?;
-        let detail = json!({ "leads": seen.leads, "complaints": seen.complaints });
-        write.audit(VIEW, "lead", one, &detail).await?;
+        write.audit_view(&seen.leads, &seen.complaints);
         let _ = write.commit().await?;
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! Reading the audit: who did or saw what, newest first. For administrators alone.
 
 use leadyard_types::{Principal, Role, Timestamp};
-use sea_orm::sea_query::IntoCondition as _;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Query, UnionType};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use uuid::Uuid;
 
 use crate::error::StoreResult;
-use crate::model::audit;
+use crate::model::{audit, audit_seen};
 use crate::store::Read;
 
 /// The action of whoever saw personal data.
@@ -31,20 +31,21 @@ pub struct AuditFilter {
 
 impl AuditFilter {
     fn condition(&self) -> Condition {
-        let seen = |id: Uuid| {
-            let among = Condition::all()
-                .add(audit::Column::Action.eq(VIEW))
-                .add(audit::Column::Detail.contains(id.to_string().as_str()));
-            let about = audit::Column::NounId.eq(id);
-            // Only what was seen names its things in the detail, which no index knows: all else is found by its own.
-            let may_be_seen = self.action.as_deref().is_none_or(|action| action == VIEW);
-            if may_be_seen { Condition::any().add(about).add(among) } else { about.into_condition() }
+        // Both are found by their indexes; one condition or the other would not be.
+        let about = |id: Uuid| {
+            let mut lines = Query::select();
+            lines.column(audit::Column::No).from(audit::Entity).and_where(audit::Column::NounId.eq(id));
+            let mut seen = Query::select();
+            seen.column(audit_seen::Column::No)
+                .from(audit_seen::Entity)
+                .and_where(audit_seen::Column::SubjectId.eq(id));
+            audit::Column::No.in_subquery(lines.union(UnionType::Distinct, seen).to_owned())
         };
         Condition::all()
             .add_option(self.actor.as_deref().map(|actor| audit::Column::Actor.eq(actor)))
             .add_option(self.action.as_deref().map(|action| audit::Column::Action.eq(action)))
             .add_option(self.noun.as_deref().map(|noun| audit::Column::Noun.eq(noun)))
-            .add_option(self.subject.map(seen))
+            .add_option(self.subject.map(about))
             .add_option(self.since.map(|since| audit::Column::At.gte(since)))
             .add_option(self.until.map(|until| audit::Column::At.lt(until)))
     }
@@ -64,6 +65,10 @@ impl Read {
         let entries = audit::Entity::find()
             .filter(filter.condition())
             .filter(Condition::all().add_option(before.map(|before| audit::Column::No.lt(before))));
-        Ok(entries.order_by_desc(audit::Column::No).limit(limit).all(self.connection()).await?)
+        let entries = entries.order_by_desc(audit::Column::No).limit(limit).into_query();
+        let statement = self.backend().build(&entries);
+        #[cfg(feature = "testing")]
+        self.store.faults().ran(&statement.sql);
+        Ok(audit::Model::find_by_statement(statement).all(self.connection()).await?)
     }
 }

@@ -10,11 +10,11 @@ use sea_orm::{
 
 use crate::error::StoreResult;
 use crate::model::{
-    ad_spend, api_key, attempt, audit, buyer, buyer_group, campaign, cap_counter, complaint, consent, contract,
-    conversion, data_key, decision, delivery, destination, hold, hold_resolution, idempotency_record, invitation, lead,
-    lead_event, lead_fingerprint, ledger_account, ledger_transfer, market_state, password_reset, person, ping,
-    ping_counter, postal_code, quote, recovery_code, reset_request, revision, sale, session, sign_in_place, source,
-    stage_rotation, supplier, suppression_entry, task, user_account, vertical, worker,
+    ad_spend, api_key, attempt, audit, audit_seen, buyer, buyer_group, campaign, cap_counter, complaint, consent,
+    contract, conversion, data_key, decision, delivery, destination, hold, hold_resolution, idempotency_record,
+    invitation, lead, lead_event, lead_fingerprint, ledger_account, ledger_transfer, market_state, password_reset,
+    person, ping, ping_counter, postal_code, quote, recovery_code, reset_request, revision, sale, session,
+    sign_in_place, source, stage_rotation, supplier, suppression_entry, task, user_account, vertical, worker,
 };
 
 /// A column: its type as the database calls it, whether it may be null, whether it is part of the key.
@@ -77,6 +77,7 @@ fn of_entities(backend: DbBackend) -> Tables {
         api_key,
         attempt,
         audit,
+        audit_seen,
         buyer,
         buyer_group,
         campaign,

@@ -58,6 +58,8 @@ async fn what_staff_see_is_written_down() {
             }
         }
         assert_eq!(costs[0], costs[1], "statements follow levels, not people");
+        let scans = app.store().scans().await.unwrap().into_iter().filter(|scan| scan.contains("audit_seen"));
+        assert_eq!(scans.collect::<Vec<_>>(), Vec::<String>::new(), "who was seen is found by an index");
         let lines = entries(&admin, views).await;
         assert_eq!(lines.len(), 2, "one line for a request");
         let who = manager.ask("{ viewer { user { id } } }", json!({})).await["viewer"]["user"]["id"].take();
