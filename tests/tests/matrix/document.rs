@@ -8,7 +8,7 @@ use crate::fill::{ABSENT, is_paging};
 use crate::schema::{Field, Schema};
 
 /// What a document may cost here: less than the server's own bound.
-const COST_MAX: u64 = 40_000;
+const COST_MAX: u64 = 18_000;
 /// The most fields of a document.
 const FIELDS_MAX: u64 = 1_500;
 /// How many items a list without a page is taken to have.
