@@ -15,6 +15,7 @@ mod analysis;
 mod batches;
 #[cfg(test)]
 mod breaking;
+mod columns;
 mod connection;
 mod context;
 mod errors;

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use leadyard_types::{BuyerId, ComplaintId, ComplaintState, LeadId, PersonId, SaleId, Timestamp};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::{EntityTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
 use crate::keyring::{Place, SealKey, open, seal};
 use crate::model::{complaint, lead, person};
-use crate::sql::statement;
+use crate::sql::{among, statement};
 use crate::store::{Read, Write};
 
 /// What a complaint's people wrote; each is sealed, since it may say who the person is.
@@ -176,15 +176,15 @@ impl Read {
         }
         let rows = self
             .select::<complaint::Entity>()
-            .filter(complaint::Column::Id.is_in(complaints.iter().copied()))
+            .filter(among(self.backend(), complaint::Column::Id, complaints))
             .all(self.connection())
             .await?;
-        let leads = lead::Entity::find()
-            .filter(lead::Column::Id.is_in(rows.iter().map(|row| row.lead_id)))
-            .all(self.connection())
-            .await?;
+        let leads: Vec<Uuid> = rows.iter().map(|row| row.lead_id).collect();
+        let leads =
+            lead::Entity::find().filter(among(self.backend(), lead::Column::Id, &leads)).all(self.connection()).await?;
+        let people: Vec<Uuid> = leads.iter().map(|row| row.person_id).collect();
         let people = person::Entity::find()
-            .filter(person::Column::Id.is_in(leads.iter().map(|row| row.person_id)))
+            .filter(among(self.backend(), person::Column::Id, &people))
             .all(self.connection())
             .await?;
         let people: HashMap<Uuid, person::Model> = people.into_iter().map(|row| (row.id, row)).collect();

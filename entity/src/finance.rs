@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::error::{StoreError, StoreResult};
 use crate::model::{ad_spend, source};
 use crate::read::ByParent;
-use crate::sql::marks;
+use crate::sql::{among, marks};
 use crate::store::{Read, Write};
 
 /// A source's ad spend of one day.
@@ -32,8 +32,9 @@ impl Read {
         until: NaiveDate,
     ) -> StoreResult<ByParent<ad_spend::Model>> {
         let seen = self.by_ids::<source::Entity>(sources).await?;
+        let seen: Vec<Uuid> = seen.into_keys().collect();
         let rows = ad_spend::Entity::find()
-            .filter(ad_spend::Column::SourceId.is_in(seen.into_keys()))
+            .filter(among(self.backend(), ad_spend::Column::SourceId, &seen))
             .filter(ad_spend::Column::Day.gte(since.to_string()))
             .filter(ad_spend::Column::Day.lte(until.to_string()))
             .order_by_asc(ad_spend::Column::Day)

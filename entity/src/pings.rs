@@ -8,15 +8,16 @@ use uuid::Uuid;
 
 use crate::error::{StoreError, StoreResult};
 use crate::model::{destination, ping};
-use crate::sql::marks;
+use crate::sql::{among, marks};
 use crate::store::{Read, Write};
 
 impl Read {
     /// The destinations at which buyers are asked, those left out that are set aside or ended. Only for placement.
     pub async fn bidders(&self, destinations: &BTreeSet<DestinationId>) -> StoreResult<Vec<destination::Model>> {
         debug_assert!(matches!(self.principal, leadyard_types::Principal::System(_)), "only the system asks buyers");
+        let ids: Vec<Uuid> = destinations.iter().map(|id| id.0).collect();
         let found = destination::Entity::find()
-            .filter(destination::Column::Id.is_in(destinations.iter().map(|id| id.0)))
+            .filter(among(self.backend(), destination::Column::Id, &ids))
             .filter(destination::Column::Status.eq(Status::Active.as_str()));
         Ok(found.all(self.connection()).await?)
     }

@@ -4,6 +4,7 @@
 mod contents;
 mod lists;
 mod page;
+mod part;
 mod records;
 
 use std::collections::HashMap;
@@ -22,7 +23,7 @@ use crate::scope::Scoped;
 use crate::sql::among;
 use crate::store::Read;
 
-pub use contents::{LeadContents, LeadFieldValue};
+pub use contents::{LeadContents, LeadFieldValue, consent_shows_a_person};
 pub use lists::{
     ApiKeyFilter, BuyerFilter, CampaignFilter, ComplaintFilter, ContractFilter, DeliveryFilter, InvitationFilter,
     LeadFilter, LeadOrder, NameOrder, SaleFilter, SaleOrder, SourceFilter, SupplierFilter, TimeOrder, TransferFilter,
@@ -30,6 +31,7 @@ pub use lists::{
 };
 pub(crate) use page::moment_of;
 pub use page::{Cursor, Listed, Page, PageArgs, SortValue};
+pub use part::{Columns, NotRead, Part, Parted};
 pub use records::{ConsentFilter, ConversionFilter, HoldFilter, SuppressionFilter};
 
 /// What a campaign's terms tell everybody who takes part in it.
@@ -114,9 +116,10 @@ impl Read {
         use ledger_transfer::{Column, Entity};
         // Transfers are found by their leads, which are indexed.
         let mut leads = sea_orm::sea_query::Query::select();
-        leads.column(sale::Column::LeadId).from(sale::Entity).and_where(sale::Column::Id.is_in(sales.iter().copied()));
+        let sold = among(self.backend(), sale::Column::Id, sales);
+        leads.column(sale::Column::LeadId).from(sale::Entity).and_where(sold);
         let select = self.select::<Entity>().filter(Column::LeadId.in_subquery(leads));
-        let select = select.filter(Column::SaleId.is_in(sales.iter().copied()));
+        let select = select.filter(among(self.backend(), Column::SaleId, sales));
         let rows = select.order_by_asc(Column::PostedAt).order_by_asc(Column::Id).all(self.connection()).await?;
         let mut lists: ByParent<ledger_transfer::Model> = HashMap::new();
         for row in rows {
@@ -159,10 +162,10 @@ impl Read {
     /// What of their terms campaigns tell everybody who takes part in them; what is absent or not visible is left out.
     pub async fn open_terms_of_campaigns(&self, campaigns: &[Uuid]) -> StoreResult<HashMap<Uuid, OpenTerms>> {
         let visible = self.by_ids::<campaign::Entity>(campaigns).await?;
-        let revisions = visible.values().map(|row| row.revision_id);
+        let revisions: Vec<Uuid> = visible.values().map(|row| row.revision_id).collect();
         // The terms themselves are the operator's: they do not leave this room.
-        let rows =
-            revision::Entity::find().filter(revision::Column::Id.is_in(revisions)).all(self.connection()).await?;
+        let these = among(self.backend(), revision::Column::Id, &revisions);
+        let rows = revision::Entity::find().filter(these).all(self.connection()).await?;
         rows.into_iter()
             .map(|row| {
                 let terms: CampaignTerms = serde_json::from_str(&row.terms).map_err(StoreError::corrupt)?;

@@ -13,7 +13,7 @@ use crate::error::{StoreError, StoreResult};
 use crate::keyring::IndexHash;
 use crate::model::{audit, decision, lead, lead_fingerprint, ledger_account, revision};
 use crate::placement::FingerprintHit;
-use crate::sql::marks;
+use crate::sql::{among, marks};
 use crate::store::Read;
 
 /// What a buyer may spend changed, by hand.
@@ -183,7 +183,7 @@ impl Read {
     /// The terms of revisions, as JSON.
     pub async fn terms_of_revisions(&self, ids: &[Uuid]) -> StoreResult<HashMap<Uuid, String>> {
         let rows = revision::Entity::find()
-            .filter(revision::Column::Id.is_in(ids.iter().copied()))
+            .filter(among(self.backend(), revision::Column::Id, ids))
             .all(self.connection())
             .await?;
         Ok(rows.into_iter().map(|row| (row.id, row.terms)).collect())

@@ -72,13 +72,38 @@ pub(crate) fn count(rows: u64) -> i32 {
     i32::try_from(rows).unwrap_or(i32::MAX)
 }
 
-/// A connection over a table: `connection!(LeadConnection, LeadEdge, Lead of lead, "what the list is", "what an item is")`.
+/// A connection over a table: `connection!(LeadConnection, LeadEdge, Lead of lead, "what the list is", "what an item is")`;
+/// of a table of wide rows, `Lead of parts of lead`.
 macro_rules! connection {
+    // What is read of a row, a page of it, and where a row stands.
+    (@row whole $table:ident) => { $table::Model };
+    (@row parts $table:ident) => { leadyard_entity::read::Part<$table::Entity> };
+    (@page whole $node:ident of $table:ident, $ctx:ident, $read:ident, $filter:expr, $order:expr, $args:expr) => {
+        $read.page::<$table::Entity>($filter, $order, $args)
+    };
+    (@page parts $node:ident of $table:ident, $ctx:ident, $read:ident, $filter:expr, $order:expr, $args:expr) => {{
+        let columns = $crate::graphql::columns::of_connection::<$node>($ctx);
+        $read.part_page::<$table::Entity>($filter, $order, $args, columns)
+    }};
+    (@cursor whole $table:ident, $row:expr, $order:expr) => {
+        <$table::Entity as leadyard_entity::read::Listed>::cursor($row, $order)
+    };
+    (@cursor parts $table:ident, $row:expr, $order:expr) => { $row.cursor($order) };
     ($connection:ident, $edge:ident, $node:ident of $table:ident, $list:literal, $item:literal) => {
+        $crate::graphql::connection::connection!(@make whole $connection, $edge, $node of $table, $list, $item);
+    };
+    ($connection:ident, $edge:ident, $node:ident of parts of $table:ident, $list:literal, $item:literal) => {
+        $crate::graphql::connection::connection!(@make parts $connection, $edge, $node of $table, $list, $item);
+    };
+    (@make $kind:ident $connection:ident, $edge:ident, $node:ident of $table:ident, $list:literal, $item:literal) => {
         #[doc = $list]
         #[derive(Debug, Clone, async_graphql::Description)]
         pub(crate) struct $connection {
-            page: std::sync::Arc<leadyard_entity::read::Page<std::sync::Arc<$table::Model>>>,
+            page: std::sync::Arc<
+                leadyard_entity::read::Page<
+                    std::sync::Arc<$crate::graphql::connection::connection!(@row $kind $table)>,
+                >,
+            >,
             order: <$table::Entity as leadyard_entity::read::Listed>::Order,
             counted: $crate::graphql::connection::Counted<<$table::Entity as leadyard_entity::read::Listed>::Filter>,
         }
@@ -113,14 +138,17 @@ macro_rules! connection {
                 paging: $crate::graphql::connection::Paging,
             ) -> async_graphql::Result<Self> {
                 let args = paging.read::<$table::Entity>(order)?;
-                let page = $crate::graphql::context::read(ctx)?.page::<$table::Entity>(&filter, order, &args).await;
-                let page = page.map_err($crate::graphql::errors::store)?.map(std::sync::Arc::new);
+                let read = $crate::graphql::context::read(ctx)?;
+                let page = $crate::graphql::connection::connection!(
+                    @page $kind $node of $table, ctx, read, &filter, order, &args
+                );
+                let page = page.await.map_err($crate::graphql::errors::store)?.map(std::sync::Arc::new);
                 let page = std::sync::Arc::new(page);
                 Ok(Self { page, order, counted: $crate::graphql::connection::Counted::Filter(filter) })
             }
 
-            fn cursor(&self, row: &$table::Model) -> String {
-                <$table::Entity as leadyard_entity::read::Listed>::cursor(row, self.order).to_string()
+            fn cursor(&self, row: &$crate::graphql::connection::connection!(@row $kind $table)) -> String {
+                $crate::graphql::connection::connection!(@cursor $kind $table, row, self.order).to_string()
             }
         }
 
@@ -128,8 +156,8 @@ macro_rules! connection {
         impl $connection {
             /// The items of this page with their cursors.
             fn edges(&self) -> Vec<$edge> {
-                let edge = |row: &std::sync::Arc<$table::Model>| $edge { cursor: self.cursor(row), node: $node(std::sync::Arc::clone(row)) };
-                self.page.rows.iter().map(edge).collect()
+                let rows = self.page.rows.iter();
+                rows.map(|row| $edge { cursor: self.cursor(row), node: $node(std::sync::Arc::clone(row)) }).collect()
             }
 
             /// The items of this page without their cursors.
@@ -165,8 +193,24 @@ macro_rules! connection {
     };
     // A connection that also stands inside other things.
     ($connection:ident, $edge:ident, $node:ident of $table:ident, $list:literal, $item:literal, inside by $key:ident) => {
-        $crate::graphql::connection::connection!($connection, $edge, $node of $table, $list, $item);
-
+        $crate::graphql::connection::connection!(@make whole $connection, $edge, $node of $table, $list, $item);
+        $crate::graphql::connection::connection!(@inside whole $connection, $node of $table, $key);
+    };
+    (
+        $connection:ident, $edge:ident, $node:ident of parts of $table:ident, $list:literal, $item:literal,
+        inside by $key:ident
+    ) => {
+        $crate::graphql::connection::connection!(@make parts $connection, $edge, $node of $table, $list, $item);
+        $crate::graphql::connection::connection!(@inside parts $connection, $node of $table, $key);
+    };
+    (@key whole $key:ident, $node:ident, $ctx:ident, $list:ident, $order:ident, $args:ident) => {
+        $crate::graphql::loaders::$key { list: $list, order: $order, args: $args }
+    };
+    (@key parts $key:ident, $node:ident, $ctx:ident, $list:ident, $order:ident, $args:ident) => {{
+        let columns = $crate::graphql::columns::of_connection::<$node>($ctx);
+        $crate::graphql::loaders::$key { list: $list, order: $order, args: $args, columns }
+    }};
+    (@inside $kind:ident $connection:ident, $node:ident of $table:ident, $key:ident) => {
         impl $connection {
             /// A list inside another thing: the lists of all its siblings are read together.
             pub(crate) async fn inside(
@@ -176,7 +220,7 @@ macro_rules! connection {
                 paging: $crate::graphql::connection::Paging,
             ) -> async_graphql::Result<Self> {
                 let args = paging.read::<$table::Entity>(order)?;
-                let key = $crate::graphql::loaders::$key { list, order, args };
+                let key = $crate::graphql::connection::connection!(@key $kind $key, $node, ctx, list, order, args);
                 let page = $crate::graphql::context::loader(ctx)?.load_one(key).await?;
                 let page = page.ok_or_else(|| $crate::graphql::errors::internal("a list was not read"))?;
                 Ok(Self { page, order, counted: $crate::graphql::connection::Counted::Inside(list) })

@@ -3,12 +3,12 @@
 
 mod accounts;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use async_graphql::Error;
 use async_graphql::dataloader::Loader;
+use async_graphql::{Context, Error};
 use leadyard_entity::Read;
 use leadyard_entity::complaints::ComplaintTexts;
 use leadyard_entity::model::{
@@ -16,18 +16,25 @@ use leadyard_entity::model::{
     destination, hold, hold_resolution, invitation, lead, lead_event, ledger_account, ledger_transfer, revision, sale,
     session, source, supplier, suppression_entry, user_account, vertical,
 };
-use leadyard_entity::read::{ByParent, LeadContents, NameOrder, OpenTerms, Page, PageArgs, SaleOrder, TimeOrder};
+use leadyard_entity::read::{
+    ByParent, Columns, LeadContents, NameOrder, OpenTerms, Page, PageArgs, Part, SaleOrder, TimeOrder,
+    consent_shows_a_person,
+};
 use leadyard_entity::reports::{CampaignLine, LINES_MAX, ProfitBy, ProfitLine, SeriesOf, SplitAsked};
 use leadyard_market::Market;
 use leadyard_market::experiment::{SplitReport, split_reports};
 use leadyard_market::explain::DecisionExplained;
 use leadyard_market::statistics::{Pieces, Series, series};
 use leadyard_types::terms::VerticalTerms;
-use leadyard_types::{BuyerTerms, CampaignTerms, ContractTerms, RevisionId, SourceTerms};
+use leadyard_types::{BuyerTerms, CampaignTerms, Consent, ContractTerms, RevisionId, SourceTerms};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::columns::of_item;
 use super::errors::{fixed, internal, statistics, store};
+use super::nouns::contract::Contract;
+use super::nouns::lead::Lead;
+use super::nouns::sale::Sale;
 use super::views::Views;
 
 pub(crate) use accounts::{AdSpendOf, EntriesOf, PayablesOf, Periods, StatementOf};
@@ -43,6 +50,12 @@ pub(crate) struct Loaders {
     pub(crate) periods: Periods,
 }
 
+/// The key of something that has an id.
+pub(crate) trait ById {
+    /// The key of what the field being answered shows.
+    fn of(ctx: &Context<'_>, id: Uuid) -> Self;
+}
+
 type Loaded<K, V> = Result<HashMap<K, V>, Error>;
 
 /// `By(id)` loads a row by its id.
@@ -50,6 +63,12 @@ macro_rules! rows {
     ($($key:ident => $table:ident),+ $(,)?) => {$(
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub(crate) struct $key(pub(crate) Uuid);
+
+        impl ById for $key {
+            fn of(_: &Context<'_>, id: Uuid) -> Self {
+                Self(id)
+            }
+        }
 
         impl Loader<$key> for Loaders {
             type Value = Arc<$table::Model>;
@@ -70,11 +89,9 @@ rows! {
     SourceBy => source,
     BuyerBy => buyer,
     BuyerGroupBy => buyer_group,
-    ContractBy => contract,
+    ContractRowBy => contract,
     DestinationBy => destination,
-    LeadBy => lead,
     DecisionBy => decision,
-    SaleBy => sale,
     DeliveryBy => delivery,
     ComplaintBy => complaint,
     WalletBy => ledger_account,
@@ -88,6 +105,69 @@ rows! {
     InvitationBy => invitation,
     SessionBy => session,
     ApiKeyBy => api_key,
+}
+
+/// `By::of(ctx, id)` loads a wide row by its id: the columns that the selection needs. Rows of one wave are read together,
+/// whatever each of them needs.
+macro_rules! parts {
+    ($($key:ident => $table:ident as $shown:ty),+ $(,)?) => {$(
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) struct $key {
+            id: Uuid,
+            columns: Columns<$table::Entity>,
+        }
+
+        impl $key {
+            /// A row with these columns.
+            pub(crate) fn with(id: Uuid, columns: Columns<$table::Entity>) -> Self {
+                Self { id, columns }
+            }
+        }
+
+        impl ById for $key {
+            fn of(ctx: &Context<'_>, id: Uuid) -> Self {
+                Self::with(id, of_item::<$shown>(ctx))
+            }
+        }
+
+        impl Loader<$key> for Loaders {
+            type Value = Arc<Part<$table::Entity>>;
+            type Error = Error;
+            async fn load(&self, keys: &[$key]) -> Loaded<$key, Self::Value> {
+                let columns = keys.iter().fold(Columns::NONE, |all, key| all.or(key.columns));
+                let ids: Vec<Uuid> = keys.iter().map(|key| key.id).collect();
+                let rows = self.read.parts_by_ids(&ids, columns).await.map_err(store)?;
+                let rows: HashMap<Uuid, Self::Value> = rows.into_iter().map(|(id, row)| (id, Arc::new(row))).collect();
+                Ok(keys.iter().filter_map(|key| Some((*key, Arc::clone(rows.get(&key.id)?)))).collect())
+            }
+        }
+    )+};
+}
+
+parts! {
+    ContractBy => contract as Contract,
+    LeadBy => lead as Lead,
+    SaleBy => sale as Sale,
+}
+
+/// The sales of a lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SalesOfLead {
+    pub(crate) lead: Uuid,
+    pub(crate) columns: Columns<sale::Entity>,
+}
+
+impl Loader<SalesOfLead> for Loaders {
+    type Value = Vec<Arc<Part<sale::Entity>>>;
+    type Error = Error;
+    async fn load(&self, keys: &[SalesOfLead]) -> Loaded<SalesOfLead, Self::Value> {
+        let columns = keys.iter().fold(Columns::NONE, |all, key| all.or(key.columns));
+        let leads: Vec<Uuid> = keys.iter().map(|key| key.lead).collect();
+        let lists = self.read.sale_parts_of_leads(&leads, columns).await.map_err(store)?;
+        let lists: HashMap<Uuid, Self::Value> =
+            lists.into_iter().map(|(lead, rows)| (lead, rows.into_iter().map(Arc::new).collect())).collect();
+        Ok(keys.iter().filter_map(|key| Some((*key, lists.get(&key.lead)?.clone()))).collect())
+    }
 }
 
 /// `Terms(revision)` loads the terms of a revision.
@@ -164,7 +244,6 @@ macro_rules! lists {
 lists! {
     EventsOfLead => lead_event::Model = events_of_leads,
     DecisionsOfLead => decision::Model = decisions_of_leads,
-    SalesOfLead => sale::Model = sales_of_leads,
     ConsentsOfLead => consent::Model = consents_of_leads,
     HoldsOfSale => hold::Model = holds_of_sales,
     TransfersOfSale => ledger_transfer::Model = transfers_of_sales,
@@ -180,6 +259,12 @@ lists! {
 /// A key of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SourceKeyBy(pub(crate) Uuid);
+
+impl ById for SourceKeyBy {
+    fn of(_: &Context<'_>, id: Uuid) -> Self {
+        Self(id)
+    }
+}
 
 impl Loader<SourceKeyBy> for Loaders {
     type Value = Arc<api_key::Model>;
@@ -204,6 +289,22 @@ impl Loader<ContentsOfLead> for Loaders {
         let shown = contents.iter().filter(|(_, contents)| contents.shows_a_person()).map(|(id, _)| *id);
         self.views.leads(shown);
         Ok(contents.into_iter().map(|(id, contents)| (ContentsOfLead(id), Arc::new(contents))).collect())
+    }
+}
+
+/// The consent of a lead, as the caller may see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ConsentContentsOfLead(pub(crate) Uuid);
+
+impl Loader<ConsentContentsOfLead> for Loaders {
+    type Value = Arc<Consent>;
+    type Error = Error;
+    async fn load(&self, keys: &[ConsentContentsOfLead]) -> Loaded<ConsentContentsOfLead, Self::Value> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let consents = self.read.consent_contents(&ids).await.map_err(store)?;
+        let shown = consents.iter().filter(|(_, consent)| consent_shows_a_person(consent)).map(|(id, _)| *id);
+        self.views.leads(shown);
+        Ok(consents.into_iter().map(|(id, consent)| (ConsentContentsOfLead(id), Arc::new(consent))).collect())
     }
 }
 
@@ -399,11 +500,56 @@ macro_rules! pages {
 }
 
 pages! {
-    ContractsPage => contract by NameOrder { ContractsOfCampaign => CampaignId, ContractsOfBuyer => BuyerId }
     SourcesPage => source by NameOrder { SourcesOfCampaign => CampaignId, SourcesOfSupplier => SupplierId }
-    SalesPage => sale by SaleOrder { SalesOfBuyer => BuyerId, SalesOfContract => ContractId }
     ComplaintsPage => complaint by TimeOrder { ComplaintsOfBuyer => BuyerId }
     HoldsPage => hold by TimeOrder { HoldsOfWallet => AccountId }
+}
+
+/// `Page { list, order, args, columns }` loads a page of wide rows inside another thing.
+macro_rules! part_pages {
+    ($($key:ident => $table:ident by $order:ty { $($list:ident => $column:ident),+ $(,)? })+) => {$(
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub(crate) struct $key {
+            pub(crate) list: Inside,
+            pub(crate) order: $order,
+            pub(crate) args: PageArgs,
+            pub(crate) columns: Columns<$table::Entity>,
+        }
+
+        impl Loader<$key> for Loaders {
+            type Value = Arc<Page<Arc<Part<$table::Entity>>>>;
+            type Error = Error;
+            async fn load(&self, keys: &[$key]) -> Loaded<$key, Self::Value> {
+                let mut loaded = HashMap::new();
+                for group in grouped(keys, |key| (key.list.kind(), key.order, key.args.clone())) {
+                    let Some(first) = group.first() else { continue };
+                    let column = match first.list {
+                        $(Inside::$list(_) => $table::Column::$column,)+
+                        _ => return Err(internal("a list of another kind was asked for")),
+                    };
+                    let columns = group.iter().fold(Columns::NONE, |all, key| all.or(key.columns));
+                    // A list that is asked for twice, with other columns, stands here twice.
+                    let parents: HashSet<Uuid> = group.iter().map(|key| key.list.parent()).collect();
+                    let parents: Vec<Uuid> = parents.into_iter().collect();
+                    let pages = self
+                        .read
+                        .part_pages_of((column, &parents), &Default::default(), first.order, &first.args, columns)
+                        .await
+                        .map_err(store)?;
+                    let pages: HashMap<Uuid, Self::Value> =
+                        pages.into_iter().map(|(id, page)| (id, Arc::new(page.map(Arc::new)))).collect();
+                    let page = |key: $key| Some((key.clone(), Arc::clone(pages.get(&key.list.parent())?)));
+                    loaded.extend(group.into_iter().filter_map(page));
+                }
+                Ok(loaded)
+            }
+        }
+    )+};
+}
+
+part_pages! {
+    ContractsPage => contract by NameOrder { ContractsOfCampaign => CampaignId, ContractsOfBuyer => BuyerId }
+    SalesPage => sale by SaleOrder { SalesOfBuyer => BuyerId, SalesOfContract => ContractId }
 }
 
 /// A page of the transfers that touch a wallet.

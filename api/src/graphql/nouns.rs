@@ -76,11 +76,11 @@ macro_rules! of_row {
 }
 use of_row;
 
-/// `one!(ctx, SaleBy(id) => Sale)`: something by its id, through the loader.
+/// `one!(ctx, SaleBy(id) => Sale)`: something by its id, through the loader, as the answer to the field that `ctx` is of.
 macro_rules! one {
     ($ctx:expr, $key:ident($id:expr) => $name:ident) => {
         $crate::graphql::context::loader($ctx)?
-            .load_one($crate::graphql::loaders::$key($id))
+            .load_one(<$crate::graphql::loaders::$key as $crate::graphql::loaders::ById>::of($ctx, $id))
             .await
             .map(|row| row.map($name))
     };

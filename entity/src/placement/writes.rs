@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{CounterKey, CounterUse};
 use crate::error::{StoreError, StoreResult};
-use crate::keyring::{IndexHash, Place, open};
+use crate::keyring::{IndexHash, Place, SealKey, open};
 use crate::ledger::{AccountChange, NewTransfer};
 use crate::model::{
     consent, decision, delivery, hold, idempotency_record, lead, lead_event, lead_fingerprint, person, ping, sale,
@@ -269,16 +269,8 @@ impl UnsealedLead {
         person: &person::Model,
         consent: Option<consent::Model>,
     ) -> StoreResult<Self> {
-        let mut fields: Fields = serde_json::from_str(&row.fields).map_err(StoreError::corrupt)?;
-        let key = match &person.wrapped_key {
-            Some(wrapped) => Some(keyring.person_key(PersonId(person.id), &person.master_key_id, wrapped)?),
-            None => None,
-        };
-        if let (Some(key), Some(sealed)) = (&key, &row.sealed_fields) {
-            let plain = open(key, Place::new("lead", "sealed_fields", row.id), sealed)?;
-            let personal: Fields = serde_json::from_slice(&plain).map_err(StoreError::corrupt)?;
-            fields.extend(personal);
-        }
+        let key = person_key(keyring, person)?;
+        let fields = open_fields(key.as_ref(), row.id, &row.fields, row.sealed_fields.as_deref())?;
         let consent = match consent {
             Some(stored) => Some(open_consent(key.as_ref(), &stored)?),
             None => None,
@@ -287,10 +279,30 @@ impl UnsealedLead {
     }
 }
 
-fn open_consent(
-    key: Option<&crate::keyring::SealKey>,
-    stored: &consent::Model,
-) -> StoreResult<leadyard_types::Consent> {
+/// A person's key, as long as it exists.
+pub(crate) fn person_key(keyring: &crate::Keyring, person: &person::Model) -> StoreResult<Option<SealKey>> {
+    let wrapped = person.wrapped_key.as_deref();
+    wrapped.map(|wrapped| keyring.person_key(PersonId(person.id), &person.master_key_id, wrapped)).transpose()
+}
+
+/// The fields of a lead: those that stand in the clear, and with the person's key the sealed ones.
+pub(crate) fn open_fields(
+    key: Option<&SealKey>,
+    lead: Uuid,
+    clear: &str,
+    sealed: Option<&[u8]>,
+) -> StoreResult<Fields> {
+    let mut fields: Fields = serde_json::from_str(clear).map_err(StoreError::corrupt)?;
+    if let (Some(key), Some(sealed)) = (key, sealed) {
+        let plain = open(key, Place::new("lead", "sealed_fields", lead), sealed)?;
+        let personal: Fields = serde_json::from_slice(&plain).map_err(StoreError::corrupt)?;
+        fields.extend(personal);
+    }
+    Ok(fields)
+}
+
+/// A consent, its sealed part with the person's key.
+pub(crate) fn open_consent(key: Option<&SealKey>, stored: &consent::Model) -> StoreResult<leadyard_types::Consent> {
     if let Some(key) = key {
         let plain = open(key, Place::new("consent", "sealed", stored.id), &stored.sealed)?;
         return serde_json::from_slice(&plain).map_err(StoreError::corrupt);

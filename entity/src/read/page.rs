@@ -9,11 +9,12 @@ use leadyard_types::{Principal, Timestamp, time};
 use sea_orm::sea_query::{Alias, Asterisk, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, Condition, DbBackend, FromQueryResult, JoinType, ModelTrait, Order, PaginatorTrait, QueryFilter,
-    QuerySelect, QueryTrait, Select, Value,
+    QuerySelect, QueryTrait, Select, Statement, Value,
 };
 use uuid::Uuid;
 
 use super::lists::{TimeOrder, TransferFilter};
+use super::part::{Columns, Part, Parted};
 use super::{ordered, uuid_of};
 use crate::error::StoreResult;
 use crate::model::ledger_transfer;
@@ -157,11 +158,27 @@ impl Read {
     where
         E::Model: Send,
     {
+        Ok(Page::of(self.sorted::<E>(filter, order, args).all(self.connection()).await?, args))
+    }
+
+    /// A page of a list of wide rows: of each, what lists are sorted by and some columns more.
+    pub async fn part_page<E: Parted>(
+        &self,
+        filter: &E::Filter,
+        order: E::Order,
+        args: &PageArgs,
+        columns: Columns<E>,
+    ) -> StoreResult<Page<Part<E>>> {
+        let columns = columns.with(E::id()).with(E::sorting(order).0);
+        let list = self.sorted::<E>(filter, order, args).into_query();
+        Ok(Page::of(self.parts(list, columns).await?, args))
+    }
+
+    /// The rows of a page and one more, which tells whether there are more.
+    fn sorted<E: Listed>(&self, filter: &E::Filter, order: E::Order, args: &PageArgs) -> Select<E> {
         let (column, descending) = E::sorting(order);
         let select = self.select::<E>().filter(E::condition(filter, self.principal)).filter(between::<E>(order, args));
-        let select = ordered(select, column, E::id(), descending != args.backward);
-        let rows = select.limit(u64::from(args.limit) + 1).all(self.connection()).await?;
-        Ok(Page::of(rows, args))
+        ordered(select, column, E::id(), descending != args.backward).limit(u64::from(args.limit) + 1)
     }
 
     /// How many rows a list has. It reads them all: asked for only where somebody wants the number.
@@ -202,19 +219,56 @@ impl Read {
         if parents.is_empty() {
             return Ok(HashMap::new());
         }
-        let inner = self.select::<E>().filter(E::condition(filter, self.principal)).filter(between::<E>(order, args));
-        let statement = self.backend().build(&each_list::<E>(self.backend(), inner, (parent, parents), order, args));
+        let statement = self.each::<E>((parent, parents), filter, order, args, None);
+        let rows = E::Model::find_by_statement(statement).all(self.connection()).await?;
+        Ok(pages(rows, parents, args, |row| row.get(parent)))
+    }
+
+    /// The same of wide rows: of each, its parent, what lists are sorted by, and some columns more.
+    pub async fn part_pages_of<E: Parted>(
+        &self,
+        (parent, parents): (E::Column, &[Uuid]),
+        filter: &E::Filter,
+        order: E::Order,
+        args: &PageArgs,
+        columns: Columns<E>,
+    ) -> StoreResult<HashMap<Uuid, Page<Part<E>>>> {
+        if parents.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let columns = columns.with(E::id()).with(parent).with(E::sorting(order).0);
+        let named: Vec<E::Column> = columns.named().collect();
+        let rows =
+            self.run_parts(self.each::<E>((parent, parents), filter, order, args, Some(&named)), columns).await?;
+        Ok(pages(rows, parents, args, |row| row.value(parent)))
+    }
+
+    /// The statement of some parents' lists.
+    fn each<E: Listed>(
+        &self,
+        parents: (E::Column, &[Uuid]),
+        filter: &E::Filter,
+        order: E::Order,
+        args: &PageArgs,
+        columns: Option<&[E::Column]>,
+    ) -> Statement {
+        let list = self.select::<E>().filter(E::condition(filter, self.principal)).filter(between::<E>(order, args));
+        let statement = self.backend().build(&each_list::<E>(self.backend(), list, parents, order, args, columns));
         #[cfg(feature = "testing")]
         self.store.faults().ran(&statement.sql);
-        let rows = E::Model::find_by_statement(statement).all(self.connection()).await?;
-        let mut lists: HashMap<Uuid, Vec<E::Model>> = parents.iter().map(|id| (*id, Vec::new())).collect();
-        for row in rows {
-            if let Some(list) = uuid_of(row.get(parent)).and_then(|owner| lists.get_mut(&owner)) {
-                list.push(row);
-            }
-        }
-        Ok(lists.into_iter().map(|(owner, rows)| (owner, Page::of(rows, args))).collect())
+        statement
     }
+}
+
+/// Rows of several lists, each in its parent's page. `owner` tells whose a row is.
+fn pages<R>(rows: Vec<R>, parents: &[Uuid], args: &PageArgs, owner: impl Fn(&R) -> Value) -> HashMap<Uuid, Page<R>> {
+    let mut lists: HashMap<Uuid, Vec<R>> = parents.iter().map(|id| (*id, Vec::new())).collect();
+    for row in rows {
+        if let Some(list) = uuid_of(owner(&row)).and_then(|owner| lists.get_mut(&owner)) {
+            list.push(row);
+        }
+    }
+    lists.into_iter().map(|(owner, rows)| (owner, Page::of(rows, args))).collect()
 }
 
 impl Read {
@@ -271,7 +325,7 @@ fn merged(
     page
 }
 
-/// The first rows of each parent's list: every list is read from its own beginning by the index it has, and no further than
+/// The first rows of each parent's list, all columns or some: every list is read from its own beginning by the index it has, and no further than
 /// the page. All rows together stand in the list's order.
 fn each_list<E: Listed>(
     backend: DbBackend,
@@ -279,6 +333,7 @@ fn each_list<E: Listed>(
     (parent, parents): (E::Column, &[Uuid]),
     order: E::Order,
     args: &PageArgs,
+    columns: Option<&[E::Column]>,
 ) -> SelectStatement {
     let (column, descending) = E::sorting(order);
     let direction = if descending == args.backward { Order::Asc } else { Order::Desc };
@@ -294,7 +349,16 @@ fn each_list<E: Listed>(
         .limit(u64::from(args.limit) + 1);
     let listed = || Alias::new("listed");
     let mut each = Query::select();
-    each.column((listed(), Asterisk)).from_values(ids, Alias::new("parents"));
+    match columns {
+        Some(columns) => {
+            each.columns(columns.iter().map(|column| (listed(), *column)));
+            list.clear_selects().columns(columns.iter().map(|column| (E::default(), *column)));
+        }
+        None => {
+            each.column((listed(), Asterisk));
+        }
+    }
+    each.from_values(ids, Alias::new("parents"));
     if backend == DbBackend::Postgres {
         each.join_lateral(JoinType::InnerJoin, list, listed(), Expr::cust("TRUE"));
     } else {

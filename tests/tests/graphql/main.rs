@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod bidding;
+mod columns;
 mod complaints;
 mod configuration;
 mod consents;

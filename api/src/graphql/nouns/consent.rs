@@ -1,16 +1,19 @@
 //! Consents: the evidence that leads may be passed on.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, InputObject, Object, Result};
-use leadyard_entity::model::consent;
-use leadyard_entity::read::{self, ConsentFilter as Filter};
+use leadyard_entity::model::{consent, lead};
+use leadyard_entity::read::{self, Columns, ConsentFilter as Filter};
 use leadyard_market::rules::marks::CONSENT_CHARS_MAX;
 use leadyard_types::{Consent as Evidence, Timestamp};
 
+use super::super::columns::column;
 use super::super::connection::connection;
 use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
-use super::super::loaders::{CampaignBy, CampaignTermsOf, ContentsOfLead, LeadBy};
+use super::super::loaders::{CampaignBy, CampaignTermsOf, ConsentContentsOfLead, LeadBy};
 use super::super::scalars::Moment;
 use super::lead::Lead;
 use super::{bounded, ids, of_row, one, queries, there};
@@ -59,9 +62,8 @@ impl ConsentFilter {
 
 impl Consent {
     /// What of it says who the person is, for those who may see that; empty for everybody else.
-    async fn evidence(&self, ctx: &Context<'_>) -> Result<Evidence> {
-        let contents = there(loader(ctx)?.load_one(ContentsOfLead(self.0.lead_id)).await?)?;
-        Ok(contents.consent.clone().unwrap_or_default())
+    async fn evidence(&self, ctx: &Context<'_>) -> Result<Arc<Evidence>> {
+        there(loader(ctx)?.load_one(ConsentContentsOfLead(self.0.lead_id)).await?)
     }
 
     fn listed(json: &str) -> Result<Vec<String>> {
@@ -83,7 +85,7 @@ impl Consent {
 
     /// The text the person agreed to. Withheld from those who do not see personal data.
     async fn text(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        Ok(self.evidence(ctx).await?.text)
+        Ok(self.evidence(ctx).await?.text.clone())
     }
 
     /// The version of that text.
@@ -98,12 +100,12 @@ impl Consent {
 
     /// The page where. Withheld from those who do not see personal data.
     async fn page_url(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        Ok(self.evidence(ctx).await?.page_url)
+        Ok(self.evidence(ctx).await?.page_url.clone())
     }
 
     /// The internet address from which the person agreed. Withheld from those who do not see personal data.
     async fn ip(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        Ok(self.evidence(ctx).await?.ip)
+        Ok(self.evidence(ctx).await?.ip.clone())
     }
 
     /// What for: `contact_by_phone`.
@@ -118,7 +120,7 @@ impl Consent {
 
     /// Certificates of the moment. Withheld from those who do not see personal data.
     async fn certificate_urls(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
-        Ok(self.evidence(ctx).await?.certificate_urls)
+        Ok(self.evidence(ctx).await?.certificate_urls.clone())
     }
 
     /// A declared basis where there is no recorded moment.
@@ -135,8 +137,9 @@ impl Consent {
     /// age, and where no moment is recorded.
     async fn counts_until(&self, ctx: &Context<'_>) -> Result<Option<Timestamp>> {
         let loader = loader(ctx)?;
-        let lead = there(loader.load_one(LeadBy(self.0.lead_id)).await?)?;
-        let campaign = there(loader.load_one(CampaignBy(lead.campaign_id)).await?)?;
+        let lead =
+            there(loader.load_one(LeadBy::with(self.0.lead_id, Columns::of(&[lead::Column::CampaignId]))).await?)?;
+        let campaign = there(loader.load_one(CampaignBy(*column(lead.campaign_id())?)).await?)?;
         let terms = there(loader.load_one(CampaignTermsOf(campaign.revision_id.into())).await?)?;
         let age = terms.consent.max_age_hours.map(|hours| chrono::Duration::hours(hours.into()));
         Ok(self.0.given_at.zip(age).and_then(|(given, age)| given.checked_add_signed(age)))

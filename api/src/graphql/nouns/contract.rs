@@ -9,6 +9,7 @@ use leadyard_entity::reports::SeriesOf;
 use leadyard_market::rules::bounds::effective;
 use leadyard_types::{ContractTerms, Currency, Timestamp};
 
+use super::super::columns::{column, shown};
 use super::super::connection::{Paging, connection};
 use super::super::context::loader;
 use super::super::errors::internal;
@@ -26,11 +27,20 @@ use super::sale::SaleConnection;
 use super::source::Source;
 use super::statistics::{self, Statistics, StatisticsRange};
 use super::terms::{Cap, Margin, PriceRule, Schedule};
-use super::{ids, int, name_part, of_row, one, queries, there, words};
+use super::{ids, int, name_part, one, queries, there, words};
 
-of_row! {
+shown! {
     /// What one buyer wants and pays in one campaign.
-    Contract of contract
+    Contract of contract {
+        "name": [Name],
+        "campaign": [CampaignId],
+        "buyer": [BuyerId],
+        "status": [Status],
+        "sales": [],
+        "statistics": [CampaignId],
+        "createdAt": [CreatedAt],
+        "version": [Version],
+    }
 }
 
 /// Which contracts. What is left out does not restrict.
@@ -59,12 +69,12 @@ impl ContractFilter {
 
 impl Contract {
     async fn terms(&self, ctx: &Context<'_>) -> Result<Arc<ContractTerms>> {
-        there(loader(ctx)?.load_one(ContractTermsOf(self.0.revision_id.into())).await?)
+        there(loader(ctx)?.load_one(ContractTermsOf((*column(self.0.revision_id())?).into())).await?)
     }
 
     /// The currency of its campaign.
     async fn currency(&self, ctx: &Context<'_>) -> Result<Currency> {
-        let campaign = there(loader(ctx)?.load_one(CampaignBy(self.0.campaign_id)).await?)?;
+        let campaign = there(loader(ctx)?.load_one(CampaignBy(*column(self.0.campaign_id())?)).await?)?;
         campaign.currency.parse().map_err(internal)
     }
 }
@@ -73,27 +83,27 @@ impl Contract {
 impl Contract {
     /// The global id.
     pub(crate) async fn id(&self) -> ID {
-        Kind::Contract.id(self.0.id)
+        Kind::Contract.id(self.0.id())
     }
 
     /// What people call it.
-    fn name(&self) -> &str {
-        &self.0.name
+    fn name(&self) -> Result<&str> {
+        Ok(column(self.0.name())?)
     }
 
     /// The campaign it buys in.
     async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
-        there(one!(ctx, CampaignBy(self.0.campaign_id) => Campaign)?)
+        there(one!(ctx, CampaignBy(*column(self.0.campaign_id())?) => Campaign)?)
     }
 
     /// Who buys.
     async fn buyer(&self, ctx: &Context<'_>) -> Result<Buyer> {
-        there(one!(ctx, BuyerBy(self.0.buyer_id) => Buyer)?)
+        there(one!(ctx, BuyerBy(*column(self.0.buyer_id())?) => Buyer)?)
     }
 
     /// Whether it buys.
     fn status(&self) -> Result<Status> {
-        Status::read(&self.0.status)
+        Status::read(column(self.0.status())?)
     }
 
     /// The key of the campaign's step it takes part in.
@@ -263,7 +273,7 @@ impl Contract {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
         #[graphql(desc = "In which order.", default)] order_by: SaleOrder,
     ) -> Result<SaleConnection> {
-        let list = Inside::SalesOfContract(self.0.id);
+        let list = Inside::SalesOfContract(self.0.id());
         SaleConnection::inside(ctx, list, Sales::from(order_by), Paging { first, after, last, before }).await
     }
 
@@ -273,22 +283,23 @@ impl Contract {
         ctx: &Context<'_>,
         #[graphql(desc = "Of which time, and cut into which pieces.")] range: StatisticsRange,
     ) -> Result<Statistics> {
-        let currency = there(loader(ctx)?.load_one(CampaignBy(self.0.campaign_id)).await?)?.currency.clone();
-        statistics::one(ctx, (SeriesOf::Contract, self.0.id), currency, &range).await
+        let currency =
+            there(loader(ctx)?.load_one(CampaignBy(*column(self.0.campaign_id())?)).await?)?.currency.clone();
+        statistics::one(ctx, (SeriesOf::Contract, self.0.id()), currency, &range).await
     }
 
     /// When it was set up.
-    fn created_at(&self) -> Timestamp {
-        self.0.created_at
+    fn created_at(&self) -> Result<Timestamp> {
+        Ok(*column(self.0.created_at())?)
     }
 
     /// How often its terms were revised; a change names the version it was made from.
-    fn version(&self) -> i32 {
-        int(self.0.version)
+    fn version(&self) -> Result<i32> {
+        Ok(int(*column(self.0.version())?))
     }
 }
 
-connection!(ContractConnection, ContractEdge, Contract of contract, "A page of contracts.", "A contract in a list.", inside by ContractsPage);
+connection!(ContractConnection, ContractEdge, Contract of parts of contract, "A page of contracts.", "A contract in a list.", inside by ContractsPage);
 
 queries! {
     ContractQueries, Contract, ContractBy => Contract,

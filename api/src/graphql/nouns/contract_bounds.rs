@@ -1,6 +1,7 @@
 //! What a buyer sets on its contract by itself, and the bounds that the operator sets for it.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use leadyard_entity::read::Columns;
 use leadyard_market::rules::bounds::Effective;
 use leadyard_market::setup::{OwnChange, Setup, SetupError};
 use leadyard_types::{
@@ -224,7 +225,7 @@ impl ContractPayload {
 
     /// The contract as it stands now.
     pub(crate) async fn now(ctx: &Context<'_>, id: ContractId) -> Result<Self> {
-        let contract = loader(ctx)?.load_one(ContractBy(id.0)).await?.map(Contract);
+        let contract = loader(ctx)?.load_one(ContractBy::with(id.0, Columns::ALL)).await?.map(Contract);
         Ok(Self { contract, user_errors: Vec::new() })
     }
 

@@ -1,15 +1,17 @@
 //! Conversions: what buyers report about leads they bought.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use leadyard_entity::model::conversion;
-use leadyard_entity::read::{self, ConversionFilter as Filter};
+use leadyard_entity::model::{conversion, sale};
+use leadyard_entity::read::{self, Columns, ConversionFilter as Filter};
 use leadyard_market::conversions::ReportedConversion;
 use leadyard_types::{SaleId, Timestamp};
 
+use super::super::columns::column;
 use super::super::connection::connection;
-use super::super::context::{market, principal};
+use super::super::context::{loader, market, principal};
 use super::super::errors::{self, UserError};
 use super::super::id::Kind;
+use super::super::loaders::SaleBy;
 use super::super::scalars::{MinorUnits, Moment, Money};
 use super::super::words::ConversionKind;
 use super::buyer::Buyer;
@@ -83,8 +85,9 @@ impl Conversion {
     /// What it was worth to the buyer, in the currency of the sale; absent where that was not told.
     async fn value(&self, ctx: &Context<'_>) -> Result<Option<Money>> {
         let Some(minor) = self.0.value_minor else { return Ok(None) };
-        match one!(ctx, SaleBy(self.0.sale_id) => Sale)? {
-            Some(sale) => Ok(Some(money(minor, &sale.0.currency)?)),
+        let key = SaleBy::with(self.0.sale_id, Columns::of(&[sale::Column::Currency]));
+        match loader(ctx)?.load_one(key).await? {
+            Some(sale) => Ok(Some(money(minor, column(sale.currency())?)?)),
             None => Ok(None),
         }
     }

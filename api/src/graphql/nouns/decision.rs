@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
-use leadyard_entity::model::decision;
+use leadyard_entity::model::{decision, lead};
+use leadyard_entity::read::Columns;
 use leadyard_market::explain::{ContractExplained, DecisionExplained};
 use leadyard_market::rules::routing::Waits;
 use leadyard_types::{Refusal as Reason, Timestamp};
 
+use super::super::columns::column;
 use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
@@ -217,8 +219,9 @@ impl Decision {
     /// Every contract of the campaign: winners first, then by rank, then by name.
     async fn contracts(&self, ctx: &Context<'_>) -> Result<Vec<ContractVerdict>> {
         let loader = loader(ctx)?;
-        let lead = there(loader.load_one(LeadBy(self.0.lead_id)).await?)?;
-        let currency = &there(loader.load_one(CampaignBy(lead.campaign_id)).await?)?.currency;
+        let lead =
+            there(loader.load_one(LeadBy::with(self.0.lead_id, Columns::of(&[lead::Column::CampaignId]))).await?)?;
+        let currency = &there(loader.load_one(CampaignBy(*column(lead.campaign_id())?)).await?)?.currency;
         let explained = self.explained(ctx).await?;
         let verdict =
             |entry: &ContractExplained| ContractVerdict { explained: entry.clone(), currency: currency.clone() };

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use async_graphql::{Context, Description, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::model::{lead, lead_event};
 use leadyard_entity::read::{self, LeadContents, LeadFieldValue, LeadFilter as Filter};
 use leadyard_market::rules::marks::MARK_CHARS_MAX;
+use leadyard_types::terms::VerticalTerms;
 use leadyard_types::{FieldDefinition, FieldKind, Timestamp};
 
+use super::super::columns::{column, of_item, shown};
 use super::super::connection::connection;
 use super::super::context::loader;
 use super::super::errors::internal;
 use super::super::id::Kind;
-use super::super::loaders::{CampaignBy, ContentsOfLead, VerticalBy, VerticalTermsOf};
+use super::super::loaders::{CampaignBy, ContentsOfLead, SalesOfLead, VerticalBy, VerticalTermsOf};
 use super::super::scalars::{EmailAddress, MinorUnits, Moment, NamedValue, PhoneNumber, PostalCode};
 use super::super::words::{Check, Door, LeadEventKind, LeadState, Plan};
 use super::campaign::Campaign;
@@ -21,50 +23,105 @@ use super::decision::Decision;
 use super::sale::Sale;
 use super::source::Source;
 use super::supplier::Supplier;
-use super::{bounded, ids, int, many, of_row, one, queries, there, words};
+use super::{bounded, ids, int, many, one, queries, there, words};
 
-of_row! {
+shown! {
     /// A person's enquiry.
-    Lead of lead
+    Lead of lead {
+        "campaign": [CampaignId],
+        "source": [SourceId],
+        "supplier": [SupplierId],
+        "door": [Door],
+        "state": [State],
+        "reason": [Reason],
+        // Which fields there are is the vertical's, and that the campaign's.
+        "fields": [CampaignId],
+        "consent": [],
+        "erased": [],
+        "subid": [Subid],
+        "externalId": [ExternalId],
+        "test": [Test],
+        "score": [Score],
+        "enquiredAt": [EnquiredAt],
+        "receivedAt": [ReceivedAt],
+        "stateSince": [StateSince],
+        "retryUntil": [RetryUntil],
+        "offeredAgainAt": [OfferAt],
+        "split": [Split],
+        "plan": [Plan],
+        "timeline": [],
+        "decision": [],
+        "decisions": [],
+        "sales": [],
+    }
 }
 
 /// What a person answered to one field.
-#[derive(Debug, SimpleObject)]
+#[derive(Debug, Clone, Description)]
 pub(crate) struct LeadField {
-    /// The field's key.
     key: String,
-    /// What people read as its name.
-    label: String,
-    /// The normalised value as text; absent where it is masked.
-    value: Option<String>,
-    /// The value, if the field is an e-mail address; absent where it is masked.
-    email: Option<EmailAddress>,
-    /// The value, if the field is a telephone number; absent where it is masked.
-    phone: Option<PhoneNumber>,
-    /// The value, if the field is a postal code; absent where it is masked.
-    postal_code: Option<PostalCode>,
-    /// Whether it says who the person is.
-    personal: bool,
-    /// Whether the value is withheld from you.
-    masked: bool,
+    found: LeadFieldValue,
+    /// What the vertical says of its fields now, and where this one stands among them, if it still does.
+    terms: Arc<VerticalTerms>,
+    place: Option<usize>,
 }
 
 impl LeadField {
-    /// What was answered, and its form by what the vertical says of the field now: an answer to another question that had
-    /// this key once has none.
-    fn of(key: &str, found: &LeadFieldValue, definition: Option<&FieldDefinition>) -> Self {
-        let value = found.value.as_ref().map(ToString::to_string);
-        let of_kind = |kind| value.as_deref().filter(|_| definition.is_some_and(|field| field.kind == kind));
-        Self {
-            key: key.to_owned(),
-            label: definition.map_or(key, |field| &field.label).to_owned(),
-            email: of_kind(FieldKind::Email).and_then(EmailAddress::of),
-            phone: of_kind(FieldKind::Phone).and_then(PhoneNumber::of),
-            postal_code: of_kind(FieldKind::PostalCode).and_then(PostalCode::of),
-            personal: found.personal,
-            masked: found.value.is_none(),
-            value,
-        }
+    fn definition(&self) -> Option<&FieldDefinition> {
+        self.terms.fields.get(self.place?)
+    }
+
+    /// The value, if the vertical says now that it is of this kind: an answer to another question that had this key once is
+    /// of none.
+    fn of_kind(&self, kind: FieldKind) -> Option<String> {
+        self.definition().filter(|field| field.kind == kind).and_then(|_| self.text())
+    }
+
+    fn text(&self) -> Option<String> {
+        self.found.value.as_ref().map(ToString::to_string)
+    }
+}
+
+#[Object(use_type_description)]
+impl LeadField {
+    /// The field's key.
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What people read as its name.
+    fn label(&self) -> &str {
+        self.definition().map_or(&self.key, |field| &field.label)
+    }
+
+    /// The normalised value as text; absent where it is masked.
+    fn value(&self) -> Option<String> {
+        self.text()
+    }
+
+    /// The value, if the field is an e-mail address; absent where it is masked.
+    fn email(&self) -> Option<EmailAddress> {
+        self.of_kind(FieldKind::Email).as_deref().and_then(EmailAddress::of)
+    }
+
+    /// The value, if the field is a telephone number; absent where it is masked.
+    fn phone(&self) -> Option<PhoneNumber> {
+        self.of_kind(FieldKind::Phone).as_deref().and_then(PhoneNumber::of)
+    }
+
+    /// The value, if the field is a postal code; absent where it is masked.
+    fn postal_code(&self) -> Option<PostalCode> {
+        self.of_kind(FieldKind::PostalCode).as_deref().and_then(PostalCode::of)
+    }
+
+    /// Whether it says who the person is.
+    fn personal(&self) -> bool {
+        self.found.personal
+    }
+
+    /// Whether the value is withheld from you.
+    fn masked(&self) -> bool {
+        self.found.value.is_none()
     }
 }
 
@@ -143,15 +200,15 @@ impl LeadFilter {
 
 impl Lead {
     async fn contents(&self, ctx: &Context<'_>) -> Result<Arc<LeadContents>> {
-        there(loader(ctx)?.load_one(ContentsOfLead(self.0.id)).await?)
+        there(loader(ctx)?.load_one(ContentsOfLead(self.0.id())).await?)
     }
 
-    /// The fields its vertical defines now: for their names and order.
-    async fn definitions(&self, ctx: &Context<'_>) -> Result<Vec<FieldDefinition>> {
+    /// What its vertical says of its fields now: for their names and order.
+    async fn vertical(&self, ctx: &Context<'_>) -> Result<Arc<VerticalTerms>> {
         let loader = loader(ctx)?;
-        let campaign = there(loader.load_one(CampaignBy(self.0.campaign_id)).await?)?;
+        let campaign = there(loader.load_one(CampaignBy(*column(self.0.campaign_id())?)).await?)?;
         let vertical = there(loader.load_one(VerticalBy(campaign.vertical_id)).await?)?;
-        Ok(there(loader.load_one(VerticalTermsOf(vertical.revision_id.into())).await?)?.fields.clone())
+        there(loader.load_one(VerticalTermsOf(vertical.revision_id.into())).await?)
     }
 }
 
@@ -159,55 +216,55 @@ impl Lead {
 impl Lead {
     /// The global id.
     pub(crate) async fn id(&self) -> ID {
-        Kind::Lead.id(self.0.id)
+        Kind::Lead.id(self.0.id())
     }
 
     /// The campaign it came into.
     async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
-        there(one!(ctx, CampaignBy(self.0.campaign_id) => Campaign)?)
+        there(one!(ctx, CampaignBy(*column(self.0.campaign_id())?) => Campaign)?)
     }
 
     /// The channel it came through.
     async fn source(&self, ctx: &Context<'_>) -> Result<Source> {
-        there(one!(ctx, SourceBy(self.0.source_id) => Source)?)
+        there(one!(ctx, SourceBy(*column(self.0.source_id())?) => Source)?)
     }
 
     /// Who sent it.
     async fn supplier(&self, ctx: &Context<'_>) -> Result<Supplier> {
-        there(one!(ctx, SupplierBy(self.0.supplier_id) => Supplier)?)
+        there(one!(ctx, SupplierBy(*column(self.0.supplier_id())?) => Supplier)?)
     }
 
     /// The door it came through.
     fn door(&self) -> Result<Door> {
-        Door::read(&self.0.door)
+        Door::read(column(self.0.door())?)
     }
 
     /// Where it stands.
     fn state(&self) -> Result<LeadState> {
-        LeadState::read(&self.0.state)
+        LeadState::read(column(self.0.state())?)
     }
 
     /// The check that refused it or set it aside, or why nobody bought it.
     fn reason(&self) -> Result<Option<Check>> {
-        self.0.reason.as_deref().map(Check::read).transpose()
+        column(self.0.reason())?.as_deref().map(Check::read).transpose()
     }
 
     /// What the person entered, in the order of the vertical's fields. What you may not see of the person is masked.
     async fn fields(&self, ctx: &Context<'_>) -> Result<Vec<LeadField>> {
-        let (contents, definitions) = (self.contents(ctx).await?, self.definitions(ctx).await?);
-        let place = |key: &str| definitions.iter().position(|field| field.key == key).unwrap_or(usize::MAX);
-        let mut keys: Vec<&String> = contents.fields.keys().collect();
-        keys.sort_by_key(|key| place(key));
-        let field = |key: &String| {
-            let definition = definitions.iter().find(|field| field.key == *key);
-            Some(LeadField::of(key, contents.fields.get(key)?, definition))
+        let (contents, terms) = (self.contents(ctx).await?, self.vertical(ctx).await?);
+        let field = |(key, found): (&String, &LeadFieldValue)| {
+            let place = terms.fields.iter().position(|field| field.key == *key);
+            LeadField { key: key.clone(), found: found.clone(), terms: Arc::clone(&terms), place }
         };
-        Ok(keys.into_iter().filter_map(field).collect())
+        let mut fields: Vec<LeadField> = contents.fields.iter().map(field).collect();
+        // Those that the vertical defines no more come last.
+        fields.sort_by_key(|field| field.place.unwrap_or(usize::MAX));
+        Ok(fields)
     }
 
     /// The evidence that it may be passed on, if the supplier sent any.
     async fn consent(&self, ctx: &Context<'_>) -> Result<Option<Consent>> {
-        Ok(many!(ctx, ConsentsOfLead(self.0.id) => Consent)?.pop())
+        Ok(many!(ctx, ConsentsOfLead(self.0.id()) => Consent)?.pop())
     }
 
     /// Whether the person was erased: what said who they were is gone for everybody.
@@ -216,83 +273,85 @@ impl Lead {
     }
 
     /// The supplier's own mark.
-    fn subid(&self) -> Option<&str> {
-        self.0.subid.as_deref()
+    fn subid(&self) -> Result<Option<&str>> {
+        Ok(column(self.0.subid())?.as_deref())
     }
 
     /// The supplier's own id of the lead.
-    fn external_id(&self) -> Option<&str> {
-        self.0.external_id.as_deref()
+    fn external_id(&self) -> Result<Option<&str>> {
+        Ok(column(self.0.external_id())?.as_deref())
     }
 
     /// Whether it is a test: never billed, capped or counted.
-    fn test(&self) -> bool {
-        self.0.test
+    fn test(&self) -> Result<bool> {
+        Ok(*column(self.0.test())?)
     }
 
     /// Its score, if it has one.
-    fn score(&self) -> Option<i32> {
-        self.0.score.map(int)
+    fn score(&self) -> Result<Option<i32>> {
+        Ok(column(self.0.score())?.map(int))
     }
 
     /// When the enquiry was made.
-    fn enquired_at(&self) -> Timestamp {
-        self.0.enquired_at
+    fn enquired_at(&self) -> Result<Timestamp> {
+        Ok(*column(self.0.enquired_at())?)
     }
 
     /// When it was taken in.
-    fn received_at(&self) -> Timestamp {
-        self.0.received_at
+    fn received_at(&self) -> Result<Timestamp> {
+        Ok(*column(self.0.received_at())?)
     }
 
     /// Since when it has stood where it stands.
-    fn state_since(&self) -> Timestamp {
-        self.0.state_since
+    fn state_since(&self) -> Result<Timestamp> {
+        Ok(*column(self.0.state_since())?)
     }
 
     /// Until when it is offered again, while it is queued.
-    fn retry_until(&self) -> Option<Timestamp> {
-        self.0.retry_until
+    fn retry_until(&self) -> Result<Option<Timestamp>> {
+        Ok(*column(self.0.retry_until())?)
     }
 
     /// When it is offered again next, while it waits.
-    fn offered_again_at(&self) -> Option<Timestamp> {
-        self.0.offer_at
+    fn offered_again_at(&self) -> Result<Option<Timestamp>> {
+        Ok(*column(self.0.offer_at())?)
     }
 
     /// The experiment it took part in, if any.
-    fn split(&self) -> Option<&str> {
-        self.0.split.as_deref()
+    fn split(&self) -> Result<Option<&str>> {
+        Ok(column(self.0.split())?.as_deref())
     }
 
     /// The plan it got in that experiment.
     fn plan(&self) -> Result<Option<Plan>> {
-        self.0.plan.as_deref().map(Plan::read).transpose()
+        column(self.0.plan())?.as_deref().map(Plan::read).transpose()
     }
 
     /// Everything that happened to it, oldest first.
     async fn timeline(&self, ctx: &Context<'_>) -> Result<Vec<LeadEvent>> {
-        let rows = loader(ctx)?.load_one(super::super::loaders::EventsOfLead(self.0.id)).await?;
+        let rows = loader(ctx)?.load_one(super::super::loaders::EventsOfLead(self.0.id())).await?;
         rows.unwrap_or_default().iter().map(|row| LeadEvent::of(row)).collect()
     }
 
     /// The latest routing run: every contract that was considered, and why each did or did not get it.
     async fn decision(&self, ctx: &Context<'_>) -> Result<Option<Decision>> {
-        Ok(many!(ctx, DecisionsOfLead(self.0.id) => Decision)?.pop())
+        Ok(many!(ctx, DecisionsOfLead(self.0.id()) => Decision)?.pop())
     }
 
     /// All routing runs, oldest first.
     async fn decisions(&self, ctx: &Context<'_>) -> Result<Vec<Decision>> {
-        many!(ctx, DecisionsOfLead(self.0.id) => Decision)
+        many!(ctx, DecisionsOfLead(self.0.id()) => Decision)
     }
 
     /// To whom it was sold. Buyers see their own purchase only.
     async fn sales(&self, ctx: &Context<'_>) -> Result<Vec<Sale>> {
-        many!(ctx, SalesOfLead(self.0.id) => Sale)
+        let key = SalesOfLead { lead: self.0.id(), columns: of_item::<Sale>(ctx) };
+        let rows = loader(ctx)?.load_one(key).await?;
+        Ok(rows.unwrap_or_default().into_iter().map(Sale).collect())
     }
 }
 
-connection!(LeadConnection, LeadEdge, Lead of lead, "A page of leads.", "A lead in a list.");
+connection!(LeadConnection, LeadEdge, Lead of parts of lead, "A page of leads.", "A lead in a list.");
 
 queries! {
     LeadQueries, Lead, LeadBy => Lead,

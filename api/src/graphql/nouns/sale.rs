@@ -3,9 +3,10 @@
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use leadyard_entity::StoreError;
 use leadyard_entity::model::sale;
-use leadyard_entity::read::{self, SaleFilter as Filter};
+use leadyard_entity::read::{self, Columns, SaleFilter as Filter};
 use leadyard_types::{SaleId, Timestamp};
 
+use super::super::columns::{column, shown};
 use super::super::connection::connection;
 use super::super::context::{loader, market, principal};
 use super::super::errors::{UserError, store};
@@ -25,11 +26,36 @@ use super::lead::Lead;
 use super::source::Source;
 use super::supplier::Supplier;
 use super::transfer::Transfer;
-use super::{ids, int, many, money, of_row, one, queries, there, words};
+use super::{ids, int, many, money, one, queries, there, words};
 
-of_row! {
+shown! {
     /// A lead sold to one contract at one price. A shared lead has several.
-    Sale of sale
+    Sale of sale {
+        "lead": [LeadId],
+        "campaign": [CampaignId],
+        "source": [SourceId],
+        "supplier": [SupplierId],
+        "buyer": [BuyerId],
+        "contract": [ContractId],
+        "decision": [DecisionId],
+        "stage": [Stage],
+        "leg": [Leg],
+        "test": [Test],
+        "exclusive": [Exclusive],
+        "verdict": [Verdict],
+        "state": [State],
+        "price": [PriceMinor, Currency],
+        "payout": [PayoutMinor, Currency],
+        "soldAt": [SoldAt],
+        "stateSince": [StateSince],
+        "reference": [Reference],
+        "reason": [Reason],
+        "deliveries": [],
+        "hold": [],
+        "transfers": [],
+        "conversions": [],
+        "complaints": [],
+    }
 }
 
 /// Which sales. What is left out does not restrict.
@@ -79,131 +105,131 @@ impl SaleFilter {
 impl Sale {
     /// The global id.
     pub(crate) async fn id(&self) -> ID {
-        Kind::Sale.id(self.0.id)
+        Kind::Sale.id(self.0.id())
     }
 
     /// What was sold.
     async fn lead(&self, ctx: &Context<'_>) -> Result<Lead> {
-        there(one!(ctx, LeadBy(self.0.lead_id) => Lead)?)
+        there(one!(ctx, LeadBy(*column(self.0.lead_id())?) => Lead)?)
     }
 
     /// The campaign it was sold in.
     async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
-        there(one!(ctx, CampaignBy(self.0.campaign_id) => Campaign)?)
+        there(one!(ctx, CampaignBy(*column(self.0.campaign_id())?) => Campaign)?)
     }
 
     /// The channel the lead came through.
     async fn source(&self, ctx: &Context<'_>) -> Result<Source> {
-        there(one!(ctx, SourceBy(self.0.source_id) => Source)?)
+        there(one!(ctx, SourceBy(*column(self.0.source_id())?) => Source)?)
     }
 
     /// Who sent the lead.
     async fn supplier(&self, ctx: &Context<'_>) -> Result<Supplier> {
-        there(one!(ctx, SupplierBy(self.0.supplier_id) => Supplier)?)
+        there(one!(ctx, SupplierBy(*column(self.0.supplier_id())?) => Supplier)?)
     }
 
     /// Who bought.
     async fn buyer(&self, ctx: &Context<'_>) -> Result<Buyer> {
-        there(one!(ctx, BuyerBy(self.0.buyer_id) => Buyer)?)
+        there(one!(ctx, BuyerBy(*column(self.0.buyer_id())?) => Buyer)?)
     }
 
     /// By which contract.
     async fn contract(&self, ctx: &Context<'_>) -> Result<Contract> {
-        there(one!(ctx, ContractBy(self.0.contract_id) => Contract)?)
+        there(one!(ctx, ContractBy(*column(self.0.contract_id())?) => Contract)?)
     }
 
     /// The routing run that chose the contract.
     async fn decision(&self, ctx: &Context<'_>) -> Result<Decision> {
-        there(one!(ctx, DecisionBy(self.0.decision_id) => Decision)?)
+        there(one!(ctx, DecisionBy(*column(self.0.decision_id())?) => Decision)?)
     }
 
     /// The step of the campaign it was sold in.
-    fn stage(&self) -> &str {
-        &self.0.stage
+    fn stage(&self) -> Result<&str> {
+        Ok(column(self.0.stage())?)
     }
 
     /// Its place among the sales of its lead, 1 first.
-    fn leg(&self) -> i32 {
-        int(self.0.leg)
+    fn leg(&self) -> Result<i32> {
+        Ok(int(*column(self.0.leg())?))
     }
 
     /// Whether its lead is a test: it was not billed.
-    fn test(&self) -> bool {
-        self.0.test
+    fn test(&self) -> Result<bool> {
+        Ok(*column(self.0.test())?)
     }
 
     /// Whether nobody else gets the lead.
-    fn exclusive(&self) -> bool {
-        self.0.exclusive
+    fn exclusive(&self) -> Result<bool> {
+        Ok(*column(self.0.exclusive())?)
     }
 
     /// Whether the buyer answers when the lead is posted.
     fn verdict(&self) -> Result<Verdict> {
-        Verdict::read(&self.0.verdict)
+        Verdict::read(column(self.0.verdict())?)
     }
 
     /// Where it stands.
     fn state(&self) -> Result<SaleState> {
-        SaleState::read(&self.0.state)
+        SaleState::read(column(self.0.state())?)
     }
 
     /// What the buyer pays.
     fn price(&self) -> Result<Money> {
-        money(self.0.price_minor, &self.0.currency)
+        money(*column(self.0.price_minor())?, column(self.0.currency())?)
     }
 
     /// What the supplier earns by it.
     fn payout(&self) -> Result<Money> {
-        money(self.0.payout_minor, &self.0.currency)
+        money(*column(self.0.payout_minor())?, column(self.0.currency())?)
     }
 
     /// When it was sold.
-    fn sold_at(&self) -> Timestamp {
-        self.0.sold_at
+    fn sold_at(&self) -> Result<Timestamp> {
+        Ok(*column(self.0.sold_at())?)
     }
 
     /// Since when it has stood where it stands.
-    fn state_since(&self) -> Timestamp {
-        self.0.state_since
+    fn state_since(&self) -> Result<Timestamp> {
+        Ok(*column(self.0.state_since())?)
     }
 
     /// The buyer's own reference, from its answer.
-    fn reference(&self) -> Option<&str> {
-        self.0.reference.as_deref()
+    fn reference(&self) -> Result<Option<&str>> {
+        Ok(column(self.0.reference())?.as_deref())
     }
 
     /// Why the buyer refused it, from its answer.
-    fn reason(&self) -> Option<&str> {
-        self.0.reason.as_deref()
+    fn reason(&self) -> Result<Option<&str>> {
+        Ok(column(self.0.reason())?.as_deref())
     }
 
     /// How it reaches the buyer.
     async fn deliveries(&self, ctx: &Context<'_>) -> Result<Vec<Delivery>> {
-        many!(ctx, DeliveriesOfSale(self.0.id) => Delivery)
+        many!(ctx, DeliveriesOfSale(self.0.id()) => Delivery)
     }
 
     /// The money that was reserved while the buyer's answer was awaited; absent where none was.
     async fn hold(&self, ctx: &Context<'_>) -> Result<Option<Hold>> {
-        Ok(many!(ctx, HoldsOfSale(self.0.id) => Hold)?.pop())
+        Ok(many!(ctx, HoldsOfSale(self.0.id()) => Hold)?.pop())
     }
 
     /// Every movement of money that it caused, oldest first. Buyers see those of their own wallets.
     async fn transfers(&self, ctx: &Context<'_>) -> Result<Vec<Transfer>> {
-        many!(ctx, TransfersOfSale(self.0.id) => Transfer)
+        many!(ctx, TransfersOfSale(self.0.id()) => Transfer)
     }
 
     /// What the buyer reported about it, oldest first.
     async fn conversions(&self, ctx: &Context<'_>) -> Result<Vec<Conversion>> {
-        many!(ctx, ConversionsOfSale(self.0.id) => Conversion)
+        many!(ctx, ConversionsOfSale(self.0.id()) => Conversion)
     }
 
     /// What the buyer complained about, oldest first.
     async fn complaints(&self, ctx: &Context<'_>) -> Result<Vec<Complaint>> {
-        many!(ctx, ComplaintsOfSale(self.0.id) => Complaint)
+        many!(ctx, ComplaintsOfSale(self.0.id()) => Complaint)
     }
 }
 
-connection!(SaleConnection, SaleEdge, Sale of sale, "A page of sales.", "A sale in a list.", inside by SalesPage);
+connection!(SaleConnection, SaleEdge, Sale of parts of sale, "A page of sales.", "A sale in a list.", inside by SalesPage);
 
 queries! {
     SaleQueries, Sale, SaleBy => Sale,
@@ -246,13 +272,13 @@ impl SaleMutations {
         let refused = |error| Ok(SaleResolveUnknownPayload { sale: None, user_errors: vec![error] });
         let loader = loader(ctx)?;
         let found = match Kind::Sale.read(&input.sale_id) {
-            Some(id) => loader.load_one(SaleBy(id)).await?,
+            Some(id) => loader.load_one(SaleBy::with(id, Columns::NONE)).await?,
             None => None,
         };
         let Some(row) = found else { return refused(UserError::not_found("saleId", "sale")) };
-        match market(ctx)?.resolve_unknown(principal(ctx)?, SaleId(row.id), input.accepted).await {
+        match market(ctx)?.resolve_unknown(principal(ctx)?, SaleId(row.id()), input.accepted).await {
             Ok(true) => {
-                let sale = loader.load_one(SaleBy(row.id)).await?.map(Sale);
+                let sale = loader.load_one(SaleBy::with(row.id(), Columns::ALL)).await?.map(Sale);
                 Ok(SaleResolveUnknownPayload { sale, user_errors: Vec::new() })
             }
             Ok(false) => {

@@ -1,6 +1,7 @@
 //! Making and changing contracts.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use leadyard_entity::read::Columns;
 use leadyard_market::setup::{HeadChange, NewContract, SetupError};
 use leadyard_types::terms::{Exclusivity as Shares, OutsideHours as Outside};
 use leadyard_types::{ContractId, ContractTerms, PriceRule, Verdict as Answers};
@@ -216,7 +217,7 @@ impl ContractSetupMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The contract, and what is changed of it.")] input: ContractUpdateInput,
     ) -> Result<ContractPayload> {
-        let row = standing!(ctx, input.contract_id, Contract by ContractBy, "contractId", "contract", input.version, ContractPayload);
+        let row = standing!(ctx, input.contract_id, Contract by ContractRowBy, "contractId", "contract", input.version, ContractPayload);
         let mut terms = agreed!(ctx, row, ContractTermsOf);
         let mut reading = Reading::default();
         let head = HeadChange { name: reading.changed("name", input.name), ..HeadChange::default() };
@@ -252,12 +253,12 @@ impl ContractSetupMutations {
                 return Ok(ContractsStatusSetPayload { contracts: Vec::new(), user_errors });
             }
         };
-        let mut rows = loader(ctx)?.load_many(ids.iter().map(|id| ContractBy(id.0))).await?;
+        let mut rows = loader(ctx)?.load_many(ids.iter().map(|id| ContractBy::with(id.0, Columns::ALL))).await?;
         let (mut contracts, mut user_errors) = (Vec::new(), Vec::new());
         for (place, (id, done)) in ids.iter().zip(done).enumerate() {
             match done {
                 // One that was named twice is answered once.
-                Ok(_) => contracts.extend(rows.remove(&ContractBy(id.0)).map(Contract)),
+                Ok(_) => contracts.extend(rows.remove(&ContractBy::with(id.0, Columns::ALL)).map(Contract)),
                 Err(error) => {
                     let told = Spelling::default().errors(error)?.into_iter();
                     user_errors
