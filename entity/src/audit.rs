@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::error::StoreResult;
-use crate::model::{audit, audit_seen};
+use crate::model::audit;
 use crate::store::{Read, Write};
 
 pub use entries::{AuditFilter, VIEW};
@@ -32,8 +32,6 @@ pub(crate) struct NewAudit {
     noun: String,
     noun_id: Option<Uuid>,
     detail: String,
-    /// Whom it was about, where somebody was seen: it is found by each of them.
-    seen: BTreeSet<Uuid>,
 }
 
 #[derive(FromQueryResult)]
@@ -56,19 +54,19 @@ impl Write {
         id: Option<Uuid>,
         detail: &serde_json::Value,
     ) -> StoreResult<()> {
-        self.note_audit(action, noun, id, detail, BTreeSet::new());
+        self.note_audit(action, noun, id, detail);
         Ok(())
     }
 
-    /// Records with the commit that personal values of leads and texts of complaints were shown: one line, which is found by
-    /// each of them.
+    /// Records with the commit that personal values of leads and texts of complaints were shown: one line, which the database
+    /// finds by each of them (`audit_seen`).
     pub fn audit_view(&self, leads: &BTreeSet<Uuid>, complaints: &BTreeSet<Uuid>) {
         let one = leads.first().copied().filter(|_| leads.len() == 1 && complaints.is_empty());
         let detail = serde_json::json!({ "leads": leads, "complaints": complaints });
-        self.note_audit(VIEW, "lead", one, &detail, leads | complaints);
+        self.note_audit(VIEW, "lead", one, &detail);
     }
 
-    fn note_audit(&self, action: &str, noun: &str, id: Option<Uuid>, detail: &serde_json::Value, seen: BTreeSet<Uuid>) {
+    fn note_audit(&self, action: &str, noun: &str, id: Option<Uuid>, detail: &serde_json::Value) {
         let mut detail = detail.clone();
         // What a key did is the user's doing, and told apart from what the person did.
         if let (Some(key), Some(told)) = (self.principal.key(), detail.as_object_mut()) {
@@ -80,7 +78,6 @@ impl Write {
             noun: noun.to_owned(),
             noun_id: id,
             detail: detail.to_string(),
-            seen,
         };
         self.audits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(entry);
     }
@@ -96,7 +93,7 @@ impl Write {
         let last: Vec<LastHash> = self.all("SELECT hash FROM audit WHERE no = ?", vec![(first - 1).into()]).await?;
         let mut previous = last.into_iter().next().map_or_else(|| BEGINNING.to_vec(), |row| row.hash);
         let actor = self.principal.audit_name();
-        let (mut rows, mut seen) = (Vec::with_capacity(entries.len()), Vec::new());
+        let mut rows = Vec::with_capacity(entries.len());
         for (no, entry) in (first..).zip(entries) {
             let mut row = audit::Model {
                 no,
@@ -112,10 +109,8 @@ impl Write {
             row.hash = chain_hash(&row);
             previous = row.hash.clone();
             rows.push(row);
-            seen.extend(entry.seen.into_iter().map(|subject_id| audit_seen::Model { subject_id, no }));
         }
-        self.insert_all::<audit::Entity>(rows).await?;
-        self.insert_all::<audit_seen::Entity>(seen).await
+        self.insert_all::<audit::Entity>(rows).await
     }
 }
 

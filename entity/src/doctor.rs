@@ -41,6 +41,15 @@ pub struct Faulty {
     pub rows: Vec<String>,
 }
 
+impl Faulty {
+    /// Lines of the audit.
+    #[must_use]
+    pub fn of(lines: &[i64]) -> Self {
+        let rows = lines.iter().take(ROWS_NAMED).map(|no| format!("audit {no}")).collect();
+        Self { count: i64::try_from(lines.len()).unwrap_or(i64::MAX), rows }
+    }
+}
+
 /// What must not be, in the order it is looked for: money, caps, sales, what belongs to them, work.
 pub const FAULTS: [Fault; 21] = [
     Fault {

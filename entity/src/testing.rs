@@ -227,6 +227,13 @@ impl Store {
         Ok(scans)
     }
 
+    /// The statements that ran with this in their text.
+    #[must_use]
+    pub fn ran_with(&self, part: &str) -> Vec<String> {
+        let ran = self.faults().ran.lock().unwrap_or_else(PoisonError::into_inner);
+        ran.iter().filter(|sql| sql.contains(part)).cloned().collect()
+    }
+
     /// How many statements of writers failed because transactions were in each other's way: deadlocks, for the most part.
     #[must_use]
     pub fn collisions(&self) -> u64 {

@@ -1,4 +1,5 @@
-//! Who was seen, by whom it was: the audit's lines about views name everybody they showed, and this finds them.
+//! Who was seen, and by whom: the audit's lines about views name everybody they showed, and this finds them. The database
+//! itself keeps it, whoever writes a line.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -13,19 +14,39 @@ CREATE TABLE audit_seen (
     PRIMARY KEY (subject_id, no)
 ):strict_without_rowid;";
 
-/// What was recorded before: the ids stand in each line's detail.
-const FILL_SQLITE: &str = "INSERT INTO audit_seen (subject_id, no)
-    SELECT DISTINCT unhex(replace(seen.value, '-', '')), audit.no
-    FROM audit, json_each(audit.detail) AS kind, json_each(kind.value) AS seen
-    WHERE audit.action = 'view' AND kind.key IN ('leads', 'complaints');";
-const FILL_POSTGRES: &str = "INSERT INTO audit_seen (subject_id, no)
-    SELECT DISTINCT seen.id::uuid, audit.no
-    FROM audit
-    CROSS JOIN LATERAL jsonb_each(audit.detail::jsonb) AS kind (name, ids)
-    CROSS JOIN LATERAL jsonb_array_elements_text(kind.ids) AS seen (id)
-    WHERE audit.action = 'view' AND kind.name IN ('leads', 'complaints') AND jsonb_typeof(kind.ids) = 'array';";
+/// What the detail of a line names, on SQLite; `{}` is the line.
+const SEEN_SQLITE: &str = "SELECT DISTINCT unhex(replace(seen.value, '-', '')), {}.no
+    FROM json_each({}.detail) AS kind, json_each(CASE kind.type WHEN 'array' THEN kind.value ELSE '[]' END) AS seen
+    WHERE kind.key IN ('leads', 'complaints') AND unhex(replace(seen.value, '-', '')) IS NOT NULL";
 
-/// The table.
+/// The same on PostgreSQL.
+const SEEN_POSTGRES: &str = "SELECT DISTINCT seen.id::uuid, {}.no
+    FROM jsonb_each({}.detail::jsonb) AS kind (name, ids) CROSS JOIN LATERAL
+    jsonb_array_elements_text(CASE jsonb_typeof(kind.ids) WHEN 'array' THEN kind.ids ELSE '[]' END) AS seen (id)
+    WHERE kind.name IN ('leads', 'complaints') AND seen.id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'";
+
+/// Fills the table with what was recorded before, and from now on with every new line.
+fn filled(backend: DbBackend) -> Vec<String> {
+    let seen = |line: &str| {
+        let sql = if backend == DbBackend::Sqlite { SEEN_SQLITE } else { SEEN_POSTGRES };
+        format!("INSERT INTO audit_seen (subject_id, no) {}", sql.replace("{}", line))
+    };
+    if backend == DbBackend::Sqlite {
+        let before = seen("audit").replacen("FROM ", "FROM audit, ", 1);
+        let trigger = "CREATE TRIGGER audit_fills_seen AFTER INSERT ON audit WHEN NEW.action = 'view'";
+        return vec![format!("{before} AND audit.action = 'view';"), format!("{trigger} BEGIN {}; END;", seen("NEW"))];
+    }
+    let before = seen("audit").replacen("FROM ", "FROM audit CROSS JOIN LATERAL ", 1);
+    let function = "CREATE FUNCTION fill_audit_seen() RETURNS trigger LANGUAGE plpgsql AS";
+    let trigger = "CREATE TRIGGER audit_fills_seen AFTER INSERT ON audit FOR EACH ROW WHEN (NEW.action = 'view')";
+    vec![
+        format!("{before} AND audit.action = 'view';"),
+        format!("{function} $$ BEGIN {}; RETURN NULL; END $$;", seen("NEW")),
+        format!("{trigger} EXECUTE FUNCTION fill_audit_seen();"),
+    ]
+}
+
+/// The table, and what fills it.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -33,15 +54,24 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let (connection, backend) = (manager.get_connection(), manager.get_database_backend());
-        let fill = if backend == DbBackend::Sqlite { FILL_SQLITE } else { FILL_POSTGRES };
-        for statement in [sql(TABLE, backend), fill.to_owned(), append_only("audit_seen", backend)] {
+        connection.execute_unprepared(&sql(TABLE, backend)).await?;
+        for statement in filled(backend) {
             connection.execute_unprepared(&statement).await?;
         }
+        connection.execute_unprepared(&append_only("audit_seen", backend)).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared("DROP TABLE audit_seen;").await?;
+        let connection = manager.get_connection();
+        let statements: &[&str] = if manager.get_database_backend() == DbBackend::Sqlite {
+            &["DROP TRIGGER audit_fills_seen;", "DROP TABLE audit_seen;"]
+        } else {
+            &["DROP TRIGGER audit_fills_seen ON audit;", "DROP FUNCTION fill_audit_seen();", "DROP TABLE audit_seen;"]
+        };
+        for statement in statements {
+            connection.execute_unprepared(statement).await?;
+        }
         Ok(())
     }
 }

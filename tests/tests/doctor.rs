@@ -52,6 +52,9 @@ async fn market(database: TestDatabase) -> (TestDatabase, MasterKeys, Arc<Manual
     let complaint_id = app.app.market.open_complaint(OPERATE, complaint).await.unwrap();
     let decision = ComplaintDecision { complaint_id, upheld: true, credit_minor: Some(400), note: None };
     app.app.market.decide_complaint(OPERATE, decision).await.unwrap();
+    let write = app.store().write(OPERATE).await.unwrap();
+    write.audit_view(&[Uuid::from_u128(1), Uuid::from_u128(2)].into(), &[complaint_id.0].into());
+    let _ = write.commit().await.unwrap();
     let (keys, clock) = (app.master_keys.clone(), app.clock.clone());
     (app.finish_and_keep().await, keys, clock)
 }
@@ -111,6 +114,11 @@ fn money() -> Vec<Planted> {
                 "UPDATE complaint SET clawback_minor = 501",
                 "UPDATE ledger_transfer SET amount_minor = 501 WHERE kind = 'CLAWBACK'",
             ],
+        },
+        Planted {
+            proof: "every view of personal data is found by whom it showed",
+            row: Row::Text("audit 20"),
+            sql: vec!["DELETE FROM audit_seen WHERE subject_id IN (SELECT id FROM complaint)"],
         },
         Planted {
             // Money leaves one currency for another: every account still agrees with its transfers.

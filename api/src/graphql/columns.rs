@@ -40,7 +40,7 @@ fn selected<T: Shown>(item: SelectionField<'_>) -> Columns<T::Table> {
     item.selection_set().fold(Columns::NONE, |all, field| all.or(T::needed(field.name())))
 }
 
-/// `shown! { Sale of sale { lead: LeadId, … } }`: the type `Sale` stands on some columns of its row, and so do its fields.
+/// `shown! { Sale of sale { "lead": [LeadId], … } }`: the type `Sale` stands on some columns of its row, and so do its fields.
 macro_rules! shown {
     (
         $(#[$meta:meta])*
@@ -49,12 +49,6 @@ macro_rules! shown {
         $(#[$meta])*
         #[derive(Debug, Clone, async_graphql::Description)]
         pub(crate) struct $name(pub(crate) std::sync::Arc<leadyard_entity::read::Part<$table::Entity>>);
-
-        impl From<std::sync::Arc<leadyard_entity::read::Part<$table::Entity>>> for $name {
-            fn from(row: std::sync::Arc<leadyard_entity::read::Part<$table::Entity>>) -> Self {
-                Self(row)
-            }
-        }
 
         impl $crate::graphql::columns::Shown for $name {
             type Table = $table::Entity;

@@ -3,7 +3,7 @@
 
 mod accounts;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -135,7 +135,7 @@ macro_rules! parts {
             type Error = Error;
             async fn load(&self, keys: &[$key]) -> Loaded<$key, Self::Value> {
                 let columns = keys.iter().fold(Columns::NONE, |all, key| all.or(key.columns));
-                let ids: Vec<Uuid> = keys.iter().map(|key| key.id).collect();
+                let ids = distinct(keys.iter().map(|key| key.id));
                 let rows = self.read.parts_by_ids(&ids, columns).await.map_err(store)?;
                 let rows: HashMap<Uuid, Self::Value> = rows.into_iter().map(|(id, row)| (id, Arc::new(row))).collect();
                 Ok(keys.iter().filter_map(|key| Some((*key, Arc::clone(rows.get(&key.id)?)))).collect())
@@ -162,7 +162,7 @@ impl Loader<SalesOfLead> for Loaders {
     type Error = Error;
     async fn load(&self, keys: &[SalesOfLead]) -> Loaded<SalesOfLead, Self::Value> {
         let columns = keys.iter().fold(Columns::NONE, |all, key| all.or(key.columns));
-        let leads: Vec<Uuid> = keys.iter().map(|key| key.lead).collect();
+        let leads = distinct(keys.iter().map(|key| key.lead));
         let lists = self.read.sale_parts_of_leads(&leads, columns).await.map_err(store)?;
         let lists: HashMap<Uuid, Self::Value> =
             lists.into_iter().map(|(lead, rows)| (lead, rows.into_iter().map(Arc::new).collect())).collect();
@@ -453,6 +453,11 @@ impl Inside {
     }
 }
 
+/// Each of some ids once: a thing that is asked for twice, with other columns each time, has two keys.
+fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+    ids.collect::<BTreeSet<Uuid>>().into_iter().collect()
+}
+
 /// Keys that share everything but their parent, with those parents.
 fn grouped<K: Clone, G: Eq + Hash>(keys: &[K], group: impl Fn(&K) -> G) -> Vec<Vec<K>> {
     let mut groups: HashMap<G, Vec<K>> = HashMap::new();
@@ -528,9 +533,7 @@ macro_rules! part_pages {
                         _ => return Err(internal("a list of another kind was asked for")),
                     };
                     let columns = group.iter().fold(Columns::NONE, |all, key| all.or(key.columns));
-                    // A list that is asked for twice, with other columns, stands here twice.
-                    let parents: HashSet<Uuid> = group.iter().map(|key| key.list.parent()).collect();
-                    let parents: Vec<Uuid> = parents.into_iter().collect();
+                    let parents = distinct(group.iter().map(|key| key.list.parent()));
                     let pages = self
                         .read
                         .part_pages_of((column, &parents), &Default::default(), first.order, &first.args, columns)

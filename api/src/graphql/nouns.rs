@@ -87,7 +87,7 @@ macro_rules! one {
 }
 pub(crate) use one;
 
-/// `many!(ctx, SalesOfLead(id) => Sale)`: the whole short list of something's parts.
+/// `many!(ctx, DecisionsOfLead(id) => Decision)`: the whole short list of something's parts.
 macro_rules! many {
     ($ctx:expr, $key:ident($id:expr) => $name:ident) => {
         $crate::graphql::context::loader($ctx)?

@@ -1,12 +1,16 @@
 //! Reading the audit: who did or saw what, newest first. For administrators alone.
 
+use std::collections::BTreeSet;
+
 use leadyard_types::{Principal, Role, Timestamp};
 use sea_orm::sea_query::{Query, UnionType};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::error::StoreResult;
 use crate::model::{audit, audit_seen};
+use crate::sql::among;
 use crate::store::Read;
 
 /// The action of whoever saw personal data.
@@ -51,7 +55,55 @@ impl AuditFilter {
     }
 }
 
+/// How many lines about views are looked at together.
+const VIEWS_AT_ONCE: u64 = 500;
+/// How many of those whom they showed are looked up together: fewer than a statement binds.
+const SUBJECTS_AT_ONCE: usize = 8_192;
+
+/// Whom a line about a view showed.
+#[derive(Deserialize)]
+struct Showed {
+    #[serde(default)]
+    leads: Vec<Uuid>,
+    #[serde(default)]
+    complaints: Vec<Uuid>,
+}
+
 impl Read {
+    /// The lines about views that are not found by all whom they showed. A line that cannot be read is for the proof of the
+    /// chain to name.
+    pub async fn unfound_views(&self) -> StoreResult<Vec<i64>> {
+        let (mut unfound, mut after) = (Vec::new(), 0);
+        loop {
+            let lines = audit::Entity::find()
+                .filter(audit::Column::Action.eq(VIEW))
+                .filter(audit::Column::No.gt(after))
+                .order_by_asc(audit::Column::No)
+                .limit(VIEWS_AT_ONCE)
+                .all(self.connection())
+                .await?;
+            let Some(last) = lines.last().map(|line| line.no) else { return Ok(unfound) };
+            let mut missing = BTreeSet::new();
+            for line in &lines {
+                let Ok(Showed { leads, complaints }) = serde_json::from_str(&line.detail) else { continue };
+                missing.extend(leads.into_iter().chain(complaints).map(|subject| (line.no, subject)));
+            }
+            let subjects: BTreeSet<Uuid> = missing.iter().map(|(_, subject)| *subject).collect();
+            let subjects: Vec<Uuid> = subjects.into_iter().collect();
+            for some in subjects.chunks(SUBJECTS_AT_ONCE) {
+                let found = audit_seen::Entity::find()
+                    .filter(among(self.backend(), audit_seen::Column::SubjectId, some))
+                    .filter(audit_seen::Column::No.between(after + 1, last));
+                for row in found.all(self.connection()).await? {
+                    missing.remove(&(row.no, row.subject_id));
+                }
+            }
+            let lines: BTreeSet<i64> = missing.into_iter().map(|(no, _)| no).collect();
+            unfound.extend(lines);
+            after = last;
+        }
+    }
+
     /// The newest entries of a filter before a number, at most so many.
     pub async fn audit_entries(
         &self,

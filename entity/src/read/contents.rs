@@ -98,7 +98,7 @@ impl Read {
     }
 
     /// Leads that the principal sees, with everything known of them in the clear. It stays in this process: what of it
-    /// is shown is decided by [`LeadContents`] or by the explanation of a decision.
+    /// is shown is decided by who explains or replays a decision.
     pub async fn open_leads(&self, leads: &[Uuid]) -> StoreResult<Vec<UnsealedLead>> {
         let rows: Vec<lead::Model> = self
             .select::<lead::Entity>()

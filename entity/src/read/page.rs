@@ -325,8 +325,8 @@ fn merged(
     page
 }
 
-/// The first rows of each parent's list, all columns or some: every list is read from its own beginning by the index it has, and no further than
-/// the page. All rows together stand in the list's order.
+/// The first rows of each parent's list, all columns or some: every list is read from its own beginning by the index it
+/// has, and no further than the page. All rows together stand in the list's order.
 fn each_list<E: Listed>(
     backend: DbBackend,
     list: Select<E>,

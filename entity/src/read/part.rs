@@ -113,17 +113,13 @@ pub struct Part<E: EntityTrait> {
 pub struct NotRead(&'static str);
 
 impl<E: Parted> Part<E> {
-    /// A row of which every column was read.
-    pub fn whole(model: E::Model) -> Self {
-        Self { model, columns: Columns::ALL }
-    }
-
     pub(crate) fn read(row: &QueryResult, columns: Columns<E>) -> Result<Self, DbErr> {
         Ok(Self { model: E::model(row, columns)?, columns })
     }
 
-    /// Where it stands in an order: what lists are sorted by is always read.
+    /// Where it stands in an order, for rows of a list in that order: what it is sorted by is always read.
     pub fn cursor(&self, order: E::Order) -> Cursor {
+        debug_assert!(self.columns.has(E::sorting(order).0), "a row of no list has no place");
         E::cursor(&self.model, order)
     }
 
@@ -154,6 +150,8 @@ impl Read {
         statement: Statement,
         columns: Columns<E>,
     ) -> StoreResult<Vec<Part<E>>> {
+        #[cfg(feature = "testing")]
+        self.store.faults().ran(&statement.sql);
         let rows = self.connection().query_all_raw(statement).await?;
         Ok(rows.iter().map(|row| Part::read(row, columns)).collect::<Result<_, _>>()?)
     }
@@ -337,7 +335,8 @@ mod tests {
         let part: Part<contract::Entity> = Part { model: model.clone(), columns };
         assert_eq!(part.name().unwrap(), "Solar North");
         assert_eq!(part.status().unwrap_err().to_string(), "the column status was not read");
-        assert_eq!(Part::<contract::Entity>::whole(model).status().unwrap(), "");
+        let whole: Part<contract::Entity> = Part { model, columns: Columns::ALL };
+        assert_eq!(whole.status().unwrap(), "");
         assert_eq!(columns.named().count(), 2);
         assert_eq!(Columns::<contract::Entity>::ALL.named().count(), 8);
     }
