@@ -16,7 +16,8 @@ use crate::error::StoreResult;
 use crate::model::audit;
 use crate::store::{Read, Write};
 
-pub use entries::{AuditFilter, VIEW};
+pub use entries::AuditFilter;
+use entries::VIEW;
 
 /// The hash before the first row.
 const BEGINNING: [u8; 32] = [0; 32];
@@ -54,19 +55,6 @@ impl Write {
         id: Option<Uuid>,
         detail: &serde_json::Value,
     ) -> StoreResult<()> {
-        self.note_audit(action, noun, id, detail);
-        Ok(())
-    }
-
-    /// Records with the commit that personal values of leads and texts of complaints were shown: one line, which the database
-    /// finds by each of them (`audit_seen`).
-    pub fn audit_view(&self, leads: &BTreeSet<Uuid>, complaints: &BTreeSet<Uuid>) {
-        let one = leads.first().copied().filter(|_| leads.len() == 1 && complaints.is_empty());
-        let detail = serde_json::json!({ "leads": leads, "complaints": complaints });
-        self.note_audit(VIEW, "lead", one, &detail);
-    }
-
-    fn note_audit(&self, action: &str, noun: &str, id: Option<Uuid>, detail: &serde_json::Value) {
         let mut detail = detail.clone();
         // What a key did is the user's doing, and told apart from what the person did.
         if let (Some(key), Some(told)) = (self.principal.key(), detail.as_object_mut()) {
@@ -80,6 +68,15 @@ impl Write {
             detail: detail.to_string(),
         };
         self.audits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(entry);
+        Ok(())
+    }
+
+    /// Records with the commit that personal values of leads and texts of complaints were shown: one line, which the database
+    /// finds by each of them (`audit_seen`).
+    pub async fn audit_view(&self, leads: &BTreeSet<Uuid>, complaints: &BTreeSet<Uuid>) -> StoreResult<()> {
+        let one = leads.first().copied().filter(|_| leads.len() == 1 && complaints.is_empty());
+        let detail = serde_json::json!({ "leads": leads, "complaints": complaints });
+        self.audit(VIEW, "lead", one, &detail).await
     }
 
     /// Puts what was recorded at the end of the chain. The last thing a transaction does.

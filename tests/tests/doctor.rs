@@ -53,7 +53,7 @@ async fn market(database: TestDatabase) -> (TestDatabase, MasterKeys, Arc<Manual
     let decision = ComplaintDecision { complaint_id, upheld: true, credit_minor: Some(400), note: None };
     app.app.market.decide_complaint(OPERATE, decision).await.unwrap();
     let write = app.store().write(OPERATE).await.unwrap();
-    write.audit_view(&[Uuid::from_u128(1), Uuid::from_u128(2)].into(), &[complaint_id.0].into());
+    write.audit_view(&[Uuid::from_u128(1), Uuid::from_u128(2)].into(), &[complaint_id.0].into()).await.unwrap();
     let _ = write.commit().await.unwrap();
     let (keys, clock) = (app.master_keys.clone(), app.clock.clone());
     (app.finish_and_keep().await, keys, clock)

@@ -124,7 +124,7 @@ async fn append_only_tables_refuse_changes() {
         app.contract(market.campaign_id, buyer, "a", terms(1_000)).await;
         app.client(&market.key).send_json("/v1/leads", &lead(1), None).await.unwrap();
         let write = app.store().write(OPERATE).await.unwrap();
-        write.audit_view(&[uuid::Uuid::nil()].into(), &[].into());
+        write.audit_view(&[uuid::Uuid::nil()].into(), &[].into()).await.unwrap();
         let _ = write.commit().await.unwrap();
         for table in ["revision", "ledger_transfer", "decision", "lead_event", "audit", "audit_seen"] {
             for sql in [format!("DELETE FROM {table}"), format!("UPDATE {table} SET {}", own_column(table))] {

@@ -36,7 +36,7 @@ impl Views {
             return Ok(());
         }
         let write = store.write(who).await?;
-        write.audit_view(&seen.leads, &seen.complaints);
+        write.audit_view(&seen.leads, &seen.complaints).await?;
         let _ = write.commit().await?;
         Ok(())
     }

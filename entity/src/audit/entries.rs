@@ -14,7 +14,7 @@ use crate::sql::among;
 use crate::store::Read;
 
 /// The action of whoever saw personal data.
-pub const VIEW: &str = "view";
+pub(super) const VIEW: &str = "view";
 
 /// Which entries. What is `None` does not restrict.
 #[derive(Debug, Clone, Default)]
